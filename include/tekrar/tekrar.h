@@ -1,0 +1,826 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tekrar - recurrent neural networks as an embeddable C library.
+ *
+ * tekrar (Turkish for "again") trains recurrent networks and runs them, inside somebody else's
+ * program: Elman, LSTM and GRU cells, unrolled over time, trained by back-propagation through time
+ * with Adam and its relatives, streamed one step at a time without touching the heap, and held
+ * against Markov n-grams, their honest rival. This header is the whole public interface and its
+ * manual. The equations are in docs/maths.md, the file format in docs/format.md.
+ *
+ * A COMPLETE PROGRAM: learn to predict the next symbol of a periodic sequence
+ *
+ *     #include <stdio.h>
+ *     #include <tekrar/tekrar.h>
+ *
+ *     enum { T = 16, B = 8, V = 5 };
+ *
+ *     int main(void) {
+ *         tkr_cell *parts[2], *net;
+ *         tkr_sequence *seq;
+ *         tkr_optimizer *adam;
+ *         int32_t input[T * B], target[T * B];
+ *         double loss = 0;
+ *         for (int t = 0; t < T; t++)
+ *             for (int b = 0; b < B; b++) {
+ *                 input[t * B + b] = (t + b) % V;
+ *                 target[t * B + b] = (t + b + 1) % V;
+ *             }
+ *         if (tkr_cell_create(&parts[0], TKR_LSTM, V, 16, NULL)) return 1;
+ *         if (tkr_cell_create(&parts[1], TKR_LINEAR, 16, V, NULL)) return 1;
+ *         if (tkr_cell_chain(&net, parts, 2, NULL) || tkr_cell_init(net, 1)) return 1;
+ *         if (tkr_sequence_create(&seq, net, T, B, TKR_TRAINING, NULL)) return 1;
+ *         if (tkr_optimizer_create(&adam, TKR_ADAM, net, NULL)) return 1;
+ *         if (tkr_optimizer_set_float(adam, TKR_LEARNING_RATE, 0.01)) return 1;
+ *         for (int i = 0; i < 100; i++)
+ *             if (tkr_sequence_forward_ids(seq, input, NULL, T, B) ||
+ *                 tkr_sequence_loss_ids(seq, &loss, target, NULL) ||
+ *                 tkr_sequence_backward(seq, NULL, NULL) || tkr_optimizer_step(adam, seq))
+ *                 return 1;
+ *         printf("loss %.4f nats per symbol\n", loss);
+ *         tkr_optimizer_destroy(adam), tkr_sequence_destroy(seq), tkr_cell_destroy(net);
+ *         return 0;
+ *     }
+ *
+ *     cc program.c $(pkg-config --cflags --libs tekrar)
+ *
+ * GENERAL RULES, told once; a function's own comment speaks only of what differs
+ *
+ *  Status      Every call that can fail returns int32_t: TKR_OK (0) or a negative TKR_ERR_...
+ *              A size, a count or a value always comes back through a pointer.
+ *  Failure     A failed call leaves every object as it was and every output untouched, except a
+ *              handle output of _create, _load and _chain, which is set to NULL.
+ *  Detail      A call that fails on an object it may write also leaves a text in it that says what
+ *              was wrong: tkr_cell_detail() and its sisters. The text lives until the next failing
+ *              call on that object. Calls on a const object report by status alone. A failed
+ *              _create or _load has no object to leave it in: it writes to env->detail, if given.
+ *  Ownership   What _create, _load or _chain hands out belongs to the caller, who gives it to the
+ *              matching _destroy. Destroying NULL is a no-op. Arrays passed in are read or written
+ *              during the call only, never kept. An object that refers to another (a sequence and
+ *              an optimizer to their cell) must be destroyed before it.
+ *  Threads     Different objects may be used from different threads at the same time. A const cell
+ *              may be shared by any number of threads, as long as none changes it (init, load,
+ *              set_..., optimizer step) meanwhile. One object is used by one thread at a time.
+ *  Globals     There is no global mutable state. Nothing prints, exits, aborts, installs a handler
+ *              or calls back unasked. Denormal numbers count as zero inside a call; the caller's
+ *              floating-point mode is restored before it returns.
+ *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
+ *              comments say "Allocates". Forward, loss, backward, optimizer step and
+ *              streaming step allocate nothing.
+ *  Arrays      float and int32_t, row-major, last index fastest, shapes in brackets:
+ *              T steps, B sequences of a batch, I inputs, O outputs, H hidden units, V symbols.
+ *              Sequences are time-major: [T][B][I]. Sums that lead to a loss or a norm are double.
+ *  Numbers     exp, tanh and the logistic function are within 4 ULP of the exact value.
+ *              The same build on the same kernel tier gives the same bits for any number of
+ *              threads. Two tiers (say AVX2 and AVX-512) may differ in the last bits.
+ *
+ * The names of constants are pinned: a number, once published, keeps its meaning.
+ */
+#ifndef TEKRAR_TEKRAR_H
+#define TEKRAR_TEKRAR_H
+
+#include <stdint.h>
+
+#include <tekrar/version.h>
+
+#if defined(_WIN32)
+#define TKR_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define TKR_API __attribute__((visibility("default")))
+#else
+#define TKR_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+ * STATUS, VERSION
+ * --------------------------------------------------------------------------------------------- */
+
+#define TKR_OK 0
+#define TKR_ERR_ARGUMENT (-1)    /**< a NULL that must not be, or a value out of its range */
+#define TKR_ERR_SHAPE (-2)       /**< a size or length that does not fit the object */
+#define TKR_ERR_KEY (-3)         /**< no such option, parameter or state tensor in this object */
+#define TKR_ERR_ORDER (-4)       /**< a call before the one that it needs, or after it is too late */
+#define TKR_ERR_MEMORY (-5)      /**< the allocator returned NULL, or a size exceeds the address space */
+#define TKR_ERR_NUMERIC (-6)     /**< NaN or infinity where a number is needed */
+#define TKR_ERR_TOKEN (-7)       /**< an id outside [0, V) */
+#define TKR_ERR_IO (-8)          /**< the system, a reader or a writer refused; the text says which */
+#define TKR_ERR_FORMAT (-9)      /**< the bytes are not a well-formed file */
+#define TKR_ERR_MISMATCH (-10)   /**< a well-formed file that does not fit: a tensor too many, too few */
+#define TKR_ERR_UNSUPPORTED (-11) /**< not on this machine, or not in this build or combination */
+
+/** The status' name and meaning in a few English words. Never NULL, static. Since: 0.1 */
+TKR_API const char *tkr_status_text(int32_t status);
+
+/** The version of the linked library as major * 1000000 + minor * 1000 + patch. Since: 0.1 */
+TKR_API int32_t tkr_version(void);
+
+/** The version of the linked library, "0.1.0". Static. Since: 0.1 */
+TKR_API const char *tkr_version_text(void);
+
+/** What does the arithmetic: the BLAS that this build calls for bulk products where it has no
+ *  vector tier ("cblas" or "none"). Static. Since: 0.1 */
+TKR_API const char *tkr_blas_text(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * ENVIRONMENT: what the caller's program lends to an object
+ *
+ * Every _create takes a `const tkr_env *`, or NULL for: malloc and free, one thread, the best kernel
+ * tier of this CPU. The struct is read during the call, the functions in it are kept by the object.
+ * --------------------------------------------------------------------------------------------- */
+
+/** One task of a parallel_for: runs index `index` of the job that `argument` describes. */
+typedef void (*tkr_task)(void *argument, int64_t index);
+
+#define TKR_TIER_BEST 0      /**< the best that the CPU has */
+#define TKR_TIER_REFERENCE 1 /**< plain C, one number at a time, libm: the definition */
+#define TKR_TIER_GENERIC 2   /**< 128-bit vectors that every target of the compiler has */
+#define TKR_TIER_AVX2 3      /**< 256-bit, FMA */
+#define TKR_TIER_AVX512 4    /**< 512-bit: F, BW, DQ, VL */
+#define TKR_TIER_NEON 5      /**< aarch64 */
+
+/** Zero-fill it, set `size`, then what you want to differ from the defaults. Since: 0.1 */
+typedef struct tkr_env {
+    /** sizeof(tkr_env): says which fields the caller knows. A smaller, older struct stays valid. */
+    uint64_t size;
+    /** Returns `bytes` bytes aligned as malloc aligns, or NULL. Called only by calls that allocate. */
+    void *(*allocate)(void *memory_user, uint64_t bytes);
+    /** Takes back a block of `allocate`; `bytes` is what was asked for. Set both or neither. */
+    void (*release)(void *memory_user, void *block, uint64_t bytes);
+    void *memory_user;
+    /** Runs task(argument, 0 .. n-1), in any order, on any threads, and returns when all are done.
+     *  NULL: the object keeps `threads` - 1 threads of its own, parked between calls. */
+    void (*parallel_for)(void *parallel_user, int64_t n, tkr_task task, void *argument);
+    void *parallel_user;
+    /** How many threads work on one call, 1..64; 0 means 1. The result does not depend on it. */
+    int32_t threads;
+    /** A TKR_TIER_...; a tier that this CPU or build lacks is TKR_ERR_UNSUPPORTED, never replaced. */
+    int32_t tier;
+    /** Where a failed _create, _load or _chain writes its text, NUL-terminated, cut to fit. */
+    char *detail;
+    uint64_t detail_len;
+} tkr_env;
+
+/**
+ * Make an env whose objects live in memory of the caller: `allocate` hands out pieces of `memory`
+ * one after the other, `release` takes back the newest piece. No heap is involved.
+ *
+ * @param env     filled; its other fields are set to the defaults
+ * @param memory  at least 64 bytes; kept until the last object made from `env` is destroyed
+ * @param bytes   how many; the sum of the objects' _size() plus 128 for each is always enough
+ * @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1
+ */
+TKR_API int32_t tkr_env_from_memory(tkr_env *env, void *memory, uint64_t bytes);
+
+/** Where a save goes. Returns 0, or anything else to stop the save with TKR_ERR_IO. */
+typedef struct tkr_writer {
+    uint64_t size; /**< sizeof(tkr_writer) */
+    int32_t (*write)(void *user, const void *bytes, uint64_t len);
+    void *user;
+} tkr_writer;
+
+/** Where a load comes from. Puts up to `len` bytes and their number in *got, 0 only at the end.
+ *  Returns 0, or anything else to stop the load with TKR_ERR_IO. */
+typedef struct tkr_reader {
+    uint64_t size; /**< sizeof(tkr_reader) */
+    int32_t (*read)(void *user, void *bytes, uint64_t len, uint64_t *got);
+    void *user;
+} tkr_reader;
+
+/* ------------------------------------------------------------------------------------------------
+ * CELLS: parameters and what is computed with them
+ *
+ * A cell is made in three steps: create it, set its options, then tkr_cell_init() or
+ * tkr_cell_load(), which lay out the parameters. From then on the options that shape them are
+ * fixed (TKR_ERR_ORDER). A chain is a cell too: its parts run one after the other at every step.
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct tkr_cell tkr_cell;
+typedef struct tkr_state tkr_state;
+typedef struct tkr_sequence tkr_sequence;
+typedef struct tkr_optimizer tkr_optimizer;
+
+/* Kinds. `input` x `hidden` is I x H unless said. */
+#define TKR_ELMAN 1     /**< h' = f(W_ih x + b_ih + W_hh h + b_hh)                       Elman 1990 */
+#define TKR_LSTM 2      /**< gates i, f, g, o                            Hochreiter 1997, Gers 2000 */
+#define TKR_GRU 3       /**< gates r, z, n                                                 Cho 2014 */
+#define TKR_LINEAR 4    /**< y = f(W x + b), [O][I], f is TKR_ACTIVATION (identity); H stands for O */
+#define TKR_EMBEDDING 5 /**< y = row x of a table [V][E]; the input is ids; V x E */
+#define TKR_DROPOUT 6   /**< in training, zero with probability TKR_RATE, scale the rest; I = H */
+#define TKR_CHAIN 7     /**< made by tkr_cell_chain() */
+
+/* Options of cells, integers. Which kinds have a key, its default and bounds: see each line, or ask
+ * tkr_cell_bounds_int(). E Elman, L LSTM, G GRU, Li linear, D dropout. */
+#define TKR_LAYERS 1         /**< E L G: layers stacked, 1..64; default 1 */
+#define TKR_DIRECTIONS 2     /**< E L G: 1, or 2 for forward and reverse, outputs [2H]; default 1 */
+#define TKR_ACTIVATION 3     /**< E Li: a TKR_TANH...; default tanh (E), identity (Li) */
+#define TKR_RESET 4          /**< G: TKR_RESET_AFTER (PyTorch, default) or TKR_RESET_BEFORE */
+#define TKR_PEEPHOLES 5      /**< L: 1 lets i, f see c_{t-1} and o see c_t, diagonal; default 0 */
+#define TKR_PROJECTION 6     /**< L: P in 1..H-1: h = W_hr (o * tanh c), output [P]; 0 none, default */
+#define TKR_BIASES 7         /**< E L G: 2 (PyTorch's b_ih and b_hh, default), 1 or 0; Li: 1 or 0 */
+#define TKR_LEARNED_STATE 8  /**< E L G: 1 makes the initial state a parameter; default 0 */
+#define TKR_OUTPUT_BEFORE 9  /**< E L G, last layer: 1 outputs h_{t-1}, before x_t is seen; default 0.
+                                  One direction. An autoregressive model can so predict its first
+                                  symbol from its (learned) initial state. */
+#define TKR_INIT 10          /**< all with weights: a TKR_INIT_...; default uniform */
+#define TKR_PER_SEQUENCE 11  /**< D: 1 draws one mask per sequence (Gal 2016), 0 per step; default 0 */
+
+/* Options of cells, real numbers. */
+#define TKR_FORGET_BIAS 32       /**< L: initial value of the forget gate's bias, over the initialiser.
+                                      Never added at run time. Jozefowicz 2015: 1.0. Default: unset */
+#define TKR_DROPOUT_BETWEEN 33   /**< E L G: dropout after every layer but the last; [0,1); default 0 */
+#define TKR_DROPOUT_RECURRENT 34 /**< E L G: on h_{t-1} into the gates, a mask per sequence, Gal 2016 */
+#define TKR_ZONEOUT 35           /**< E L G: units keep h_{t-1} with this probability, Krueger 2016 */
+#define TKR_ZONEOUT_CELL 36      /**< L: the same for c */
+#define TKR_INIT_SCALE 37        /**< factor of the initialiser; default 1 (normal: deviation .01) */
+#define TKR_RATE 38              /**< D: probability of zero, [0,1); default 0.5 */
+
+/* Values of TKR_ACTIVATION. */
+#define TKR_TANH 1
+#define TKR_RELU 2
+#define TKR_LOGISTIC 3
+#define TKR_IDENTITY 4
+
+/* Values of TKR_RESET. */
+#define TKR_RESET_AFTER 0  /**< n = tanh(W_n x + b_in + r * (U_n h + b_hn)); cuDNN, PyTorch, Keras */
+#define TKR_RESET_BEFORE 1 /**< n = tanh(W_n x + b_in + U_n (r * h) + b_hn); Cho 2014, ONNX default */
+
+/* Values of TKR_INIT. Biases start at zero except under uniform and normal. */
+#define TKR_INIT_UNIFORM 1    /**< all in +-1/sqrt(H), linear +-1/sqrt(I), embedding N(0,1): PyTorch */
+#define TKR_INIT_GLOROT 2     /**< weights in +-sqrt(6/(in+out)), gate by gate; Glorot 2010 */
+#define TKR_INIT_ORTHOGONAL 3 /**< recurrent gates orthogonal (Saxe 2014), the others Glorot */
+#define TKR_INIT_NORMAL 4     /**< everything N(0,1) times TKR_INIT_SCALE; default scale here .01 */
+
+/**
+ * Make a cell. Allocates a small block; the parameters come with tkr_cell_init().
+ *
+ * @param cell    receives the handle; NULL on failure
+ * @param kind    TKR_ELMAN .. TKR_DROPOUT
+ * @param input   I, at least 1 (embedding: V)
+ * @param hidden  H, at least 1 (linear: O; embedding: E; dropout: must equal `input`)
+ * @param env     or NULL
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_UNSUPPORTED (tier), TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hidden,
+                                const tkr_env *env);
+
+/** Free the cell and, of a chain, its parts. NULL is a no-op. Since: 0.1 */
+TKR_API void tkr_cell_destroy(tkr_cell *cell);
+
+/**
+ * Chain cells: the output of parts[i] is the input of parts[i+1] at the same step. Allocates.
+ * On success the chain owns the parts and parts[] is set to NULLs: configure them before.
+ * On failure the parts stay the caller's. Parts must not be initialised, chained, or chains.
+ * Parameters are named "<part>.<name>", part = its tkr_cell_set_name() or its index.
+ *
+ * @param chain  receives the handle; NULL on failure
+ * @param parts  [n], each one's input width equal to the output width before it
+ * @param n      1..256
+ * @param env    or NULL; its tier is the chain's
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (widths), TKR_ERR_ORDER (a part is initialised),
+ *         TKR_ERR_KEY (two parts of one name), TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, const tkr_env *env);
+
+/** Name a part for its parameters, 1..63 of [A-Za-z0-9_-]; before it is chained.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER. Since: 0.1 */
+TKR_API int32_t tkr_cell_set_name(tkr_cell *cell, const char *name);
+
+/** Set an option. @return TKR_OK, TKR_ERR_KEY (not of this kind), TKR_ERR_ARGUMENT (bounds, NaN),
+ *  TKR_ERR_ORDER (shapes parameters that exist already). Since: 0.1 */
+TKR_API int32_t tkr_cell_set_int(tkr_cell *cell, int32_t key, int64_t value);
+TKR_API int32_t tkr_cell_set_float(tkr_cell *cell, int32_t key, double value);
+
+/** Read an option. @return TKR_OK, TKR_ERR_KEY. Since: 0.1 */
+TKR_API int32_t tkr_cell_get_int(const tkr_cell *cell, int32_t key, int64_t *value);
+TKR_API int32_t tkr_cell_get_float(const tkr_cell *cell, int32_t key, double *value);
+
+/** The closed range that an option accepts in this cell. @return TKR_OK, TKR_ERR_KEY. Since: 0.1 */
+TKR_API int32_t tkr_cell_bounds_int(const tkr_cell *cell, int32_t key, int64_t *low, int64_t *high);
+TKR_API int32_t tkr_cell_bounds_float(const tkr_cell *cell, int32_t key, double *low, double *high);
+
+/** Kind, input width I, output width (D*H, D*P, O, E), as created and configured.
+ *  Any output pointer may be NULL. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_cell_shape(const tkr_cell *cell, int32_t *kind, int64_t *input, int64_t *output);
+
+/** The kernel tier in use, a TKR_TIER_... other than BEST; 0 for NULL. Since: 0.1 */
+TKR_API int32_t tkr_cell_tier(const tkr_cell *cell);
+
+/** Bytes of all memory that the cell has or will have once initialised. Known before anything of
+ *  it is allocated. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY (too large). Since: 0.1 */
+TKR_API int32_t tkr_cell_size(uint64_t *bytes, const tkr_cell *cell);
+
+/**
+ * Lay out the parameters, if they are not yet, and draw them. Allocates the first time.
+ * @param seed  the same seed gives the same parameters, whatever the tier
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_init(tkr_cell *cell, uint64_t seed);
+
+/** A second cell with the same options and parameters. Allocates. @param env  or NULL
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY, TKR_ERR_UNSUPPORTED (tier). Since: 0.1 */
+TKR_API int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env);
+
+/*
+ * Parameters are read and written by name, in PyTorch's layout: weight_ih_l{k} [GH][I],
+ * weight_hh_l{k} [GH][H], bias_ih_l{k}, bias_hh_l{k} [GH] (one bias: bias_l{k}), weight_hr_l{k}
+ * [P][H], with suffix _reverse for the second direction; gate rows i,f,g,o (LSTM) and r,z,n (GRU);
+ * peepholes weight_ci_l{k}, weight_cf_l{k}, weight_co_l{k} [H]; learned state h_0_l{k} [H or P],
+ * c_0_l{k} [H]; linear weight [O][I], bias [O]; embedding weight [V][E].
+ * How they lie in memory is the library's own affair and differs between tiers.
+ */
+
+/** The number of parameter tensors, and of numbers in them. Either pointer may be NULL.
+ *  @return TKR_OK, TKR_ERR_ORDER (not initialised). Since: 0.1 */
+TKR_API int32_t tkr_cell_parameters(const tkr_cell *cell, int64_t *tensors, int64_t *numbers);
+
+/** Tensor `index` of that table: its name (lives as long as the cell), rank 1 or 2, shape.
+ *  @param shape  [2]; shape[1] is 1 for rank 1. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ORDER. Since: 0.1 */
+TKR_API int32_t tkr_cell_parameter(const tkr_cell *cell, int64_t index, const char **name,
+                                   int32_t *rank, int64_t *shape);
+
+/** Copy a parameter out of, or into, the cell. `len` is its number of elements.
+ *  @return TKR_OK, TKR_ERR_KEY (no such name), TKR_ERR_SHAPE (len), TKR_ERR_ORDER. Since: 0.1 */
+TKR_API int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, float *values,
+                                       int64_t len);
+TKR_API int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *values,
+                                       int64_t len);
+
+/** A note of the caller's, kept with the cell and in its files: key and text in UTF-8, at most 64
+ *  bytes and 1 MiB. Allocates. Text NULL removes it. Keys that begin with "tekrar." are refused.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text);
+
+/** The note's text, or NULL if there is none; lives until it is set again. Since: 0.1 */
+TKR_API const char *tkr_cell_get_note(const tkr_cell *cell, const char *key);
+
+/**
+ * Save options, parameters and notes as a safetensors file: the cell can be made again from the
+ * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
+ * fsync of the folder; an older file of that name survives any failure. Allocates for the time of
+ * the call. The cell is not const only because a failure leaves its text in it.
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_IO, TKR_ERR_MEMORY.
+ * Since: 0.1
+ */
+TKR_API int32_t tkr_cell_save(tkr_cell *cell, const char *path);
+TKR_API int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer);
+
+/**
+ * Make a cell from a file of tkr_cell_save() or tkr_checkpoint_save(). The bytes are not trusted.
+ * Allocates.
+ * @param cell  receives the handle; NULL on failure
+ * @param env   or NULL; a text of what was wrong goes to env->detail
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT, TKR_ERR_MISMATCH, TKR_ERR_MEMORY,
+ *         TKR_ERR_UNSUPPORTED (a file of a newer format major). Since: 0.1
+ */
+TKR_API int32_t tkr_cell_load(tkr_cell **cell, const char *path, const tkr_env *env);
+TKR_API int32_t tkr_cell_load_from(tkr_cell **cell, const tkr_reader *reader, const tkr_env *env);
+TKR_API int32_t tkr_cell_load_memory(tkr_cell **cell, const void *bytes, uint64_t len,
+                                     const tkr_env *env);
+
+/** What was wrong with the last failed call on this cell; "" if none. Since: 0.1 */
+TKR_API const char *tkr_cell_detail(const tkr_cell *cell);
+
+/* ------------------------------------------------------------------------------------------------
+ * STATES AND STREAMING: one step at a time
+ *
+ * A state is what is carried from step to step for B streams, with the scratch memory of a step.
+ * Its tensors are "h" (Elman, GRU) or "h" and "c" (LSTM), [layers * D][B][H]; in a chain
+ * "<part>.h". A step computes what the unrolled forward computes, by the same kernels in the same
+ * order. It makes no system call, takes no lock and touches no heap.
+ * --------------------------------------------------------------------------------------------- */
+
+/** Bytes that tkr_state_create() will allocate. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER
+ *  (cell not initialised), TKR_ERR_MEMORY (too large). Since: 0.1 */
+TKR_API int32_t tkr_state_size(uint64_t *bytes, const tkr_cell *cell, int64_t batch);
+
+/** A state for `batch` streams, at the cell's initial state. Allocates.
+ *  @return as tkr_state_size(), and TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_state_create(tkr_state **state, const tkr_cell *cell, int64_t batch,
+                                 const tkr_env *env);
+TKR_API void tkr_state_destroy(tkr_state *state);
+
+/** Back to the cell's initial state: the learned one, else zero. Since: 0.1 */
+TKR_API int32_t tkr_state_reset(tkr_state *state);
+
+/** Copy what is carried: a snapshot, and the way back to it. Same cell or one of the same shape and
+ *  tier, same batch. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE. Since: 0.1 */
+TKR_API int32_t tkr_state_copy(tkr_state *to, const tkr_state *from);
+
+/** The number of tensors; tensor `index`: its name and shape [3] = slots, batch, width. Since: 0.1 */
+TKR_API int32_t tkr_state_tensors(const tkr_state *state, int64_t *tensors);
+TKR_API int32_t tkr_state_tensor(const tkr_state *state, int64_t index, const char **name,
+                                 int64_t *shape);
+
+/** Copy a tensor of the state out or in. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_SHAPE. Since: 0.1 */
+TKR_API int32_t tkr_state_get(const tkr_state *state, const char *name, float *values, int64_t len);
+TKR_API int32_t tkr_state_set(tkr_state *state, const char *name, const float *values, int64_t len);
+
+/** Save to, and load from, a safetensors file; a load changes nothing unless all of it fits.
+ *  @return as tkr_cell_save() and tkr_cell_load(). Since: 0.1 */
+TKR_API int32_t tkr_state_save(tkr_state *state, const char *path);
+TKR_API int32_t tkr_state_save_to(tkr_state *state, const tkr_writer *writer);
+TKR_API int32_t tkr_state_load(tkr_state *state, const char *path);
+TKR_API int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader);
+
+/**
+ * One step of every stream: y = output for input x, and the state moves on.
+ *
+ * @param cell   the state's cell; not a bidirectional one
+ * @param state  moved by one step
+ * @param y      [B][O], or NULL if not wanted
+ * @param x      [B][I]. NULL, only if y does not depend on it (TKR_OUTPUT_BEFORE): y alone is
+ *               computed and the state stays
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (not this state's cell), TKR_ERR_UNSUPPORTED (two
+ *         directions). Since: 0.1
+ */
+TKR_API int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x);
+
+/** The same with ids [B] for a cell that starts with an embedding, or in the place of one-hot
+ *  vectors. -1 is an input of all zeros. @return also TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y,
+                                  const int32_t *ids);
+
+/** What was wrong with the last failed call on this state, or step with it. Since: 0.1 */
+TKR_API const char *tkr_state_detail(const tkr_state *state);
+
+/* ------------------------------------------------------------------------------------------------
+ * SEQUENCES: a cell unrolled over time
+ *
+ * A sequence holds activations, gradients and the loss of up to T steps of up to B sequences.
+ * Static unrolling is its capacity; dynamic unrolling is a length for each sequence, in any order.
+ * The work done is in proportion to the sum of the lengths.
+ *
+ *   one to one              T = 1
+ *   one to many             ids -1 (or zeros) after step 0, or tkr_cell_step() fed with its output
+ *   many to one             loss weights zero except at the last valid step
+ *   many to many            a loss at each step
+ *   many to many, delayed   an encoder linked to a decoder: tkr_sequence_link()
+ * --------------------------------------------------------------------------------------------- */
+
+/* Modes, to be or-ed. */
+#define TKR_INFERENCE 0      /**< forward and loss only; dropout and zoneout at their expectation */
+#define TKR_TRAINING 1       /**< forward, loss, backward; dropout and zoneout drawn */
+#define TKR_INPUT_GRADIENT 2 /**< backward also computes dL/dx */
+#define TKR_RETAIN 4         /**< backward keeps the activations: it may be called again, and
+                                  truncation windows may overlap. Costs a second gate buffer. */
+#define TKR_STEP_NORMS 8     /**< backward also records |dL/dh_t| of every step */
+
+/* Options of sequences, integers. */
+#define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
+#define TKR_TRUNCATE_EVERY 65 /**< k1 of truncated BPTT; 0 (default) no truncation */
+#define TKR_TRUNCATE_STEPS 66 /**< k2: the losses of every k1 steps go back k2 steps from the window's
+                                   end (Williams & Peng 1990); k2 >= k1; 0 (default) = k1. k2 > k1
+                                   needs TKR_RETAIN. One direction only. */
+#define TKR_REDUCTION 67      /**< 0 (default): mean over the loss weights; 1: sum */
+
+/** Bytes that tkr_sequence_create() will allocate. @return as there. Since: 0.1 */
+TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t max_steps,
+                                  int64_t max_batch, int32_t mode, const tkr_env *env);
+
+/**
+ * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates.
+ * @param cell  initialised; must outlive the sequence
+ * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
+                                    int64_t max_batch, int32_t mode, const tkr_env *env);
+TKR_API void tkr_sequence_destroy(tkr_sequence *seq);
+
+/** Set or read an option. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ARGUMENT, TKR_ERR_UNSUPPORTED.
+ *  Since: 0.1 */
+TKR_API int32_t tkr_sequence_set_int(tkr_sequence *seq, int32_t key, int64_t value);
+TKR_API int32_t tkr_sequence_get_int(const tkr_sequence *seq, int32_t key, int64_t *value);
+
+/** Seed what dropout and zoneout draw. The masks of a forward depend on the seed and on how many
+ *  forwards were run since it was set, on nothing else. Since: 0.1 */
+TKR_API int32_t tkr_sequence_set_seed(tkr_sequence *seq, uint64_t seed);
+
+/**
+ * Run the cell over a batch of sequences.
+ *
+ * @param input    [steps][batch][I]; what lies past a length is not read
+ * @param lengths  [batch], each 0..steps, or NULL for all = steps. Outputs past a length are 0,
+ *                 the final state is the one at the last valid step, a reverse direction starts there
+ * @param steps    1..max_steps
+ * @param batch    1..max_batch
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (capacity, lengths, carried batch),
+ *         TKR_ERR_UNSUPPORTED (an embedding wants ids), TKR_ERR_ORDER (linked encoder not run).
+ * Since: 0.1
+ */
+TKR_API int32_t tkr_sequence_forward(tkr_sequence *seq, const float *input, const int32_t *lengths,
+                                     int64_t steps, int64_t batch);
+
+/** The same with ids [steps][batch] in [0, I): embedding rows, or in the place of one-hot vectors
+ *  (gathered, never multiplied). -1 is an input of all zeros. @return also TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_sequence_forward_ids(tkr_sequence *seq, const int32_t *ids,
+                                         const int32_t *lengths, int64_t steps, int64_t batch);
+
+/** Copy the outputs of the last forward. @param output  [steps][batch][O] of that forward
+ *  @return TKR_OK, TKR_ERR_ORDER, TKR_ERR_SHAPE (len). Since: 0.1 */
+TKR_API int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len);
+
+/**
+ * Softmax cross-entropy of the outputs as logits, in nats: L = sum w * -ln p[target] / sum w.
+ * @param loss     receives L
+ * @param targets  [steps][batch] in [0, O); not looked at where the weight is 0 or past a length
+ * @param weights  [steps][batch], finite, >= 0; or NULL for all 1
+ * @return TKR_OK, TKR_ERR_ORDER (no forward), TKR_ERR_TOKEN, TKR_ERR_ARGUMENT (weights; their sum is
+ *         0), TKR_ERR_NUMERIC (the loss is not finite). Since: 0.1
+ */
+TKR_API int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *targets,
+                                      const float *weights);
+
+/* Kinds of tkr_sequence_loss_values(). */
+#define TKR_MSE 1                  /**< sum w (y - t)^2 / (O sum w) */
+#define TKR_BINARY_CROSS_ENTROPY 2 /**< on logits, targets in [0,1], nats: mean over O as well */
+
+/** A loss against values. @param targets  [steps][batch][O]. @return as tkr_sequence_loss_ids(); a
+ *  binary target outside [0,1] is TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_t kind,
+                                         const float *targets, const float *weights);
+
+/**
+ * Back-propagation through time. Adds to the gradients of the parameters.
+ * @param doutput  dL/doutput [steps][batch][O] of the caller's own loss; NULL: of the loss computed
+ *                 last. Read up to each length only
+ * @param dstate   dL/d(final state) in the form of a state, or NULL for zero (or for what the
+ *                 linked decoder's backward left)
+ * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up), TKR_ERR_SHAPE,
+ *         TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1
+ */
+TKR_API int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput,
+                                      const tkr_state *dstate);
+
+/** All gradients to zero (tkr_optimizer_step() does it too). Since: 0.1 */
+TKR_API int32_t tkr_sequence_zero_gradients(tkr_sequence *seq);
+
+/** Copy a parameter's gradient, in the parameter's layout. @return TKR_OK, TKR_ERR_KEY,
+ *  TKR_ERR_SHAPE, TKR_ERR_UNSUPPORTED. Since: 0.1 */
+TKR_API int32_t tkr_sequence_gradient(const tkr_sequence *seq, const char *name, float *values,
+                                      int64_t len);
+
+/** The gradients as one flat array, for an all-reduce between sequences of one cell: the order is
+ *  the library's own, the same in every sequence of the cell. Lives as long as the sequence.
+ *  @return TKR_OK, TKR_ERR_UNSUPPORTED. Since: 0.1 */
+TKR_API int32_t tkr_sequence_gradients(tkr_sequence *seq, float **values, int64_t *len);
+
+/** Copy dL/dinput [steps][batch][I] of the last backward; zero past a length.
+ *  @return TKR_OK, TKR_ERR_ORDER, TKR_ERR_SHAPE, TKR_ERR_UNSUPPORTED (mode, ids). Since: 0.1 */
+TKR_API int32_t tkr_sequence_input_gradient(const tkr_sequence *seq, float *values, int64_t len);
+
+/** Start the next forward from this state (copied; batch as the forward's), or with NULL from the
+ *  cell's initial state again. @return TKR_OK, TKR_ERR_SHAPE. Since: 0.1 */
+TKR_API int32_t tkr_sequence_set_state(tkr_sequence *seq, const tkr_state *state);
+
+/** Copy the final state of the last forward. @return TKR_OK, TKR_ERR_ORDER, TKR_ERR_SHAPE. Since: 0.1 */
+TKR_API int32_t tkr_sequence_get_state(const tkr_sequence *seq, tkr_state *state);
+
+/** Copy dL/d(initial state) of the last backward. @return as above. Since: 0.1 */
+TKR_API int32_t tkr_sequence_get_state_gradient(const tkr_sequence *seq, tkr_state *gradient);
+
+/**
+ * Link a decoder to its encoder: each forward of `decoder` starts from the final state of
+ * `encoder`'s last forward, each backward of `encoder` starts from what `decoder`'s last backward
+ * left. Their states must have the same tensors. NULL as encoder undoes it.
+ * Destroy the decoder first, or unlink. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE. Since: 0.1
+ */
+TKR_API int32_t tkr_sequence_link(tkr_sequence *decoder, tkr_sequence *encoder);
+
+/** |dL/dh_t| (2-norm over batch and units) of the last backward, [layers * D of all parts][steps]:
+ *  what vanishes and explodes. @return TKR_OK, TKR_ERR_ORDER, TKR_ERR_SHAPE, TKR_ERR_UNSUPPORTED (mode
+ *  without TKR_STEP_NORMS). Since: 0.1 */
+TKR_API int32_t tkr_sequence_step_norms(const tkr_sequence *seq, double *norms, int64_t len);
+
+/** What was wrong with the last failed call on this sequence. Since: 0.1 */
+TKR_API const char *tkr_sequence_detail(const tkr_sequence *seq);
+
+/* ------------------------------------------------------------------------------------------------
+ * OPTIMIZERS
+ *
+ * A step reads a sequence's gradients, clips them, updates the cell's parameters and sets the
+ * gradients to zero. If a gradient is NaN or infinite it changes nothing and says TKR_ERR_NUMERIC.
+ * --------------------------------------------------------------------------------------------- */
+
+/* Kinds. */
+#define TKR_SGD 1     /**< v = mu v + g, p -= lr v; Nesterov: p -= lr (g + mu v) */
+#define TKR_ADAM 2    /**< Kingma & Ba 2015, bias-corrected; weight decay, if any, added to g */
+#define TKR_ADAMW 3   /**< decoupled weight decay, Loshchilov & Hutter 2019 */
+#define TKR_RMSPROP 4 /**< v = a v + (1-a) g^2, p -= lr g / (sqrt v + eps), with momentum; PyTorch's */
+
+/* Options of optimizers, real numbers: default, bounds. */
+#define TKR_LEARNING_RATE 96  /**< 0.001 (SGD .01), >= 0: the base of the schedule */
+#define TKR_BETA1 97          /**< Adam: 0.9, [0,1) */
+#define TKR_BETA2 98          /**< Adam: 0.999, [0,1) */
+#define TKR_EPSILON 99        /**< 1e-8, > 0 */
+#define TKR_WEIGHT_DECAY 100  /**< 0 (AdamW 0.01), >= 0; acts on every parameter, as PyTorch's does */
+#define TKR_MOMENTUM 101      /**< SGD, RMSProp: 0, [0,1) */
+#define TKR_SMOOTHING 102     /**< RMSProp's a: 0.99, [0,1) */
+#define TKR_CLIP_NORM 103     /**< clip by global norm; 0 (default) off; Pascanu 2013 */
+#define TKR_CLIP_VALUE 104    /**< clip each gradient to +- this; 0 (default) off; before the norm */
+#define TKR_SCHEDULE_FACTOR 105 /**< step schedule: factor at each interval, 0.1, (0,1] */
+#define TKR_SCHEDULE_FLOOR 106  /**< cosine: final rate as a share of the base, 0, [0,1] */
+#define TKR_GRADIENT_NORM 107   /**< read only: global norm before clipping, at the last step */
+#define TKR_CURRENT_RATE 108    /**< read only: the rate that the next step will use */
+
+/* Options of optimizers, integers. */
+#define TKR_NESTEROV 128          /**< SGD: 0 (default) or 1 */
+#define TKR_SCHEDULE 129          /**< a TKR_SCHEDULE_...; default constant */
+#define TKR_SCHEDULE_STEPS 130    /**< cosine: steps until the floor; step: interval; >= 1 */
+#define TKR_WARMUP_STEPS 131      /**< the rate grows linearly over this many steps; 0 (default) none */
+#define TKR_STEP_COUNT 132        /**< read only: steps taken */
+
+/* Values of TKR_SCHEDULE; s = steps taken, after the warm-up of w steps. */
+#define TKR_SCHEDULE_CONSTANT 0
+#define TKR_SCHEDULE_STEP 1   /**< lr * factor ^ floor((s - w) / steps) */
+#define TKR_SCHEDULE_COSINE 2 /**< lr * (floor + (1 - floor) (1 + cos(pi (s - w) / steps)) / 2) */
+
+/** Bytes that tkr_optimizer_create() will allocate. @return as there. Since: 0.1 */
+TKR_API int32_t tkr_optimizer_size(uint64_t *bytes, int32_t kind, const tkr_cell *cell);
+
+/** An optimizer of this cell's parameters. Allocates. @param cell  initialised; must outlive it
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER, TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
+                                     const tkr_env *env);
+TKR_API void tkr_optimizer_destroy(tkr_optimizer *opt);
+
+/** Set, read, ask the bounds of an option. @return TKR_OK, TKR_ERR_KEY (not of this kind, or read
+ *  only), TKR_ERR_ARGUMENT (bounds, NaN). Since: 0.1 */
+TKR_API int32_t tkr_optimizer_set_float(tkr_optimizer *opt, int32_t key, double value);
+TKR_API int32_t tkr_optimizer_set_int(tkr_optimizer *opt, int32_t key, int64_t value);
+TKR_API int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *value);
+TKR_API int32_t tkr_optimizer_get_int(const tkr_optimizer *opt, int32_t key, int64_t *value);
+TKR_API int32_t tkr_optimizer_bounds_float(const tkr_optimizer *opt, int32_t key, double *low,
+                                           double *high);
+TKR_API int32_t tkr_optimizer_bounds_int(const tkr_optimizer *opt, int32_t key, int64_t *low,
+                                         int64_t *high);
+
+/** Update the parameters from `seq`'s gradients, and zero these. `seq` must be of the same cell.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC (a gradient is not finite, nothing was changed),
+ *  TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1 */
+TKR_API int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq);
+
+TKR_API const char *tkr_optimizer_detail(const tkr_optimizer *opt);
+
+/**
+ * Save a training run: the optimizer's cell, moments, step count and options, and whatever else is
+ * given. A run resumed from it continues bit for bit. The file is written as by tkr_cell_save(),
+ * and tkr_cell_load() can read the cell from it. Allocates for the time of the call.
+ *
+ * @param opt     whose cell is saved too
+ * @param seq     its random state and carried state are saved; or NULL
+ * @param state   one more carried state; or NULL
+ * @param cursor  [4] numbers of the caller's: position in the data, epoch, sampler seed; or NULL
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
+                                    const uint64_t *cursor, const char *path);
+TKR_API int32_t tkr_checkpoint_save_to(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
+                                       const uint64_t *cursor, const tkr_writer *writer);
+
+/** Put a saved run into objects that were made as the saved ones were. Everything is checked before
+ *  anything is changed. `seq`, `state`, `cursor` may be NULL where not wanted; asked for and not in
+ *  the file is TKR_ERR_MISMATCH. @return as tkr_cell_load(). Since: 0.1 */
+TKR_API int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
+                                    uint64_t *cursor, const char *path);
+TKR_API int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
+                                         uint64_t *cursor, const tkr_reader *reader);
+
+/* ------------------------------------------------------------------------------------------------
+ * GRADIENT CHECK
+ * --------------------------------------------------------------------------------------------- */
+
+/** The caller's function: puts L(x) in *loss, x [n]. Returns 0, or a status that stops the check. */
+typedef int32_t (*tkr_loss_function)(void *user, const float *x, double *loss);
+
+/** Compare a gradient with finite differences (fourth order, central) of any function.
+ *
+ * @param function  called 4 n + 1 times
+ * @param user      handed to it
+ * @param x         [n] the point; changed during the call, restored bit for bit at its end
+ * @param gradient  [n] dL/dx to be judged
+ * @param n         at least 1
+ * @param worst     receives max |numeric - gradient| / max(|numeric|_inf, |gradient|_inf, 1e-6);
+ *                  NaN counts as infinite. A correct float gradient gives < 0.01
+ * @return TKR_OK, TKR_ERR_ARGUMENT, or what `function` returned. Since: 0.1
+ */
+TKR_API int32_t tkr_gradient_check(tkr_loss_function function, void *user, float *x,
+                                   const float *gradient, int64_t n, double *worst);
+
+/* ------------------------------------------------------------------------------------------------
+ * TEXT: vocabularies and sampling, shared by networks and n-grams
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct tkr_vocabulary tkr_vocabulary;
+typedef struct tkr_sampler tkr_sampler;
+
+#define TKR_BYTES 1      /**< ids are bytes, V = 256 */
+#define TKR_CHARACTERS 2 /**< ids are the distinct UTF-8 characters of a text, by code point */
+
+/**
+ * Make a vocabulary. Allocates.
+ * @param kind  TKR_BYTES (text is ignored) or TKR_CHARACTERS
+ * @param text  [len] valid UTF-8, at least one character
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_FORMAT (not UTF-8; env->detail says at which byte),
+ *         TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const char *text,
+                                      uint64_t len, const tkr_env *env);
+TKR_API void tkr_vocabulary_destroy(tkr_vocabulary *vocabulary);
+
+/** Its number of symbols V; 0 for NULL. Since: 0.1 */
+TKR_API int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary);
+
+/** Text to ids. @param ids  [capacity] or NULL to count only. @param n_ids  receives the number of ids
+ *  of the whole text. @param unknown  id of characters not in the vocabulary, or -1 to refuse them
+ *  @return TKR_OK, TKR_ERR_TOKEN (unknown character), TKR_ERR_FORMAT, TKR_ERR_SHAPE (capacity). 
+ *  Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids,
+                                      int64_t capacity, int64_t *n_ids, const char *text,
+                                      uint64_t len, int32_t unknown);
+
+/** The UTF-8 text of one id, not NUL-terminated: 1..4 bytes.
+ *  @param text  [4]. @param len  receives the number of bytes. @return TKR_OK, TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char *text,
+                                      uint64_t *len);
+
+/* Options of samplers. */
+#define TKR_TEMPERATURE 160 /**< float: 1; 0 is greedy; >= 0 */
+#define TKR_TOP_P 161       /**< float: keep the likeliest symbols up to this mass; 1 (default) off; (0,1] */
+#define TKR_TOP_K 192       /**< int: keep the k likeliest; 0 (default) off */
+
+/** A sampler of up to `capacity` symbols. Allocates. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY.
+ *  Since: 0.1 */
+TKR_API int32_t tkr_sampler_create(tkr_sampler **sampler, int64_t capacity, uint64_t seed,
+                                   const tkr_env *env);
+TKR_API void tkr_sampler_destroy(tkr_sampler *sampler);
+TKR_API int32_t tkr_sampler_set_float(tkr_sampler *sampler, int32_t key, double value);
+TKR_API int32_t tkr_sampler_set_int(tkr_sampler *sampler, int32_t key, int64_t value);
+
+/** Draw an id from scores: logits or log-probabilities in nats, up to a constant; -inf is never
+ *  drawn. Order: temperature, top-k, top-p. Ties keep the lower id.
+ *  @param scores  [n], n <= capacity. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE, TKR_ERR_NUMERIC
+ *  (NaN, +inf, or all -inf). Since: 0.1 */
+TKR_API int32_t tkr_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores, int64_t n);
+
+/** The random state [4], to save and to put back: a sampler continues bit for bit. Since: 0.1 */
+TKR_API int32_t tkr_sampler_get_random(const tkr_sampler *sampler, uint64_t *random);
+TKR_API int32_t tkr_sampler_set_random(tkr_sampler *sampler, const uint64_t *random);
+
+TKR_API const char *tkr_sampler_detail(const tkr_sampler *sampler);
+
+/* ------------------------------------------------------------------------------------------------
+ * N-GRAMS: the Markov rival
+ *
+ * A model of the next id given the `order` - 1 ids before it: count, then estimate, then ask.
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct tkr_ngram tkr_ngram;
+
+/* Smoothings of tkr_ngram_estimate(). */
+#define TKR_MAXIMUM_LIKELIHOOD 1 /**< count(context, id) / count(context): the founding page's */
+
+/**
+ * Make an empty n-gram counter. Allocates, as every call that counts or estimates does.
+ * @param order    1..16: context of order - 1 ids. (The founding page calls the context's length the
+ *                 order: its "order 4" is 5 here.)
+ * @param symbols  V >= 1: ids are in [0, V)
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols,
+                                 const tkr_env *env);
+TKR_API void tkr_ngram_destroy(tkr_ngram *ngram);
+
+/** Count one text, whose first ids follow order - 1 times the id `pad` (the page's "~"), or, with
+ *  pad = -1, follow nothing. @return TKR_OK, TKR_ERR_TOKEN, TKR_ERR_ORDER (estimated already),
+ *  TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t pad);
+
+/** Turn counts into probabilities. @param smoothing  TKR_MAXIMUM_LIKELIHOOD
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (nothing counted), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing);
+
+/** ln p(id | context), -inf for probability 0. @param context  [n] the ids before, oldest first; only
+ *  the last order - 1 count. @return TKR_OK, TKR_ERR_TOKEN, TKR_ERR_ORDER (not estimated). Since: 0.1 */
+TKR_API int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
+                                  int64_t n, int32_t id);
+
+/** ln p of every id after a context. @param logprobs  [V]; all -inf after an unseen context under
+ *  maximum likelihood. @return as tkr_ngram_logprob(). Since: 0.1 */
+TKR_API int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs,
+                                       const int32_t *context, int64_t n);
+
+/** How many distinct contexts of full length, and (context, id) pairs, were seen. Since: 0.1 */
+TKR_API int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs);
+
+TKR_API const char *tkr_ngram_detail(const tkr_ngram *ngram);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
