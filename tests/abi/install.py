@@ -67,7 +67,7 @@ def build_and_run(checks, case, source, words, environment):
     text, status = run(program, env=environment)
     loss = re.search(r"loss (\d+\.\d+) nats", text)
     checks.expect(status == 0 and loss and float(loss.group(1)) < 1.6,
-                  f"{case}: runs and learns: {text.strip()}", text)
+                  f"{case}: runs and learns", text)
     needed, _ = run("readelf", "-d", program)
     checks.expect(("libtekrar.so" in needed) == ("shared" in case), f"{case}: links as it says")
 
@@ -91,7 +91,8 @@ def check_c_users(checks, installation, source):
 def check_python_user(checks, installation):
     library = next(installation.prefix.rglob("libtekrar.so"))
     text, status = run(sys.executable, PYTHON_USER, library)
-    checks.expect(status == 0, "Python trains through ctypes: " + text.strip(), *text.splitlines())
+    print("   ", text.strip())
+    checks.expect(status == 0, "Python trains through ctypes")
 
 
 def main():
