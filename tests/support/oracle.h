@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The oracle: the whole engine again, in double precision, one number at a time, written from
  * docs/maths.md alone. It shares the public constants with the library and nothing else. It is
- * itself held against central differences, in tests/unit/test_oracle.c. */
+ * itself held against central differences, in tests/unit/oracle.c. */
 #ifndef TESTS_ORACLE_H
 #define TESTS_ORACLE_H
 
@@ -150,8 +150,7 @@ double orc_optimizer_rate(const orc_optimizer *opt);
 void orc_optimizer_step(orc_optimizer *opt, orc_net *net);
 
 /* |a - b| / |b| in the 2-norm; infinite as soon as one of them is not finite; |a| for b = 0. */
-double orc_distance(const float *a, const double *b, int64_t n);
-double orc_distance_double(const double *a, const double *b, int64_t n);
+double orc_distance(const double *a, const double *b, int64_t n);
 
 /* Random numbers of the tests' own: the same seed gives the same numbers everywhere. */
 typedef struct orc_random {

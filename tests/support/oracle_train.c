@@ -188,16 +188,7 @@ static double distance(double difference, double scale) {
     return scale > 0 ? sqrt(difference / scale) : sqrt(difference);
 }
 
-double orc_distance(const float *a, const double *b, int64_t n) {
-    double difference = 0, scale = 0;
-    for (int64_t i = 0; i < n; i++) {
-        difference += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
-        scale += b[i] * b[i];
-    }
-    return distance(difference, scale);
-}
-
-double orc_distance_double(const double *a, const double *b, int64_t n) {
+double orc_distance(const double *a, const double *b, int64_t n) {
     double difference = 0, scale = 0;
     for (int64_t i = 0; i < n; i++) {
         difference += (a[i] - b[i]) * (a[i] - b[i]);

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The oracle's own gradients against central differences in double, for every cell, option,
  * parameter, input and initial state, and its truncation against cut sequences. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../support/oracle.h"
+#include "support/oracle.h"
+#include "support/support.h"
 
 enum { STEPS = 4, BATCH = 3 };
 
@@ -65,7 +60,7 @@ static void check_gradient(probe *p, const char *what, double *x, const double *
         }
         x[i] = kept;
     }
-    double error = orc_distance_double(gradient, numeric, n) * fmin(1, sqrt(dot(numeric, numeric, n)));
+    double error = orc_distance(gradient, numeric, n) * fmin(1, sqrt(dot(numeric, numeric, n)));
     if (!(error <= TOLERANCE)) {
         fail_msg("%s: |analytic - numeric| = %g, |numeric| = %g", what, error,
                  sqrt(dot(numeric, numeric, n)));
@@ -172,8 +167,8 @@ static void check_one(orc_spec spec) {
     check_everywhere(&spec, 1);
 }
 
-static void test_elman(void **state) {
-    (void)state;
+static void test_elman(void **unused) {
+    (void)unused;
     for (int64_t f = TKR_TANH; f <= TKR_IDENTITY; f++) {
         check_one((orc_spec){.kind = TKR_ELMAN, .activation = f});
     }
@@ -181,16 +176,16 @@ static void test_elman(void **state) {
     check_one((orc_spec){.kind = TKR_ELMAN, .layers = 3, .directions = 2, .biases = ORC_NO_BIAS});
 }
 
-static void test_lstm(void **state) {
-    (void)state;
+static void test_lstm(void **unused) {
+    (void)unused;
     check_one((orc_spec){.kind = TKR_LSTM});
     check_one((orc_spec){.kind = TKR_LSTM, .peepholes = 1, .biases = 1, .learned = 1});
     check_one((orc_spec){.kind = TKR_LSTM, .projection = 2, .layers = 2, .directions = 2});
     check_one((orc_spec){.kind = TKR_LSTM, .projection = 4, .peepholes = 1, .before = 1});
 }
 
-static void test_gru(void **state) {
-    (void)state;
+static void test_gru(void **unused) {
+    (void)unused;
     for (int64_t reset = TKR_RESET_AFTER; reset <= TKR_RESET_BEFORE; reset++) {
         check_one((orc_spec){.kind = TKR_GRU, .reset = reset});
         check_one((orc_spec){.kind = TKR_GRU, .reset = reset, .biases = 1, .learned = 1});
@@ -199,8 +194,8 @@ static void test_gru(void **state) {
     }
 }
 
-static void test_noise(void **state) {
-    (void)state;
+static void test_noise(void **unused) {
+    (void)unused;
     for (int32_t kind = TKR_ELMAN; kind <= TKR_GRU; kind++) {
         for (int64_t option = 0; option < 2; option++) {
             check_one((orc_spec){.kind = kind, .reset = kind == TKR_GRU ? option : 0,
@@ -211,8 +206,8 @@ static void test_noise(void **state) {
     }
 }
 
-static void test_chain(void **state) {
-    (void)state;
+static void test_chain(void **unused) {
+    (void)unused;
     for (int64_t f = TKR_TANH; f <= TKR_IDENTITY; f++) {
         const orc_spec specs[] = {
             {.kind = TKR_EMBEDDING, .input = 4, .hidden = 3},
@@ -275,15 +270,15 @@ static void check_truncation(int64_t k1, int64_t k2, int64_t before) {
     }
     for (int64_t i = 0; i < whole->n_tensors; i++) {
         const orc_tensor *t = &whole->tensors[i];
-        double error = orc_distance_double(t->grad, cut->tensors[i].grad, t->rows * t->cols);
+        double error = orc_distance(t->grad, cut->tensors[i].grad, t->rows * t->cols);
         assert_true(error <= 1e-12);
     }
     orc_destroy(whole);
     orc_destroy(cut);
 }
 
-static void test_truncation(void **state) {
-    (void)state;
+static void test_truncation(void **unused) {
+    (void)unused;
     check_truncation(3, 3, 0);
     check_truncation(3, 5, 0);
     check_truncation(2, 7, 1);
@@ -328,12 +323,12 @@ static void check_loss(loss_function loss, const int32_t *lengths) {
         numeric[i] = (more - loss(net)) / (2 * d);
         net->output[i] = kept;
     }
-    assert_true(orc_distance_double(slopes, numeric, N) <= TOLERANCE);
+    assert_true(orc_distance(slopes, numeric, N) <= TOLERANCE);
     orc_destroy(net);
 }
 
-static void test_losses(void **state) {
-    (void)state;
+static void test_losses(void **unused) {
+    (void)unused;
     const loss_function losses[] = {cross_entropy, squares, squares_sum, binary};
     orc_random random = {23};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -346,9 +341,9 @@ static void test_losses(void **state) {
 }
 
 /* The comparison itself: NaN, infinity and a planted difference are far away. */
-static void test_distance(void **state) {
-    (void)state;
-    const float a[3] = {1, 2, 3}, hole[3] = {1, NAN, 3}, far[3] = {1, INFINITY, 3};
+static void test_distance(void **unused) {
+    (void)unused;
+    const double a[3] = {1, 2, 3}, hole[3] = {1, NAN, 3}, far[3] = {1, INFINITY, 3};
     const double b[3] = {1, 2, 3}, c[3] = {1, 2, 3.5};
     assert_true(orc_distance(a, b, 3) <= 0);
     assert_true(orc_distance(a, c, 3) > 0.1);
