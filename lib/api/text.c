@@ -36,21 +36,21 @@ int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary) {
 /* Two passes: the first finds what there is to refuse, so that nothing is written before. */
 int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, int64_t capacity,
                               int64_t *n_ids, const char *text, uint64_t len, int32_t unknown) {
-    int64_t n;
+    tkri_ids counted = {NULL, 0, 0}, out = {ids, capacity, 0};
     if (!vocabulary || !n_ids || (!text && len > 0) || (ids && capacity < 0)) {
         return TKR_ERR_ARGUMENT;
     }
     if (unknown < -1 || unknown >= vocabulary->len) {
         return TKR_ERR_TOKEN;
     }
-    TRY(tkri_vocabulary_encode(vocabulary, NULL, 0, &n, text, len, unknown));
+    TRY(tkri_vocabulary_encode(vocabulary, &counted, text, len, unknown));
     if (ids) {
-        if (n > capacity) {
+        if (counted.n > capacity) {
             return TKR_ERR_SHAPE;
         }
-        (void)tkri_vocabulary_encode(vocabulary, ids, capacity, &n, text, len, unknown);
+        (void)tkri_vocabulary_encode(vocabulary, &out, text, len, unknown);
     }
-    *n_ids = n;
+    *n_ids = counted.n;
     return TKR_OK;
 }
 

@@ -93,7 +93,7 @@ static void number_ascii(tkr_vocabulary *v) {
 int32_t tkri_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const char *text,
                                uint64_t len, const tkri_env *env) {
     int32_t n = 0;
-    tkr_vocabulary *v;
+    tkr_vocabulary *v = NULL;
     if (kind == TKR_CHARACTERS) {
         TRY(distinct(NULL, &n, text, len, env));
     }
@@ -146,10 +146,9 @@ static int32_t next_id(const tkr_vocabulary *v, const char *text, uint64_t len, 
     return *used > 0 ? id_of(v, code) : -1;
 }
 
-int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, int64_t capacity,
-                               int64_t *n_ids, const char *text, uint64_t len, int32_t unknown) {
-    int64_t n = 0;
-    for (uint64_t at = 0, used; at < len; at += used, n++) {
+int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, tkri_ids *out, const char *text,
+                               uint64_t len, int32_t unknown) {
+    for (uint64_t at = 0, used; at < len; at += used) {
         int32_t id = next_id(vocabulary, text + at, len - at, &used);
         if (used == 0) {
             return TKR_ERR_FORMAT;
@@ -158,11 +157,11 @@ int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, i
         if (id < 0) {
             return TKR_ERR_TOKEN;
         }
-        if (n < capacity) {
-            ids[n] = id;
+        if (out->n < out->capacity) {
+            out->ids[out->n] = id;
         }
+        out->n++;
     }
-    *n_ids = n;
     return TKR_OK;
 }
 

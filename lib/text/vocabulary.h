@@ -22,9 +22,15 @@ int32_t tkri_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const 
                                uint64_t len, const tkri_env *env);
 void tkri_vocabulary_destroy(tkr_vocabulary *vocabulary);
 
-/* Cut `text` into ids, as many as fit in ids [capacity]; *n_ids is their whole number. */
-int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, int64_t capacity,
-                               int64_t *n_ids, const char *text, uint64_t len, int32_t unknown);
+/* Where ids go: as many as fit; `n` is their whole number. */
+typedef struct tkri_ids {
+    int32_t *ids;
+    int64_t capacity, n;
+} tkri_ids;
+
+/* Append the ids of a text. `unknown` stands for characters that have none; -1 refuses them. */
+int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, tkri_ids *out, const char *text,
+                               uint64_t len, int32_t unknown);
 
 /* The bytes of id in [0, len): text [4]; returns how many. */
 uint64_t tkri_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char *text);
