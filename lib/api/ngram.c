@@ -50,7 +50,7 @@ int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t
     int64_t symbols = ngram->counts.symbols;
     REQUIRE(n >= 0 && (ids || !n), detail, TKR_ERR_ARGUMENT, "no ids, or a negative number of them");
     REQUIRE(!ngram->model.order, detail, TKR_ERR_ORDER, "counting after tkr_ngram_estimate()");
-    REQUIRE(pad >= -2 && pad < symbols, detail, TKR_ERR_TOKEN, "pad %d of %lld symbols", (int)pad,
+    REQUIRE(pad >= -1 && pad < symbols, detail, TKR_ERR_TOKEN, "pad %d of %lld symbols", (int)pad,
             (long long)symbols);
     int64_t bad = first_bad(ids, n, symbols);
     REQUIRE(bad == n, detail, TKR_ERR_TOKEN, "id %d at %lld of %lld symbols", (int)ids[bad],
