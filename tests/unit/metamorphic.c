@@ -280,20 +280,39 @@ static void test_long_truncation(void **unused) {
     }
 }
 
-/* Windows that touch and windows that overlap, against the oracle. */
-static void test_windows(void **unused) {
-    (void)unused;
+/* Windows that touch and windows that overlap, against the oracle; small and large batches. */
+static void check_windows(const tkr_env *env) {
     static const int64_t windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {8, 8}, {1, 3},
                                          {2, 5}, {3, 4}, {3, 20}, {4, 9}, {8, 9}};
+    static int32_t lengths[4 * BATCH];
+    for (int32_t b = 0; b < 4 * BATCH; b++) {
+        lengths[b] = LENGTHS[b % BATCH];
+    }
     for (int64_t i = 0; i < N_NETS; i++) {
         for (size_t k = 0; k < sizeof windows / sizeof *windows; k++) {
             int32_t retain = windows[k][1] > windows[k][0] ? TKR_RETAIN : 0;
             twin t;
-            open_net(&t, i, NULL);
-            twin_shape(&t, STEPS, BATCH, k % 2 ? LENGTHS : NULL, MODE | retain, k % 3 != 0);
+            open_net(&t, i, env);
+            twin_shape(&t, STEPS, k % 4 ? BATCH : 4 * BATCH, k % 2 ? lengths : NULL,
+                       MODE | retain, k % 3 != 0);
             twin_check(&t, windows[k][0], windows[k][1]);
             twin_close(&t);
         }
+    }
+}
+
+/* The same below a linear layer, whose input's gradient the windows add into too. */
+static void test_windows(void **unused) {
+    (void)unused;
+    const orc_spec specs[] = {{.kind = TKR_LINEAR, .input = 3, .hidden = 5},
+                              {.kind = TKR_GRU, .input = 5, .hidden = 6}};
+    tiers_each_env(check_windows);
+    for (int64_t k2 = 2; k2 <= 5; k2 += 3) {
+        twin t;
+        twin_open(&t, specs, 2, 220, NULL);
+        twin_shape(&t, STEPS, BATCH, LENGTHS, MODE | TKR_RETAIN, true);
+        twin_check(&t, 2, k2);
+        twin_close(&t);
     }
 }
 
