@@ -124,6 +124,11 @@ struct tkr_cell {
     uint64_t version; /* grows whenever a parameter changes */
 };
 
+/* Row length of arrays over n units: the same in every tier. */
+static inline int64_t tkri_row_len(int64_t n) {
+    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
+}
+
 /* Part i of a chain, or the cell itself as its only part. */
 static inline int64_t tkri_cell_n_parts(const tkr_cell *cell) {
     return cell->kind == TKR_CHAIN ? cell->n_parts : 1;

@@ -2,6 +2,8 @@
  * The kernel table's functions, compiled once per tier. */
 #include "kern/vec.h"
 
+#include <stddef.h>
+
 #include "kern/kern.h"
 
 /* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
@@ -112,9 +114,30 @@ static void gemm(const tkri_gemm *g) {
     }
 }
 
+static void gather(const tkri_gemm *g, const int32_t *ids) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *b = ids[i] < 0 ? NULL : g->b + ids[i] * g->b_k;
+        float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; j < g->width; j++) {
+            vf sum = start_of(g, c, j);
+            v_store(c + j * VL, b ? v_fma(v_all(1.0f), v_load(b + j * VL), sum) : sum);
+        }
+    }
+}
+
+static void scatter(const tkri_gemm *g, const int32_t *ids, float *b) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
+            float *to = b + ids[i] * g->b_k + j * VL;
+            v_store(to, v_load(to) + v_load(c + j * VL));
+        }
+    }
+}
+
 static void add(float *y, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_load(y + i) + v_load(x + i));
+        v_store(y + i, v_load(y + i) + v_first(v_load(x + i), n - i));
     }
 }
 
@@ -281,6 +304,8 @@ const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
     .vl = VL,
     .gemm = gemm,
+    .gather = gather,
+    .scatter = scatter,
     .add = add,
     .column_sum = column_sum,
     .activate = activate,
