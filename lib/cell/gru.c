@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * The GRU (Cho et al. 2014), in two forms; s is the logistic function, and both end with
+ *
+ *     r = s(W_r x + b_ir + U_r h_{t-1} + b_hr)      z = s(W_z x + b_iz + U_z h_{t-1} + b_hz)
+ *     h_t = (1 - z) n + z h_{t-1}
+ *
+ * Reset after the product (cuDNN, PyTorch):     q = U_n h_{t-1} + b_hn,   n = tanh(W_n x + b_in + r q)
+ * Reset before it (the paper; ONNX's default):  n = tanh(W_n x + b_in + U_n (r h_{t-1}) + b_hn)
+ *
+ * Backward, with dh = dL/dh_t, in both:
+ *
+ *     dn = dh (1 - z)          da_n = dn (1 - n^2)       da_z = dh (h_{t-1} - n) z (1 - z)
+ *     directly to h_{t-1}:  dh z
+ *
+ * Reset after:   dq = da_n r,   da_r = da_n q  r (1 - r);   U's product sees (da_r, da_z, dq).
+ * Reset before:  da_n goes through U_n first, to dv = dL/d(r h_{t-1}); then
+ *                da_r = dv h_{t-1}  r (1 - r), and dv r flows to h_{t-1} directly as well.
+ *
+ * Slots of a tile: n, r, z, q after (x adds to the first three, h to the last three); r, z, n
+ * before. */
+#include "kern/vec.h"
+
+#include "kern/kern.h"
+
+enum { AFTER_N = 0, AFTER_R = VL, AFTER_Z = 2 * VL, AFTER_Q = 3 * VL };
+enum { BEFORE_R = 0, BEFORE_Z = VL, BEFORE_N = 2 * VL };
+
+/* The part of a tile that belongs to row r. */
+#define AT_GATES(p, base, j, r) ((base) + (j) * (p)->tile_stride + (r) * (p)->row_stride)
+#define AT_UNIT(p, base, j, r) ((base) + (r) * (p)->ld_h + (j) * VL)
+
+INLINE vf mix(vf z, vf n, vf h) {
+    return v_fma(z, h - n, n);
+}
+
+static void after_forward(const tkri_point *p) {
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            float *a = AT_GATES(p, p->gates, j, row);
+            vf r = v_logistic(v_load(a + AFTER_R)), z = v_logistic(v_load(a + AFTER_Z));
+            vf n = v_tanh(v_fma(r, v_load(a + AFTER_Q), v_load(a + AFTER_N)));
+            v_store(a + AFTER_N, n);
+            v_store(a + AFTER_R, r);
+            v_store(a + AFTER_Z, z);
+            v_store(AT_UNIT(p, p->h, j, row), mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row))));
+        }
+    }
+}
+
+static void after_backward(const tkri_point *p) {
+    const vf one = v_all(1.0f);
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            const float *a = AT_GATES(p, p->gates, j, row);
+            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
+            vf n = v_load(a + AFTER_N), r = v_load(a + AFTER_R), z = v_load(a + AFTER_Z);
+            vf q = v_load(a + AFTER_Q), h = v_load(AT_UNIT(p, p->h_prev, j, row));
+            vf dh = v_load(to_h);
+            vf dan = dh * (one - z) * (one - n * n);
+            v_store(da + AFTER_N, dan);
+            v_store(da + AFTER_R, dan * q * (r * (one - r)));
+            v_store(da + AFTER_Z, dh * (h - n) * (z * (one - z)));
+            v_store(da + AFTER_Q, dan * r);
+            v_store(to_h, dh * z);
+        }
+    }
+}
+
+/* Phase 0: the gates, and what U_n's product needs. */
+static void before_forward_gates(const tkri_point *p) {
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            float *a = AT_GATES(p, p->gates, j, row);
+            vf r = v_logistic(v_load(a + BEFORE_R));
+            v_store(a + BEFORE_R, r);
+            v_store(a + BEFORE_Z, v_logistic(v_load(a + BEFORE_Z)));
+            v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_prev, j, row)));
+        }
+    }
+}
+
+/* Phase 1: the candidate and the mix. */
+static void before_forward_mix(const tkri_point *p) {
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            float *a = AT_GATES(p, p->gates, j, row);
+            vf n = v_tanh(v_load(a + BEFORE_N)), z = v_load(a + BEFORE_Z);
+            v_store(a + BEFORE_N, n);
+            v_store(AT_UNIT(p, p->h, j, row), mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row))));
+        }
+    }
+}
+
+/* Phase 1: da_n, da_z and what flows to h_{t-1} directly. */
+static void before_backward_mix(const tkri_point *p) {
+    const vf one = v_all(1.0f);
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            const float *a = AT_GATES(p, p->gates, j, row);
+            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
+            vf n = v_load(a + BEFORE_N), z = v_load(a + BEFORE_Z), dh = v_load(to_h);
+            vf h = v_load(AT_UNIT(p, p->h_prev, j, row));
+            v_store(da + BEFORE_N, dh * (one - z) * (one - n * n));
+            v_store(da + BEFORE_Z, dh * (h - n) * (z * (one - z)));
+            v_store(to_h, dh * z);
+        }
+    }
+}
+
+/* Phase 0, after da_n went through U_n into daux. */
+static void before_backward_gates(const tkri_point *p) {
+    const vf one = v_all(1.0f);
+    for (int64_t j = 0; j < p->tiles; j++) {
+        for (int64_t row = 0; row < p->rows; row++) {
+            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
+            vf r = v_load(AT_GATES(p, p->gates, j, row) + BEFORE_R);
+            vf dv = v_load(AT_UNIT(p, p->daux, j, row));
+            vf h = v_load(AT_UNIT(p, p->h_prev, j, row));
+            v_store(da + BEFORE_R, dv * h * (r * (one - r)));
+            v_store(to_h, v_fma(dv, r, v_load(to_h)));
+        }
+    }
+}
+
+const tkri_cell_ops TIER(tkri_gru_after) = {
+    .gates = 3,
+    .slots = 4,
+    .ih_slot = 0,
+    .hh_slot = 1,
+    .q_slot = 3,
+    .q_gate = 2,
+    .phases = 1,
+    .ih_place = {1, 2, 0},
+    .hh_place = {0, 1, 2},
+    .forward = {after_forward},
+    .backward = {after_backward},
+};
+
+const tkri_cell_ops TIER(tkri_gru_before) = {
+    .gates = 3,
+    .slots = 3,
+    .q_slot = -1,
+    .phases = 2,
+    .ih_place = {0, 1, 2},
+    .hh_place = {0, 1, 2},
+    .forward = {before_forward_gates, before_forward_mix},
+    .backward = {before_backward_gates, before_backward_mix},
+};

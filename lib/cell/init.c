@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * Initialisers. Every tensor is drawn in PyTorch's layout from its own random stream, so that the
+ * numbers do not depend on the tier, nor on the other tensors. */
+#include <math.h>
+
+#include "cell/cell.h"
+#include "core/random.h"
+
+/* What one tensor is drawn by. */
+typedef struct draw {
+    const tkr_cell *part;
+    const tkri_parameter *p;
+    tkri_random random;
+    float *values; /* the cell's flat array */
+    int32_t vl;
+    double scale;
+} draw;
+
+static void put(const draw *d, int64_t row, int64_t column, double value) {
+    d->values[tkri_parameter_index(d->p, d->vl, row, column)] = (float)value;
+}
+
+static void fill_uniform(draw *d, double bound) {
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        for (int64_t column = 0; column < d->p->shape[1]; column++) {
+            put(d, row, column, (2 * tkri_uniform(&d->random) - 1) * bound * d->scale);
+        }
+    }
+}
+
+static void fill_normal(draw *d, double deviation) {
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        for (int64_t column = 0; column < d->p->shape[1]; column++) {
+            put(d, row, column, tkri_normal(&d->random) * deviation);
+        }
+    }
+}
+
+static void fill_constant(draw *d, double value) {
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        put(d, row, 0, value);
+    }
+}
+
+/* PyTorch's defaults. */
+static void draw_uniform(draw *d) {
+    const tkri_parameter *p = d->p;
+    switch (p->role) {
+    case TKRI_WEIGHT_EMBEDDING:
+        fill_normal(d, d->scale);
+        break;
+    case TKRI_WEIGHT_LINEAR:
+    case TKRI_BIAS_LINEAR:
+        fill_uniform(d, 1 / sqrt((double)d->part->input));
+        break;
+    case TKRI_STATE_H:
+    case TKRI_STATE_C:
+        fill_constant(d, 0);
+        break;
+    default:
+        fill_uniform(d, 1 / sqrt((double)d->part->hidden));
+    }
+}
+
+/* Gate by gate: a gate is a matrix of its own. */
+static void draw_glorot(draw *d) {
+    if (d->p->role > TKRI_WEIGHT_EMBEDDING) {
+        fill_constant(d, 0);
+    } else if (d->p->role == TKRI_WEIGHT_EMBEDDING) {
+        fill_uniform(d, sqrt(6.0 / (double)(d->p->units + d->p->k)));
+    } else {
+        fill_uniform(d, sqrt(6.0 / (double)(d->p->k + d->p->units)));
+    }
+}
+
+static double get(const draw *d, int64_t row, int64_t column) {
+    return (double)d->values[tkri_parameter_index(d->p, d->vl, row, column)];
+}
+
+/* Subtract from row i its parts along the rows first..i-1, then scale it to length 1 (modified
+ * Gram-Schmidt, twice for float's sake). Rows beyond the columns start a new orthogonal set. */
+static void orthonormalise_row(draw *d, int64_t first, int64_t i) {
+    const int64_t k = d->p->k, start = first + (i - first) / k * k;
+    for (int64_t j = start; j < 2 * i - start; j++) {
+        const int64_t other = start + (j - start) % tkri_max(i - start, 1);
+        double dot = 0;
+        for (int64_t c = 0; c < k; c++) {
+            dot += get(d, i, c) * get(d, other, c);
+        }
+        for (int64_t c = 0; c < k; c++) {
+            put(d, i, c, get(d, i, c) - dot * get(d, other, c));
+        }
+    }
+    double square = 0;
+    for (int64_t c = 0; c < k; c++) {
+        square += get(d, i, c) * get(d, i, c);
+    }
+    for (int64_t c = 0; c < k; c++) {
+        put(d, i, c, get(d, i, c) / sqrt(square));
+    }
+}
+
+/* Saxe, McClelland & Ganguli 2014: the rows of every recurrent gate are orthonormal. */
+static void draw_orthogonal(draw *d) {
+    if (d->p->role != TKRI_WEIGHT_HH) {
+        draw_glorot(d);
+        return;
+    }
+    fill_normal(d, 1);
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        orthonormalise_row(d, row - row % d->p->units, row);
+    }
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        for (int64_t column = 0; column < d->p->k; column++) {
+            put(d, row, column, get(d, row, column) * d->scale);
+        }
+    }
+}
+
+/* The forget gate's bias, row block 1 of i, f, g, o, split so that both biases sum to it. */
+static void set_forget_bias(draw *d) {
+    const double wanted = d->part->floats[TKR_FORGET_BIAS - TKRI_FLOAT_BASE];
+    if (d->part->kind != TKR_LSTM || isnan(wanted)) {
+        return;
+    }
+    for (int64_t unit = 0; unit < d->p->units; unit++) {
+        put(d, d->p->units + unit, 0, d->p->role == TKRI_BIAS_IH ? wanted : 0);
+    }
+}
+
+static void draw_parameter(draw *d) {
+    const double scale = d->part->floats[TKR_INIT_SCALE - TKRI_FLOAT_BASE];
+    const int64_t init = d->part->ints[TKR_INIT];
+    d->scale = isnan(scale) ? (init == TKR_INIT_NORMAL ? 0.01 : 1) : scale;
+    if (init == TKR_INIT_GLOROT) {
+        draw_glorot(d);
+    } else if (init == TKR_INIT_ORTHOGONAL) {
+        draw_orthogonal(d);
+    } else if (init == TKR_INIT_NORMAL) {
+        fill_normal(d, d->scale);
+    } else {
+        draw_uniform(d);
+    }
+    if (d->p->role == TKRI_BIAS_IH || d->p->role == TKRI_BIAS_HH) {
+        set_forget_bias(d);
+    }
+}
+
+/* The part that layer `layer` of the net came from. */
+static const tkr_cell *part_of(const tkr_cell *cell, int64_t layer) {
+    int64_t next = 0, i = 0;
+    for (; i < tkri_cell_n_parts(cell); i++) {
+        const tkr_cell *part = tkri_cell_part(cell, i);
+        const int64_t stacked = tkri_is_recurrent(part->kind) ? part->ints[TKR_LAYERS] : 1;
+        const int between = part->floats[TKR_DROPOUT_BETWEEN - TKRI_FLOAT_BASE] > 0;
+        next += between ? 2 * stacked - 1 : stacked;
+        if (layer < next) {
+            return part;
+        }
+    }
+    return tkri_cell_part(cell, i - 1);
+}
+
+void tkri_cell_draw(tkr_cell *cell, uint64_t seed) {
+    for (int64_t i = 0; i < cell->net->n_parameters; i++) {
+        const tkri_parameter *p = &cell->net->parameters[i];
+        draw d = {
+            .part = part_of(cell, p->layer),
+            .p = p,
+            .random = {.seed = seed, .stream = (uint64_t)i},
+            .values = cell->net->values,
+            .vl = cell->kern->vl,
+        };
+        draw_parameter(&d);
+    }
+    tkri_cell_refresh(cell);
+}

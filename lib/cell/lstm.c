@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * The LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000). Gates in
+ * the order i, f, g, o; a_* are the sums W_ih x + b_ih + W_hh h_{t-1} + b_hh:
+ *
+ *     i = s(a_i + p_i c_{t-1})      f = s(a_f + p_f c_{t-1})      g = tanh(a_g)
+ *     c_t = f c_{t-1} + i g
+ *     o = s(a_o + p_o c_t)          h_t = o tanh(c_t)
+ *
+ * s is the logistic function; p_* are the diagonal peepholes (Gers & Schmidhuber 2000), absent
+ * unless asked for.
+ *
+ * Backward, with dh = dL/dh_t and dc = dL/dc_t from the step after; u = tanh(c_t):
+ *
+ *     da_o = dh u  o (1 - o)
+ *     dc  += dh o (1 - u^2) + p_o da_o
+ *     da_i = dc g  i (1 - i)      da_f = dc c_{t-1}  f (1 - f)      da_g = dc i (1 - g^2)
+ *     dc_{t-1} = dc f + p_i da_i + p_f da_f
+ *     dp_i += da_i c_{t-1}        dp_f += da_f c_{t-1}              dp_o += da_o c_t
+ *
+ * c_t is computed again from the gates: zoneout may have changed the stored one. */
+#include "kern/vec.h"
+
+#include "kern/kern.h"
+
+enum { I = 0, F = VL, G = 2 * VL, O = 3 * VL };
+
+/* One tile of one row: the gates in place, c, and h. */
+INLINE void unit_forward(float *gates, const float *c_prev, float *c, float *h, const float *peep,
+                         int64_t ld) {
+    vf before = v_load(c_prev);
+    vf ai = v_load(gates + I), af = v_load(gates + F), ao = v_load(gates + O);
+    if (peep) {
+        ai = v_fma(v_load(peep), before, ai);
+        af = v_fma(v_load(peep + ld), before, af);
+    }
+    vf i = v_logistic(ai), f = v_logistic(af), g = v_tanh(v_load(gates + G));
+    vf now = v_fma(f, before, i * g);
+    if (peep) {
+        ao = v_fma(v_load(peep + 2 * ld), now, ao);
+    }
+    vf o = v_logistic(ao);
+    v_store(gates + I, i);
+    v_store(gates + F, f);
+    v_store(gates + G, g);
+    v_store(gates + O, o);
+    v_store(c, now);
+    v_store(h, o * v_tanh(now));
+}
+
+static void forward(const tkri_point *p) {
+    for (int64_t j = 0; j < p->tiles; j++) {
+        const float *peep = p->peep ? p->peep + j * VL : NULL;
+        for (int64_t r = 0; r < p->rows; r++) {
+            unit_forward(p->gates + j * p->tile_stride + r * p->row_stride,
+                         p->c_prev + r * p->ld_c + j * VL, p->c + r * p->ld_c + j * VL,
+                         p->h + r * p->ld_h + j * VL, peep, p->ld_c);
+        }
+    }
+}
+
+/* What the peepholes add to dc_{t-1}; their own gradients. */
+INLINE vf peep_backward(const float *peep, float *dpeep, int64_t ld, vf dai, vf daf, vf before) {
+    v_store(dpeep, v_fma(dai, before, v_load(dpeep)));
+    v_store(dpeep + ld, v_fma(daf, before, v_load(dpeep + ld)));
+    return v_fma(v_load(peep), dai, v_load(peep + ld) * daf);
+}
+
+INLINE vf peep_output_backward(const float *peep, float *dpeep, vf dao, vf now) {
+    v_store(dpeep, v_fma(dao, now, v_load(dpeep)));
+    return v_load(peep) * dao;
+}
+
+INLINE void unit_backward(const float *gates, float *da, const float *c_prev, float *dh, float *dc,
+                          const float *peep, float *dpeep, int64_t ld) {
+    const vf one = v_all(1.0f);
+    vf i = v_load(gates + I), f = v_load(gates + F), g = v_load(gates + G), o = v_load(gates + O);
+    vf before = v_load(c_prev), now = v_fma(f, before, i * g), u = v_tanh(now);
+    vf dht = v_load(dh);
+    vf dao = dht * u * (o * (one - o));
+    vf dct = v_fma(dht * o, one - u * u, v_load(dc));
+    if (peep) {
+        dct = dct + peep_output_backward(peep + 2 * ld, dpeep + 2 * ld, dao, now);
+    }
+    vf dai = dct * g * (i * (one - i));
+    vf daf = dct * before * (f * (one - f));
+    vf dag = dct * i * (one - g * g);
+    vf to_before = dct * f;
+    if (peep) {
+        to_before = to_before + peep_backward(peep, dpeep, ld, dai, daf, before);
+    }
+    v_store(da + I, dai);
+    v_store(da + F, daf);
+    v_store(da + G, dag);
+    v_store(da + O, dao);
+    v_store(dc, to_before);
+    v_store(dh, v_zero());
+}
+
+static void backward(const tkri_point *p) {
+    for (int64_t j = 0; j < p->tiles; j++) {
+        const float *peep = p->peep ? p->peep + j * VL : NULL;
+        float *dpeep = p->peep ? p->dpeep + j * VL : NULL;
+        for (int64_t r = 0; r < p->rows; r++) {
+            const int64_t at = j * p->tile_stride + r * p->row_stride;
+            unit_backward(p->gates + at, p->dgates + at, p->c_prev + r * p->ld_c + j * VL,
+                          p->dh + r * p->ld_h + j * VL, p->dc + r * p->ld_c + j * VL, peep, dpeep,
+                          p->ld_c);
+        }
+    }
+}
+
+const tkri_cell_ops TIER(tkri_lstm) = {
+    .gates = 4,
+    .slots = 4,
+    .q_slot = -1,
+    .has_c = 1,
+    .phases = 1,
+    .ih_place = {0, 1, 2, 3},
+    .hh_place = {0, 1, 2, 3},
+    .forward = {forward},
+    .backward = {backward},
+};

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * The kernel table's functions, compiled once per tier. */
+#include "kern/vec.h"
+
+#include "kern/kern.h"
+
+/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
+enum {
+    ROWS1 = REGISTERS == 32 ? 8 : 6,
+    ROWS2 = REGISTERS == 32 ? 8 : 5,
+    ROWS3 = REGISTERS == 32 ? 8 : 4,
+    ROWS4 = REGISTERS == 32 ? 6 : 3
+};
+
+INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
+    if (g->from == TKRI_FROM_C) {
+        return v_load(c + j * VL);
+    }
+    return g->from == TKRI_FROM_ROW ? v_load(g->start + j * VL) : v_zero();
+}
+
+/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
+INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width) {
+    vf sum[8][4];
+    float *c = g->c + i * g->c_row;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < width; j++) {
+            sum[r][j] = start_of(g, c + r * g->c_row, j);
+        }
+    }
+    const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
+    for (int64_t block = 0; block < g->blocks; block++) {
+        const float *a0 = g->a + i * a_row + block * g->a_block;
+        const float *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
+        const float *b = g->b + block * g->b_block;
+        for (int64_t k = 0; k < g->k; k++) {
+            vf row[4];
+#pragma GCC unroll 4
+            for (int j = 0; j < width; j++) {
+                row[j] = v_load(b + j * VL);
+            }
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const float *ar = (r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * a_row;
+                vf x = v_all(*ar);
+#pragma GCC unroll 4
+                for (int j = 0; j < width; j++) {
+                    sum[r][j] = v_fma(x, row[j], sum[r][j]);
+                }
+            }
+            a0 += a_k, a3 += a_k, a6 += a_k, b += b_k;
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < width; j++) {
+            v_store(c + r * g->c_row + j * VL, sum[r][j]);
+        }
+    }
+}
+
+/* One function per width; its rows go out in tiles of nearly equal height. */
+#define ROWS_CASE(rows, width)    \
+    case rows:                    \
+        if (rows <= limit) {      \
+            tile(g, i, rows, width); \
+        }                         \
+        break;
+
+#define DEFINE_GEMM(width)                                    \
+    static void gemm##width(const tkri_gemm *g) {             \
+        const int limit = ROWS##width;                        \
+        int64_t tiles = (g->m + limit - 1) / limit;           \
+        for (int64_t t = 0, i = 0; t < tiles; t++) {          \
+            int64_t end = g->m * (t + 1) / tiles;             \
+            switch (end - i) {                                \
+                ROWS_CASE(1, width)                           \
+                ROWS_CASE(2, width)                           \
+                ROWS_CASE(3, width)                           \
+                ROWS_CASE(4, width)                           \
+                ROWS_CASE(5, width)                           \
+                ROWS_CASE(6, width)                           \
+                ROWS_CASE(7, width)                           \
+                ROWS_CASE(8, width)                           \
+            }                                                 \
+            i = end;                                          \
+        }                                                     \
+    }
+
+DEFINE_GEMM(1)
+DEFINE_GEMM(2)
+DEFINE_GEMM(3)
+DEFINE_GEMM(4)
+
+static void gemm(const tkri_gemm *g) {
+    switch (g->width) {
+    case 1:
+        gemm1(g);
+        break;
+    case 2:
+        gemm2(g);
+        break;
+    case 3:
+        gemm3(g);
+        break;
+    default:
+        gemm4(g);
+        break;
+    }
+}
+
+static void add(float *y, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store(y + i, v_load(y + i) + v_load(x + i));
+    }
+}
+
+static void column_sum(float *c, const float *x, int64_t rows, int64_t ld, int32_t width) {
+    for (int32_t j = 0; j < width; j++) {
+        vf sum = v_load(c + j * VL);
+        for (int64_t r = 0; r < rows; r++) {
+            sum = sum + v_load(x + r * ld + j * VL);
+        }
+        v_store(c + j * VL, sum);
+    }
+}
+
+static void activate(float *y, const float *x, int64_t n, int32_t activation) {
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store(y + i, v_activate(v_load(x + i), activation));
+    }
+}
+
+static void activate_gradient(float *dy, const float *y, int64_t n, int32_t activation) {
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store(dy + i, v_activate_gradient(v_load(dy + i), v_load(y + i), activation));
+    }
+}
+
+INLINE float lanes_max(vf a) {
+    float lane[VL], best;
+    v_store(lane, a);
+    best = lane[0];
+    for (int i = 1; i < VL; i++) {
+        best = lane[i] > best ? lane[i] : best;
+    }
+    return best;
+}
+
+INLINE double lanes_sum(vf a) {
+    float lane[VL];
+    double sum = 0;
+    v_store(lane, a);
+    for (int i = 0; i < VL; i++) {
+        sum += (double)lane[i];
+    }
+    return sum;
+}
+
+/* x[i .. i + VL), with -infinity from index n on. */
+INLINE vf load_logits(const float *x, int64_t i, int64_t n) {
+    if (i + VL <= n) {
+        return v_load(x + i);
+    }
+    float lane[VL];
+    for (int j = 0; j < VL; j++) {
+        lane[j] = i + j < n ? x[i + j] : -INFINITY;
+    }
+    return v_load(lane);
+}
+
+INLINE void store_first(float *p, vf a, int64_t n) {
+    float lane[VL];
+    v_store(lane, a);
+    memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
+}
+
+static double softmax(float *dx, const float *x, int64_t n, int64_t target, float scale) {
+    vf top = load_logits(x, 0, n);
+    for (int64_t i = VL; i < n; i += VL) {
+        top = v_max(top, load_logits(x, i, n));
+    }
+    const float best = lanes_max(top), chosen = x[target];
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += VL) {
+        sum += lanes_sum(v_first(v_exp(load_logits(x, i, n) - v_all(best)), n - i));
+    }
+    if (dx) {
+        const vf factor = v_all((float)((double)scale / sum));
+        for (int64_t i = 0; i < n; i += VL) {
+            vf e = v_exp(load_logits(x, i, n) - v_all(best));
+            v_store(dx + i, v_first(e * factor, n - i));
+        }
+        dx[target] -= scale;
+    }
+    return log(sum) - ((double)chosen - (double)best);
+}
+
+INLINE vf clip(vf g, float limit) {
+    if (limit > 0.0f) {
+        g = v_min(v_all(limit), v_max(v_all(-limit), g));
+    }
+    return g;
+}
+
+static double sum_squares(const float *x, int64_t n, float limit) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i += 64 * VL) {
+        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
+        vf sum = v_zero();
+        for (int64_t j = i; j < end; j += VL) {
+            vf raw = v_load(x + j);
+            vf g = clip(raw, limit);
+            sum = v_fma(g, g, sum);
+            sum = sum + (raw - raw); /* clipping must not hide an infinity */
+        }
+        total += lanes_sum(sum);
+    }
+    return total;
+}
+
+/* Kingma & Ba 2015, algorithm 1, with the corrections folded into the rate and the root. */
+static void adam(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
+    const vf b1 = v_all(u->beta1), b2 = v_all(u->beta2), epsilon = v_all(u->epsilon);
+    const vf a1 = v_all(1.0f - u->beta1), a2 = v_all(1.0f - u->beta2);
+    const vf rate = v_all(u->rate * u->correct1), root = v_all(u->correct2);
+    const vf keep = v_all(u->decoupled ? 1.0f - u->rate * u->decay : 1.0f);
+    const vf decay = v_all(u->decoupled ? 0.0f : u->decay);
+    for (int64_t i = 0; i < n; i += VL) {
+        vf value = v_load(p + i);
+        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
+        gradient = v_fma(decay, value, gradient);
+        vf first = v_fma(a1, gradient, b1 * v_load(m + i));
+        vf second = v_fma(a2, gradient * gradient, b2 * v_load(v + i));
+        vf step = rate * first / v_fma(v_sqrt(second), root, epsilon);
+        v_store(p + i, keep * value - step);
+        v_store(m + i, first);
+        v_store(v + i, second);
+        v_store(g + i, v_zero());
+    }
+}
+
+/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu v). */
+static void sgd(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
+    const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
+    (void)v;
+    for (int64_t i = 0; i < n; i += VL) {
+        vf value = v_load(p + i);
+        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
+        gradient = v_fma(decay, value, gradient);
+        vf velocity = v_fma(momentum, v_load(m + i), gradient);
+        vf step = u->nesterov ? v_fma(momentum, velocity, gradient) : velocity;
+        v_store(p + i, v_fma(rate, step, value));
+        v_store(m + i, velocity);
+        v_store(g + i, v_zero());
+    }
+}
+
+/* Tieleman & Hinton 2012; momentum on the scaled gradient. */
+static void rmsprop(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
+    const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
+    const vf keep = v_all(u->beta2), take = v_all(1.0f - u->beta2), epsilon = v_all(u->epsilon);
+    for (int64_t i = 0; i < n; i += VL) {
+        vf value = v_load(p + i);
+        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
+        gradient = v_fma(decay, value, gradient);
+        vf second = v_fma(take, gradient * gradient, keep * v_load(v + i));
+        vf scaled = gradient / (v_sqrt(second) + epsilon);
+        vf velocity = v_fma(momentum, v_load(m + i), scaled);
+        v_store(p + i, v_fma(rate, velocity, value));
+        v_store(m + i, velocity);
+        v_store(v + i, second);
+        v_store(g + i, v_zero());
+    }
+}
+
+const tkri_kern TIER(tkri_kern) = {
+    .tier = TKRI_TIER_ID,
+    .vl = VL,
+    .gemm = gemm,
+    .add = add,
+    .column_sum = column_sum,
+    .activate = activate,
+    .activate_gradient = activate_gradient,
+    .softmax = softmax,
+    .sum_squares = sum_squares,
+    .adam = adam,
+    .sgd = sgd,
+    .rmsprop = rmsprop,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * The kernel table: what the arithmetic of every layer is made of. Each tier (reference, generic,
+ * AVX2, AVX-512, NEON) is the same body, compiled with that tier's vectors; a table never mixes
+ * tiers. A table is chosen once, when a cell is created, and kept in it.
+ *
+ * Packed matrices. The columns of a weight matrix (gate x unit) lie in tiles of VL units, and in a
+ * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a panel,
+ * `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units beyond
+ * the last are zero weights. In this order a product's rows come out as [tile][row][gate][VL]: what
+ * one unit's gates need stands side by side. */
+#ifndef TKRI_KERN_KERN_H
+#define TKRI_KERN_KERN_H
+
+#include <stdint.h>
+
+#include <tekrar/tekrar.h>
+
+enum { TKRI_PANEL = 4 };   /* the widest panel, in vectors */
+enum { TKRI_MAX_VL = 16 }; /* the widest vector, in floats: rows are padded to it */
+
+/* Where a product's sum starts. */
+enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
+
+/* C[m][width * VL] = start + sum over blocks and k of A[m][block][k] * B[block][k][width * VL].
+ *
+ * A's element (i, block, k) is a[i * a_row + block * a_block + k * a_k]; B's row is at
+ * b[block * b_block + k * b_k]; C's row i at c[i * c_row]. Each element of C is one chain of fused
+ * multiply-adds in the order of k, so that it does not depend on m, on the other columns, or on
+ * where a sum is cut and continued with TKRI_FROM_C. C must not overlap A or B. NaN propagates. */
+typedef struct tkri_gemm {
+    int64_t m, blocks, k;
+    const float *a;
+    int64_t a_row, a_block, a_k;
+    const float *b;
+    int64_t b_block, b_k;
+    float *c;
+    int64_t c_row;
+    const float *start; /* TKRI_FROM_ROW: [width * VL] */
+    int32_t width;      /* vectors, 1..TKRI_PANEL */
+    int32_t from;
+} tkri_gemm;
+
+/* One step of a cell's pointwise part, for `rows` rows and `tiles` tiles of units.
+ *
+ * gates is [tile][row][slot][VL] with the strides given; the arrays over units ([row][unit], ld
+ * apart) point at the first tile's first unit. Forward turns pre-activations into activations in
+ * place. Backward reads the activations in `gates` and writes the pre-activations' gradients to
+ * `dgates`, which may be `gates`. `units` says how many of the units are real; the padding behind
+ * them is written as zero where zero weights would not make it so. */
+typedef struct tkri_point {
+    int64_t rows, tiles, units;
+    float *gates;
+    float *dgates;
+    int64_t row_stride, tile_stride;
+    const float *h_prev; /* hidden state before the step */
+    float *h;            /* after it (of a projected LSTM: o * tanh c) */
+    const float *c_prev;
+    float *c;
+    float *aux;  /* GRU, reset before: r * h_prev */
+    float *dh;   /* in: dL/dh of this step; out: what flows to h_prev directly */
+    float *dc;   /* in: dL/dc; out: dL/dc_prev */
+    float *daux; /* dL/daux */
+    int64_t ld_h, ld_c;
+    const float *peep; /* [3][ld_c]: i, f, o; NULL: none */
+    float *dpeep;      /* [3][ld_c], added to */
+    int32_t activation;
+} tkri_point;
+
+/* Numbers that one optimizer step needs; which ones depends on the rule. */
+typedef struct tkri_update {
+    float rate, scale, limit; /* learning rate; factor for the gradients; clip to +-limit, 0: no */
+    float beta1, beta2, epsilon, decay, momentum;
+    float correct1, correct2; /* Adam: 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
+    int32_t nesterov;
+    int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
+} tkri_update;
+
+/* A cell kind's layout and pointwise part, in one tier. */
+typedef struct tkri_cell_ops {
+    int32_t gates;            /* G of the weights */
+    int32_t slots;            /* S of the tape */
+    int32_t ih_slot, hh_slot; /* first slot that x W_ih, h W_hh add to */
+    int32_t q_slot;           /* the slot that starts from its own bias alone, or -1 */
+    int32_t q_gate;           /* that bias' gate */
+    int32_t has_c;
+    int32_t phases; /* products with the state per step: 1, or 2 (GRU, reset before) */
+    int8_t ih_place[4], hh_place[4]; /* place of PyTorch's gate g among the packed gates */
+    void (*forward[2])(const tkri_point *point);
+    void (*backward[2])(const tkri_point *point);
+} tkri_cell_ops;
+
+typedef struct tkri_kern {
+    int32_t tier;
+    int32_t vl; /* floats in a vector */
+
+    /* The product above. */
+    void (*gemm)(const tkri_gemm *product);
+
+    /* y[i] += x[i], n a multiple of VL. */
+    void (*add)(float *y, const float *x, int64_t n);
+
+    /* c[j] += sum over rows of x[row * ld + j], j < width * VL; rows in order. */
+    void (*column_sum)(float *c, const float *x, int64_t rows, int64_t ld, int32_t width);
+
+    /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... */
+    void (*activate)(float *y, const float *x, int64_t n, int32_t activation);
+
+    /* dy *= f'(x) where y = f(x), from y alone (all four functions allow it). */
+    void (*activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation);
+
+    /* Returns -ln softmax(x)[target] of n logits; with dx, dx = scale * (softmax(x) - 1[target]).
+     * dx may be x. The padding up to VL of dx is set to zero. */
+    double (*softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
+
+    /* Sum of (scale x)^2 after clipping to +-limit (0: none), in double, for n floats, a multiple
+     * of VL; not finite if any x is not. */
+    double (*sum_squares)(const float *x, int64_t n, float limit);
+
+    /* One update of n parameters p from gradients g (then zeroed), moments m, v (may be NULL where
+     * the rule has none). n a multiple of VL. */
+    void (*adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+    void (*sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+    void (*rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+} tkri_kern;
+
+/* The table of a tier (TKR_TIER_BEST: the best that this CPU has), or NULL if it is absent. */
+const tkri_kern *tkri_kern_select(int32_t tier);
+
+/* Is this tier both built and supported by the CPU and the operating system? */
+int32_t tkri_kern_has(int32_t tier);
+
+/* A matrix' panels: `vectors` vectors of columns in tiles of `gates`. */
+typedef struct tkri_panels {
+    int64_t n;       /* panels */
+    int64_t vectors; /* in all */
+    int32_t gates;
+} tkri_panels;
+
+/* Tiles of VL units. */
+static inline int64_t tkri_tiles(int64_t units, int32_t vl) {
+    return (units + vl - 1) / vl;
+}
+
+static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t vl) {
+    const int64_t tiles = tkri_tiles(units, vl);
+    int64_t n = gates > 1 ? tiles : (tiles + TKRI_PANEL - 1) / TKRI_PANEL;
+    return (tkri_panels){n, tiles * gates, gates};
+}
+
+/* The first vector of panel p; its width is the distance to the next. Panels differ by one at most. */
+static inline int64_t tkri_panel_start(const tkri_panels *panels, int64_t p) {
+    return panels->gates > 1 ? p * panels->gates : panels->vectors * p / panels->n;
+}
+
+static inline int32_t tkri_panel_width(const tkri_panels *panels, int64_t p) {
+    return (int32_t)(tkri_panel_start(panels, p + 1) - tkri_panel_start(panels, p));
+}
+
+#endif
