@@ -229,18 +229,19 @@ INLINE vf clip(vf g, float limit) {
     return g;
 }
 
+/* Squares in double: those of floats beyond 1e19 or below 1e-23 are no floats. */
 static double sum_squares(const float *x, int64_t n, float limit) {
-    double total = 0;
-    for (int64_t i = 0; i < n; i += 64 * VL) {
-        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
-        vf sum = v_zero();
-        for (int64_t j = i; j < end; j += VL) {
-            vf raw = v_load(x + j);
-            vf g = clip(raw, limit);
-            sum = v_fma(g, g, sum);
-            sum = sum + (raw - raw); /* clipping must not hide an infinity */
+    double lane[VL] = {0}, total = 0;
+    for (int64_t i = 0; i < n; i += VL) {
+        vf raw = v_load(x + i);
+        float g[VL];
+        v_store(g, clip(raw, limit) + (raw - raw)); /* clipping must not hide an infinity */
+        for (int j = 0; j < VL; j++) {
+            lane[j] += (double)g[j] * (double)g[j];
         }
-        total += lanes_sum(sum);
+    }
+    for (int j = 0; j < VL; j++) {
+        total += lane[j];
     }
     return total;
 }
