@@ -169,6 +169,11 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
 /* After any change of values: recompute what is derived from them, and say so in the version. */
 void tkri_cell_refresh(tkr_cell *cell);
 
+/* notes.c: the list of the caller's notes. text NULL removes. */
+int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);
+const char *tkri_note_get(const tkr_cell *cell, const char *key);
+void tkri_notes_free(tkr_cell *cell);
+
 /* init.c: draw all parameters. */
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed);
 

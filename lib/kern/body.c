@@ -201,21 +201,36 @@ INLINE void store_first(float *p, vf a, int64_t n) {
     memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
 }
 
+/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float. */
+static double exponentials(float *dx, const float *x, int64_t n, float best) {
+    double total = 0;
+    for (int64_t i = 0; i < n;) {
+        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
+        vf sum = v_zero();
+        for (; i < end; i += VL) {
+            vf e = v_exp(load_logits(x, i, n) - v_all(best));
+            e = v_first(e, n - i);
+            if (dx) {
+                v_store(dx + i, e);
+            }
+            sum = sum + e;
+        }
+        total += lanes_sum(sum);
+    }
+    return total;
+}
+
 static double softmax(float *dx, const float *x, int64_t n, int64_t target, float scale) {
     vf top = load_logits(x, 0, n);
     for (int64_t i = VL; i < n; i += VL) {
         top = v_max(top, load_logits(x, i, n));
     }
     const float best = lanes_max(top), chosen = x[target];
-    double sum = 0;
-    for (int64_t i = 0; i < n; i += VL) {
-        sum += lanes_sum(v_first(v_exp(load_logits(x, i, n) - v_all(best)), n - i));
-    }
+    const double sum = exponentials(dx, x, n, best);
     if (dx) {
         const vf factor = v_all((float)((double)scale / sum));
         for (int64_t i = 0; i < n; i += VL) {
-            vf e = v_exp(load_logits(x, i, n) - v_all(best));
-            v_store(dx + i, v_first(e * factor, n - i));
+            v_store(dx + i, v_load(dx + i) * factor);
         }
         dx[target] -= scale;
     }
@@ -229,6 +244,7 @@ INLINE vf clip(vf g, float limit) {
     return g;
 }
 
+/* Lanes add up at most 64 squares in float; where these overflow, it is done again in double. */
 static double sum_squares(const float *x, int64_t n, float limit) {
     double total = 0;
     for (int64_t i = 0; i < n; i += 64 * VL) {
@@ -240,7 +256,14 @@ static double sum_squares(const float *x, int64_t n, float limit) {
             sum = v_fma(g, g, sum);
             sum = sum + (raw - raw); /* clipping must not hide an infinity */
         }
-        total += lanes_sum(sum);
+        double part = lanes_sum(sum);
+        if (!isfinite(part)) {
+            part = 0;
+            for (int64_t j = i; j < end; j++) {
+                part += (double)x[j] * (double)x[j];
+            }
+        }
+        total += part;
     }
     return total;
 }

@@ -182,13 +182,18 @@ static tkri_view input_gradient(const tkr_sequence *seq, int64_t l, const tkri_c
     return (tkri_view){seq->dx + chunk->row0 * seq->x_ld, seq->x_ld};
 }
 
+/* Where a product that gives a layer's dx starts: overlapping windows add into the input's. */
+static int32_t dx_start(const tkr_sequence *seq, const tkri_layer *layer) {
+    return layer == seq->net->layers && seq->truncate_every ? TKRI_FROM_C : TKRI_FROM_ZERO;
+}
+
 /* The chunk's rows in the window. */
 static void window_rows(const tkri_chunk *chunk, const tkri_window *w, int64_t *from, int64_t *to) {
     *from = chunk->first[tkri_min(w->from, chunk->steps)];
     *to = chunk->first[tkri_min(w->to, chunk->steps)];
 }
 
-/* dx = dgates W_ih for the window's rows of a lane. */
+/* dx = dgates W_ih for the window's rows of a lane; of the first layer, windows add up. */
 static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_view dx) {
     const tkri_layer *layer = a->layer;
     const tkri_kern *kern = a->seq->cell->kern;
@@ -199,6 +204,7 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
     tkri_gate_strides(layer, kern->vl, a->chunk->rows, &row_stride, &tile_stride);
     tkri_product p = tkri_plain_product(kern, layer->input, a->run->w_ih_t, tiles * gates * vl);
     p.bulk = 1;
+    p.from = dx_start(a->seq, a->layer);
     p.rows = to - from;
     p.a = a->run->dgates + a->chunk->row0 * tkri_gate_floats(layer, kern->vl) + from * row_stride +
           layer->ops->ih_slot * vl;
@@ -272,6 +278,7 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     tkri_product product = tkri_plain_product(kern, layer->input, tape->w_t,
                                               tkri_tiles(layer->units, kern->vl) * kern->vl);
     product.bulk = 1;
+    product.from = dx_start(seq, layer);
     product.rows = to - from;
     product.a = dy;
     product.a_row = tape->dy_ld;
@@ -285,11 +292,15 @@ static void backward_dropout(const pass *p, int64_t l, const tkri_chunk *chunk) 
     const tkri_tape *tape = &seq->tapes[l];
     const tkri_view dx = input_gradient(seq, l, chunk);
     const int64_t width = seq->net->layers[l].output;
-    for (int64_t r = 0; dx.p && r < chunk->rows; r++) {
+    const int adds = dx_start(seq, &seq->net->layers[l]) == TKRI_FROM_C;
+    int64_t from, to;
+    window_rows(chunk, &p->window, &from, &to);
+    for (int64_t r = from; dx.p && r < to; r++) {
         const float *dy = tape->dy + (chunk->row0 + r) * tape->dy_ld;
         const float *mask = tape->mask ? tape->mask + (chunk->row0 + r) * tape->y_ld : NULL;
         for (int64_t j = 0; j < width; j++) {
-            dx.p[r * dx.ld + j] = mask ? mask[j] * dy[j] : dy[j];
+            const float add = mask ? mask[j] * dy[j] : dy[j];
+            dx.p[r * dx.ld + j] = adds ? dx.p[r * dx.ld + j] + add : add;
         }
     }
 }
@@ -357,6 +368,9 @@ void tkri_backward(tkr_sequence *seq) {
     }
     memset(seq->dinitial, 0,
            (size_t)tkri_state_len(seq->net, seq->max_batch) * sizeof *seq->dinitial);
+    if (seq->dx && seq->truncate_every) {
+        memset(seq->dx, 0, (size_t)(seq->rows * seq->x_ld) * sizeof *seq->dx);
+    }
     if (seq->norms) {
         const int64_t n = tkri_chunks_of(seq->max_batch) * seq->net->n_slots * seq->max_steps;
         memset(seq->norms, 0, (size_t)n * sizeof *seq->norms);
@@ -364,6 +378,6 @@ void tkri_backward(tkr_sequence *seq) {
     const int64_t windows = (seq->steps + every - 1) / every;
     for (int64_t i = windows - 1; i >= 0; i--) {
         const int64_t losses = i * every, end = tkri_min(losses + every, seq->steps);
-        backward_window(seq, (tkri_window){tkri_max(end - back, 0), end, losses});
+        backward_window(seq, (tkri_window){tkri_max(losses + every - back, 0), end, losses});
     }
 }

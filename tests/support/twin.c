@@ -105,6 +105,7 @@ void twin_open(twin *t, const orc_spec *specs, int64_t n, uint64_t seed, const t
     memset(t, 0, sizeof *t);
     compare_set_seed(seed);
     t->random.state = seed;
+    t->least = 1;
     t->env = env;
     t->cell = twin_cell(specs, n, env);
     t->net = orc_create(specs, n, n > 1);
@@ -160,10 +161,20 @@ tkr_state *twin_state(const twin *t, int which) {
     return state;
 }
 
+/* The tolerance on the scale of compare_norm_near(), for errors relative to max(|want|, least). */
+static double eased(const double *want, int64_t n, double tolerance, double least) {
+    double square = 0;
+    for (int64_t i = 0; i < n; i++) {
+        square += want[i] * want[i];
+    }
+    return square > 0 ? tolerance * fmax(1, least / sqrt(square)) : tolerance;
+}
+
 /* Compare `got` [n], which is freed, with the oracle's numbers. */
 static void check(const twin *t, const char *what, float *got, const double *want, int64_t n,
                   double tolerance) {
-    int near = compare_norm_near(got, want, n, tolerance);
+    double least = tolerance < TWIN_GRADIENT ? 0 : t->least;
+    int near = compare_norm_near(got, want, n, eased(want, n, tolerance, least));
     free(got);
     if (!near) {
         fail_msg("%s: %s", t->label, what);

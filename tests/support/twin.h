@@ -20,6 +20,8 @@ typedef struct twin {
     int32_t *ids;      /* [T][B], or NULL: net->input */
     bool by_ids;
     char label[160];   /* what a failure prints */
+    double least;      /* gradients: errors are relative to their norm, but to no less than this,
+                          because a single number may cancel to nearly nothing; 1 unless changed */
 } twin;
 
 /* A cell of the library, configured as the specs say and initialised. Fails the test if refused. */
