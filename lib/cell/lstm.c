@@ -58,35 +58,41 @@ static void forward(const tkri_point *p) {
     }
 }
 
-/* What the peepholes add to dc_{t-1}; their own gradients. */
-INLINE vf peep_backward(const float *peep, float *dpeep, int64_t ld, vf dai, vf daf, vf before) {
+/* What the peepholes add to dc_{t-1}, and to dc_t; their own gradients. */
+INLINE vf peep_backward(const tkri_point *p, int64_t j, vf dai, vf daf, vf before) {
+    const float *peep = p->peep + j * VL;
+    float *dpeep = p->dpeep + j * VL;
     v_store(dpeep, v_fma(dai, before, v_load(dpeep)));
-    v_store(dpeep + ld, v_fma(daf, before, v_load(dpeep + ld)));
-    return v_fma(v_load(peep), dai, v_load(peep + ld) * daf);
+    v_store(dpeep + p->ld_c, v_fma(daf, before, v_load(dpeep + p->ld_c)));
+    return v_fma(v_load(peep), dai, v_load(peep + p->ld_c) * daf);
 }
 
-INLINE vf peep_output_backward(const float *peep, float *dpeep, vf dao, vf now) {
+INLINE vf peep_output_backward(const tkri_point *p, int64_t j, vf dao, vf now) {
+    float *dpeep = p->dpeep + 2 * p->ld_c + j * VL;
     v_store(dpeep, v_fma(dao, now, v_load(dpeep)));
-    return v_load(peep) * dao;
+    return v_load(p->peep + 2 * p->ld_c + j * VL) * dao;
 }
 
-INLINE void unit_backward(const float *gates, float *da, const float *c_prev, float *dh, float *dc,
-                          const float *peep, float *dpeep, int64_t ld) {
+/* Tile j of row r. */
+INLINE void unit_backward(const tkri_point *p, int64_t j, int64_t r) {
     const vf one = v_all(1.0f);
+    const float *gates = p->gates + j * p->tile_stride + r * p->row_stride;
+    float *da = p->dgates + j * p->tile_stride + r * p->row_stride;
+    float *dh = p->dh + r * p->ld_h + j * VL, *dc = p->dc + r * p->ld_c + j * VL;
     vf i = v_load(gates + I), f = v_load(gates + F), g = v_load(gates + G), o = v_load(gates + O);
-    vf before = v_load(c_prev), now = v_fma(f, before, i * g), u = v_tanh(now);
-    vf dht = v_load(dh);
+    vf before = v_load(p->c_prev + r * p->ld_c + j * VL);
+    vf now = v_fma(f, before, i * g), u = v_tanh(now), dht = v_load(dh);
     vf dao = dht * u * (o * (one - o));
     vf dct = v_fma(dht * o, one - u * u, v_load(dc));
-    if (peep) {
-        dct = dct + peep_output_backward(peep + 2 * ld, dpeep + 2 * ld, dao, now);
+    if (p->peep) {
+        dct = dct + peep_output_backward(p, j, dao, now);
     }
     vf dai = dct * g * (i * (one - i));
     vf daf = dct * before * (f * (one - f));
     vf dag = dct * i * (one - g * g);
     vf to_before = dct * f;
-    if (peep) {
-        to_before = to_before + peep_backward(peep, dpeep, ld, dai, daf, before);
+    if (p->peep) {
+        to_before = to_before + peep_backward(p, j, dai, daf, before);
     }
     v_store(da + I, dai);
     v_store(da + F, daf);
@@ -98,13 +104,8 @@ INLINE void unit_backward(const float *gates, float *da, const float *c_prev, fl
 
 static void backward(const tkri_point *p) {
     for (int64_t j = 0; j < p->tiles; j++) {
-        const float *peep = p->peep ? p->peep + j * VL : NULL;
-        float *dpeep = p->peep ? p->dpeep + j * VL : NULL;
         for (int64_t r = 0; r < p->rows; r++) {
-            const int64_t at = j * p->tile_stride + r * p->row_stride;
-            unit_backward(p->gates + at, p->dgates + at, p->c_prev + r * p->ld_c + j * VL,
-                          p->dh + r * p->ld_h + j * VL, p->dc + r * p->ld_c + j * VL, peep, dpeep,
-                          p->ld_c);
+            unit_backward(p, j, r);
         }
     }
 }

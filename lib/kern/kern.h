@@ -4,10 +4,10 @@
  * tiers. A table is chosen once, when a cell is created, and kept in it.
  *
  * Packed matrices. The columns of a weight matrix (gate x unit) lie in tiles of VL units, and in a
- * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a panel,
- * `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units beyond
- * the last are zero weights. In this order a product's rows come out as [tile][row][gate][VL]: what
- * one unit's gates need stands side by side. */
+ * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a
+ * panel, `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units
+ * beyond the last are zero weights. In this order a product's rows come out as
+ * [tile][row][gate][VL]: what one unit's gates need stands side by side. */
 #ifndef TKRI_KERN_KERN_H
 #define TKRI_KERN_KERN_H
 
@@ -56,12 +56,12 @@ typedef struct tkri_point {
     float *h;            /* after it (of a projected LSTM: o * tanh c) */
     const float *c_prev;
     float *c;
-    float *aux;  /* GRU, reset before: r * h_prev */
+    float *aux;        /* GRU, reset before: r * h_prev */
     const float *h_in; /* what the product reads: h_prev, or h_prev under a dropout mask */
-    float *dh;   /* in: dL/dh of this step; out: what flows to h_prev directly */
-    float *dh_in; /* added to: what flows to h_in; may be dh */
-    float *dc;   /* in: dL/dc; out: dL/dc_prev */
-    float *daux; /* dL/daux */
+    float *dh;         /* in: dL/dh of this step; out: what flows to h_prev directly */
+    float *dh_in;      /* added to: what flows to h_in; may be dh */
+    float *dc;         /* in: dL/dc; out: dL/dc_prev */
+    float *daux;       /* dL/daux */
     int64_t ld_h, ld_c;
     const float *peep; /* [3][ld_c]: i, f, o; NULL: none */
     float *dpeep;      /* [3][ld_c], added to */
@@ -105,8 +105,8 @@ typedef struct tkri_kern {
     /* The gradient of that: row ids[i] of b (rows b_k apart) += row i of C, for i in order. */
     void (*scatter)(const tkri_gemm *product, const int32_t *ids, float *b);
 
-    /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of VL;
-     * what y has there does not change. */
+    /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of
+     * VL; what y has there does not change. */
     void (*add)(float *y, const float *x, int64_t n);
 
     /* c[j] += sum over rows of x[row * ld + j], j < width * VL; rows in order. */
@@ -157,7 +157,8 @@ static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t v
     return (tkri_panels){n, tiles * gates, gates};
 }
 
-/* The first vector of panel p; its width is the distance to the next. Panels differ by one at most. */
+/* The first vector of panel p; its width is the distance to the next. Panels differ by one at most.
+ */
 static inline int64_t tkri_panel_start(const tkri_panels *panels, int64_t p) {
     return panels->gates > 1 ? p * panels->gates : panels->vectors * p / panels->n;
 }

@@ -210,8 +210,7 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     }
     if (seq->mode & TKR_STEP_NORMS) {
         TKRI_TAKE(arena, seq->norms,
-                  tkri_mul(times(tkri_chunks_of(s.batch), net->n_slots),
-                           (uint64_t)seq->max_steps));
+                  tkri_mul(times(tkri_chunks_of(s.batch), net->n_slots), (uint64_t)seq->max_steps));
     }
     seq->n_jobs = 0;
     tkri_list_jobs(seq, 1);

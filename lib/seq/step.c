@@ -36,7 +36,8 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     TKRI_TAKE(arena, state->y, rows);
 }
 
-/* What flows from layer to layer: rows at p, or ids, or (at a layer that does not need it) nothing. */
+/* What flows from layer to layer: rows at p, or ids, or (at a layer that does not need it) nothing.
+ */
 typedef struct signal {
     const float *p;
     int64_t ld;
@@ -89,8 +90,8 @@ static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_
 
 static signal step_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
                           signal in, float *out) {
-    tkri_product p = tkri_plain_product(cell->kern, layer->units,
-                                        cell->net->values + layer->weight, layer->input);
+    tkri_product p = tkri_plain_product(cell->kern, layer->units, cell->net->values + layer->weight,
+                                        layer->input);
     p.rows = state->batch;
     p.a = in.p;
     p.a_row = in.ld;
