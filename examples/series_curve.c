@@ -194,7 +194,8 @@ static void write_data(FILE *out, const run *page, const run *ours, uint64_t see
     }
 }
 
-static const char *draw(ex_plot *plot, const char *path, const run *page, const run *ours, uint64_t seed) {
+static const char *draw(ex_plot *plot, const char *path, const run *page, const run *ours,
+                        uint64_t seed) {
     ex_plot_open(plot, path);
     write_data(plot->data, page, ours, seed);
     return ex_plot_draw(
