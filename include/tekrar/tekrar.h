@@ -783,6 +783,12 @@ typedef struct tkr_ngram tkr_ngram;
 
 /* Smoothings of tkr_ngram_estimate(). */
 #define TKR_MAXIMUM_LIKELIHOOD 1 /**< count(context, id) / count(context): the founding page's */
+#define TKR_ADD_K 2              /**< (count + k) / (total + k V), k = TKR_ADDEND           Lidstone 1920 */
+#define TKR_WITTEN_BELL 3        /**< interpolated                          Witten & Bell 1991, method C */
+#define TKR_KATZ 4               /**< Good-Turing discounts up to 5, backing off              Katz 1987 */
+#define TKR_ABSOLUTE_DISCOUNT 5  /**< interpolated, one discount per order           Ney & others 1994 */
+#define TKR_KNESER_NEY 6         /**< interpolated, adjusted counts                Kneser & Ney 1995 */
+#define TKR_MODIFIED_KNESER_NEY 7 /**< the same with three discounts          Chen & Goodman 1998 */
 
 /**
  * Make an empty n-gram counter. Allocates, as every call that counts or estimates does.
@@ -800,7 +806,7 @@ TKR_API void tkr_ngram_destroy(tkr_ngram *ngram);
  *  TKR_ERR_MEMORY. Since: 0.1 */
 TKR_API int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t pad);
 
-/** Turn counts into probabilities. @param smoothing  TKR_MAXIMUM_LIKELIHOOD
+/** Turn counts into probabilities. @param smoothing  TKR_MAXIMUM_LIKELIHOOD ..
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (nothing counted), TKR_ERR_MEMORY. Since: 0.1 */
 TKR_API int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing);
 

@@ -56,14 +56,6 @@ int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hi
     return TKR_OK;
 }
 
-static void free_notes(tkr_cell *cell) {
-    while (cell->notes) {
-        tkri_note *note = cell->notes;
-        cell->notes = note->next;
-        tkri_release(&cell->env, note, note->bytes);
-    }
-}
-
 void tkr_cell_destroy(tkr_cell *cell) {
     if (!cell) {
         return;
@@ -76,7 +68,7 @@ void tkr_cell_destroy(tkr_cell *cell) {
         tkri_release(&env, cell->parts, (uint64_t)cell->n_parts * sizeof *cell->parts);
     }
     tkri_net_destroy(cell);
-    free_notes(cell);
+    tkri_notes_free(cell);
     tkri_release(&env, cell, sizeof *cell);
 }
 

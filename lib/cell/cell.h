@@ -124,6 +124,11 @@ struct tkr_cell {
     uint64_t version; /* grows whenever a parameter changes */
 };
 
+/* Row length of arrays over n units: the same in every tier. */
+static inline int64_t tkri_row_len(int64_t n) {
+    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
+}
+
 /* Part i of a chain, or the cell itself as its only part. */
 static inline int64_t tkri_cell_n_parts(const tkr_cell *cell) {
     return cell->kind == TKR_CHAIN ? cell->n_parts : 1;
@@ -163,6 +168,11 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
 
 /* After any change of values: recompute what is derived from them, and say so in the version. */
 void tkri_cell_refresh(tkr_cell *cell);
+
+/* notes.c: the list of the caller's notes. text NULL removes. */
+int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);
+const char *tkri_note_get(const tkr_cell *cell, const char *key);
+void tkri_notes_free(tkr_cell *cell);
 
 /* init.c: draw all parameters. */
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed);

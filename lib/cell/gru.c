@@ -74,7 +74,7 @@ static void before_forward_gates(const tkri_point *p) {
             vf r = v_logistic(v_load(a + BEFORE_R));
             v_store(a + BEFORE_R, r);
             v_store(a + BEFORE_Z, v_logistic(v_load(a + BEFORE_Z)));
-            v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_prev, j, row)));
+            v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_in, j, row)));
         }
     }
 }
@@ -112,10 +112,10 @@ static void before_backward_gates(const tkri_point *p) {
     const vf one = v_all(1.0f);
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
-            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
+            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh_in, j, row);
             vf r = v_load(AT_GATES(p, p->gates, j, row) + BEFORE_R);
             vf dv = v_load(AT_UNIT(p, p->daux, j, row));
-            vf h = v_load(AT_UNIT(p, p->h_prev, j, row));
+            vf h = v_load(AT_UNIT(p, p->h_in, j, row));
             v_store(da + BEFORE_R, dv * h * (r * (one - r)));
             v_store(to_h, v_fma(dv, r, v_load(to_h)));
         }

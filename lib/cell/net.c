@@ -66,11 +66,6 @@ static int64_t padded(const walk *w, int64_t n) {
     return (int64_t)tkri_round_up((uint64_t)n, (uint64_t)w->kern->vl);
 }
 
-/* Row length of arrays over units: the same in every tier. */
-static int64_t row_len(int64_t n) {
-    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
-}
-
 /* Advance a running offset by `n` floats (as much as fits), keeping 64-byte alignment. */
 static int64_t reserve(uint64_t *running, uint64_t n) {
     uint64_t at = *running;
@@ -207,7 +202,7 @@ static void append_dense(walk *w) {
         .output = part->hidden,
         .bias = -1,
     };
-    layer.units_ld = layer.out_ld = row_len(part->hidden);
+    layer.units_ld = layer.out_ld = tkri_row_len(part->hidden);
     if (part->kind == TKR_EMBEDDING) {
         layer.weight = parameter(w, "weight", TKRI_WEIGHT_EMBEDDING, 1, part->input, part->hidden);
     } else {
@@ -239,8 +234,8 @@ static tkri_layer recurrent_layer(const walk *w, int64_t index, int64_t input) {
         .bias = -1,
     };
     layer.output = layer.directions * layer.out;
-    layer.units_ld = row_len(layer.units);
-    layer.out_ld = row_len(layer.out);
+    layer.units_ld = tkri_row_len(layer.units);
+    layer.out_ld = tkri_row_len(layer.out);
     layer.output_before = index == part->ints[TKR_LAYERS] - 1 && part->ints[TKR_OUTPUT_BEFORE];
     return layer;
 }

@@ -2,6 +2,8 @@
  * The kernel table's functions, compiled once per tier. */
 #include "kern/vec.h"
 
+#include <stddef.h>
+
 #include "kern/kern.h"
 
 /* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
@@ -112,9 +114,30 @@ static void gemm(const tkri_gemm *g) {
     }
 }
 
+static void gather(const tkri_gemm *g, const int32_t *ids) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *b = ids[i] < 0 ? NULL : g->b + ids[i] * g->b_k;
+        float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; j < g->width; j++) {
+            vf sum = start_of(g, c, j);
+            v_store(c + j * VL, b ? v_fma(v_all(1.0f), v_load(b + j * VL), sum) : sum);
+        }
+    }
+}
+
+static void scatter(const tkri_gemm *g, const int32_t *ids, float *b) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
+            float *to = b + ids[i] * g->b_k + j * VL;
+            v_store(to, v_load(to) + v_load(c + j * VL));
+        }
+    }
+}
+
 static void add(float *y, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_load(y + i) + v_load(x + i));
+        v_store(y + i, v_load(y + i) + v_first(v_load(x + i), n - i));
     }
 }
 
@@ -178,21 +201,36 @@ INLINE void store_first(float *p, vf a, int64_t n) {
     memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
 }
 
+/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float. */
+static double exponentials(float *dx, const float *x, int64_t n, float best) {
+    double total = 0;
+    for (int64_t i = 0; i < n;) {
+        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
+        vf sum = v_zero();
+        for (; i < end; i += VL) {
+            vf e = v_exp(load_logits(x, i, n) - v_all(best));
+            e = v_first(e, n - i);
+            if (dx) {
+                v_store(dx + i, e);
+            }
+            sum = sum + e;
+        }
+        total += lanes_sum(sum);
+    }
+    return total;
+}
+
 static double softmax(float *dx, const float *x, int64_t n, int64_t target, float scale) {
     vf top = load_logits(x, 0, n);
     for (int64_t i = VL; i < n; i += VL) {
         top = v_max(top, load_logits(x, i, n));
     }
     const float best = lanes_max(top), chosen = x[target];
-    double sum = 0;
-    for (int64_t i = 0; i < n; i += VL) {
-        sum += lanes_sum(v_first(v_exp(load_logits(x, i, n) - v_all(best)), n - i));
-    }
+    const double sum = exponentials(dx, x, n, best);
     if (dx) {
         const vf factor = v_all((float)((double)scale / sum));
         for (int64_t i = 0; i < n; i += VL) {
-            vf e = v_exp(load_logits(x, i, n) - v_all(best));
-            v_store(dx + i, v_first(e * factor, n - i));
+            v_store(dx + i, v_load(dx + i) * factor);
         }
         dx[target] -= scale;
     }
@@ -206,6 +244,7 @@ INLINE vf clip(vf g, float limit) {
     return g;
 }
 
+/* Lanes add up at most 64 squares in float; where these overflow, it is done again in double. */
 static double sum_squares(const float *x, int64_t n, float limit) {
     double total = 0;
     for (int64_t i = 0; i < n; i += 64 * VL) {
@@ -217,7 +256,14 @@ static double sum_squares(const float *x, int64_t n, float limit) {
             sum = v_fma(g, g, sum);
             sum = sum + (raw - raw); /* clipping must not hide an infinity */
         }
-        total += lanes_sum(sum);
+        double part = lanes_sum(sum);
+        if (!isfinite(part)) {
+            part = 0;
+            for (int64_t j = i; j < end; j++) {
+                part += (double)x[j] * (double)x[j];
+            }
+        }
+        total += part;
     }
     return total;
 }
@@ -281,6 +327,8 @@ const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
     .vl = VL,
     .gemm = gemm,
+    .gather = gather,
+    .scatter = scatter,
     .add = add,
     .column_sum = column_sum,
     .activate = activate,

@@ -57,7 +57,9 @@ typedef struct tkri_point {
     const float *c_prev;
     float *c;
     float *aux;  /* GRU, reset before: r * h_prev */
+    const float *h_in; /* what the product reads: h_prev, or h_prev under a dropout mask */
     float *dh;   /* in: dL/dh of this step; out: what flows to h_prev directly */
+    float *dh_in; /* added to: what flows to h_in; may be dh */
     float *dc;   /* in: dL/dc; out: dL/dc_prev */
     float *daux; /* dL/daux */
     int64_t ld_h, ld_c;
@@ -96,7 +98,15 @@ typedef struct tkri_kern {
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);
 
-    /* y[i] += x[i], n a multiple of VL. */
+    /* C's row i = start + row ids[i] of B (for ids[i] < 0: start alone), width vectors: a product
+     * with one-hot rows, and the same bits. */
+    void (*gather)(const tkri_gemm *product, const int32_t *ids);
+
+    /* The gradient of that: row ids[i] of b (rows b_k apart) += row i of C, for i in order. */
+    void (*scatter)(const tkri_gemm *product, const int32_t *ids, float *b);
+
+    /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of VL;
+     * what y has there does not change. */
     void (*add)(float *y, const float *x, int64_t n);
 
     /* c[j] += sum over rows of x[row * ld + j], j < width * VL; rows in order. */

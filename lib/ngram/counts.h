@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Counting texts: ids wait in a buffer until there are enough of them to be sorted at once, then
+ * become a trie that is merged into the one so far. What was counted never depends on when. */
+#ifndef TKRI_NGRAM_COUNTS_H
+#define TKRI_NGRAM_COUNTS_H
+
+#include "ngram/trie.h"
+
+/* What precedes the first id of a text, besides an id that is repeated order - 1 times (>= 0). */
+enum { TKRI_LEAD_NONE = -1, TKRI_LEAD_BEGIN = -2, TKRI_LEAD_CONTINUE = -3 };
+
+/* Symbols of the buffer that are context only: they were counted before, or are padding. */
+typedef struct tkri_span {
+    uint64_t start;
+    uint32_t len;
+} tkri_span;
+
+typedef struct tkri_counts {
+    const tkri_env *env;
+    int64_t symbols; /* V; id V is the mark of a beginning, which is never predicted */
+    int32_t order;
+    uint32_t *buffer; /* [capacity] id + 1; 0 between texts, and everywhere past len */
+    uint64_t len, capacity;
+    tkri_span *spans; /* [span_capacity] in order of start */
+    uint64_t n_spans, span_capacity;
+    uint64_t carried; /* leading symbols of the buffer that are carried context */
+    tkri_trie trie;   /* what was counted, without the buffer */
+} tkri_counts;
+
+/* An empty counter; allocates nothing. `env` must outlive it. */
+void tkri_counts_init(tkri_counts *counts, const tkri_env *env, int32_t order, int64_t symbols);
+void tkri_counts_fini(tkri_counts *counts);
+
+/* Count ids, all in [0, V), after `lead`. A failure leaves the counts as they were. */
+int32_t tkri_counts_add(tkri_counts *counts, const int32_t *ids, uint64_t n, int32_t lead);
+
+/* Add the counts of `from`, which has the same order and V. A failure changes nothing. */
+int32_t tkri_counts_merge(tkri_counts *counts, const tkri_counts *from);
+
+/* Bring everything into the trie. A failure changes nothing. */
+int32_t tkri_counts_flush(tkri_counts *counts);
+
+#endif

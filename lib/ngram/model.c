@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "ngram/model.h"
+
+#include "core/arena.h"
+
+/* A load reads 8 bytes, whatever it keeps of them. */
+enum { SLACK = 8 };
+
+static int32_t bytes_for(uint64_t largest) {
+    int32_t bytes = 1;
+    while (bytes < 8 && largest >> (8 * bytes)) {
+        bytes++;
+    }
+    return bytes;
+}
+
+static uint64_t mask_of(int32_t bytes) {
+    return bytes == 8 ? UINT64_MAX : ((uint64_t)1 << (8 * bytes)) - 1;
+}
+
+/* Widths and offsets of a level's rows. */
+static void shape_rows(tkri_model *model, const tkri_model_shape *shape, int l) {
+    tkri_rows *rows = &model->level[l];
+    int last = l + 1 == shape->order;
+    rows->len = shape->lens[l];
+    rows->id_bytes = bytes_for((uint64_t)shape->symbols);
+    rows->id_mask = mask_of(rows->id_bytes);
+    rows->stride = shape->value_bytes * (last ? 1 : 2);
+    if (!last) {
+        int32_t bytes = bytes_for(shape->lens[l + 1]);
+        rows->begin_at = rows->stride;
+        rows->begin_mask = mask_of(bytes);
+        rows->stride += bytes;
+    }
+    if (l > 0) {
+        int32_t bytes = bytes_for(shape->lens[l - 1]);
+        rows->suffix_at = rows->stride;
+        rows->suffix_mask = mask_of(bytes);
+        rows->stride += bytes;
+    }
+}
+
+static const unsigned char *take(tkri_arena *arena, uint64_t n, int32_t size) {
+    return tkri_arena_take(arena, tkri_add(tkri_mul(n, (uint64_t)size), SLACK), 1);
+}
+
+uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
+                            const unsigned char *block) {
+    memset(model, 0, sizeof *model);
+    model->symbols = shape->symbols;
+    model->uniform = -log((double)shape->symbols);
+    model->order = shape->order;
+    model->value_bytes = shape->value_bytes;
+    model->missing = shape->missing;
+    model->block = block;
+    /* The arena only adds offsets: nothing is written through its base. */
+    tkri_arena arena = {.base = (unsigned char *)(uintptr_t)block};
+    for (int l = 0; l < shape->order; l++) {
+        tkri_rows *rows = &model->level[l];
+        shape_rows(model, shape, l);
+        uint64_t sentinel = l + 1 < shape->order;
+        rows->rows = take(&arena, tkri_add(rows->len, sentinel), rows->stride);
+        rows->ids = l ? take(&arena, rows->len, rows->id_bytes) : NULL;
+    }
+    model->bytes = arena.used;
+    return arena.used;
+}
+
+int32_t tkri_model_create(tkri_model *model, const tkri_env *env, const tkri_model_shape *shape) {
+    uint64_t bytes = tkri_model_lay_out(model, shape, NULL);
+    void *block = tkri_allocate(env, bytes);
+    if (!block) {
+        memset(model, 0, sizeof *model);
+        return TKR_ERR_MEMORY;
+    }
+    tkri_model_lay_out(model, shape, block);
+    model->owned = block;
+    return TKR_OK;
+}
+
+void tkri_model_destroy(tkri_model *model, const tkri_env *env) {
+    tkri_release(env, model->owned, model->bytes);
+    memset(model, 0, sizeof *model);
+}
+
+/* The writable address of something in the model's own block. */
+static unsigned char *own(const tkri_model *model, const unsigned char *at) {
+    return (unsigned char *)model->owned + (at - model->block);
+}
+
+static void store(unsigned char *at, uint64_t value, uint64_t mask) {
+    for (; mask; mask >>= 8, value >>= 8) {
+        *at++ = (unsigned char)value;
+    }
+}
+
+static void store_value(unsigned char *at, double value, int32_t value_bytes) {
+    if (value_bytes == 8) {
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        store(at, bits, UINT64_MAX);
+    } else {
+        float rounded = (float)value;
+        uint32_t bits;
+        memcpy(&bits, &rounded, sizeof bits);
+        store(at, bits, UINT32_MAX);
+    }
+}
+
+static unsigned char *own_row(tkri_model *model, int level, uint64_t row) {
+    return own(model, tkri_row(&model->level[level], row));
+}
+
+void tkri_model_put_id(tkri_model *model, int level, uint64_t row, uint32_t id) {
+    const tkri_rows *rows = &model->level[level];
+    store(own(model, rows->ids + row * (uint64_t)rows->id_bytes), id, rows->id_mask);
+}
+
+void tkri_model_put_begin(tkri_model *model, int level, uint64_t row, uint64_t begin) {
+    const tkri_rows *rows = &model->level[level];
+    store(own_row(model, level, row) + rows->begin_at, begin, rows->begin_mask);
+}
+
+void tkri_model_put_suffix(tkri_model *model, int level, uint64_t row, uint64_t suffix) {
+    const tkri_rows *rows = &model->level[level];
+    store(own_row(model, level, row) + rows->suffix_at, suffix, rows->suffix_mask);
+}
+
+void tkri_model_put_logprob(tkri_model *model, int level, uint64_t row, double logprob, int seen) {
+    double value = fabs(logprob);
+    store_value(own_row(model, level, row), seen ? -value : value, model->value_bytes);
+}
+
+void tkri_model_put_backoff(tkri_model *model, int level, uint64_t row, double log_weight) {
+    store_value(own_row(model, level, row) + model->value_bytes, log_weight, model->value_bytes);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Asking a packed model: the probability of the next id after a carried state. */
+#ifndef TKRI_NGRAM_QUERY_H
+#define TKRI_NGRAM_QUERY_H
+
+#include "ngram/model.h"
+
+/* What is carried from id to id: the longest n-gram of the model that the history ends with. */
+typedef struct tkri_place {
+    uint32_t row;   /* on level `len` - 1; unused if len is 0 */
+    uint16_t len;   /* 0 .. order - 1 */
+    uint16_t given; /* ids of history, at most order - 1: len < given after an unseen context */
+} tkri_place;
+
+/* ln p(id | place), and the place moves behind `id`, which must be in [0, V). */
+double tkri_model_step(const tkri_model *model, tkri_place *place, uint32_t id);
+
+/* Move behind `id`, which may also be the mark of a beginning, V. */
+void tkri_model_move(const tkri_model *model, tkri_place *place, uint32_t id);
+
+/* ln p of every id. `logprobs` is [V]. */
+void tkri_model_distribution(const tkri_model *model, const tkri_place *place, float *logprobs);
+
+/* Contexts of order - 1 ids that something follows, and n-grams of the full order. */
+void tkri_model_structure(const tkri_model *model, int64_t *contexts, int64_t *pairs);
+
+#endif
