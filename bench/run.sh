@@ -23,33 +23,40 @@ for argument; do
     esac
 done
 
-# One of these packages is not installed.
-missing() {
-    for package; do
-        dpkg -s "$package" >/dev/null 2>&1 || return 0
-    done
-    return 1
+. "$root/tests/support/packages.sh"
+
+# Probes of the peers. PyTorch wants the OpenMP OpenBLAS: with the other one its two threads are
+# slower than one.
+python=${TEKRAR_BENCH_PYTHON:-/usr/bin/python3}
+omp_blas=/usr/lib/x86_64-linux-gnu/openblas-openmp
+peers_missing() {
+    "$python" -c 'import torch' 2>/dev/null || echo python3-torch
+    "$python" -c 'import numpy' 2>/dev/null || echo python3-numpy
+    [ -f /usr/include/oneapi/dnnl/dnnl.h ] || echo libdnnl-dev
+    [ -d "$omp_blas" ] || [ "$(uname -m)" != x86_64 ] || echo libopenblas0-openmp
 }
 
-# The build's tools and the peers; PyTorch wants the OpenMP OpenBLAS, with the other one its two
-# threads are slower than one.
-install_packages() {
-    set -- gcc meson ninja-build pkg-config libopenblas-dev \
-        python3-torch python3-numpy libdnnl-dev libopenblas0-openmp
-    missing "$@" || return 0
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "bench: not root on Debian, using what is installed (of: $*)" >&2
+install_peers() {
+    packages=$(peers_missing)
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "bench: not installed, so not compared with:" $packages >&2
         return 0
     fi
-    echo "bench: installing $*" >&2
-    DEBIAN_FRONTEND=noninteractive
-    export DEBIAN_FRONTEND
-    apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends "$@" >&2 ||
-        echo "bench: apt-get failed, using what is installed" >&2
+    echo "bench: installing" $packages >&2
+    # The names are words on purpose.
+    # shellcheck disable=SC2086
+    install_packages $packages >/dev/null 2>&1 ||
+        echo "bench: apt-get could not install all of:" $packages >&2
 }
 
+# shellcheck disable=SC2086
 if [ $quick = no ] && [ $install = yes ]; then
-    install_packages
+    need $BUILD_PACKAGES
+    install_peers
+else
+    packages=$(missing $BUILD_PACKAGES)
+    [ -z "$packages" ] || { echo "bench: please install $packages" >&2; exit 1; }
 fi
 
 # Reconfigured when peers came or went since.
@@ -72,7 +79,6 @@ ninja -C "$build" >"$build/build.log" 2>&1 || {
 }
 
 if [ $quick = no ]; then
-    python=${TEKRAR_BENCH_PYTHON:-/usr/bin/python3}
     if "$python" -c 'import torch' 2>/dev/null; then
         set -- --torch "$here/peers/torch_peer.py" "$@"
     else
