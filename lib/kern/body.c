@@ -33,12 +33,14 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         }
     }
     const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
+    const int64_t ahead = a_k > 16 ? 12 * a_k : 0; /* strides that no hardware prefetcher follows */
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a0 = g->a + i * a_row + block * g->a_block;
         const float *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
             vf row[4];
+            __builtin_prefetch(a0 + ahead);
 #pragma GCC unroll 4
             for (int j = 0; j < width; j++) {
                 row[j] = v_load(b + j * VL);
