@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step by
- * step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for each
- * window of steps. */
+ * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step
+ * by step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for
+ * each window of steps. */
 #include <math.h>
 #include <string.h>
 
@@ -18,8 +18,7 @@ typedef struct pass {
 enum { WORK_H_IN, WORK_M, WORK_AUX, WORK_ZONE_H, WORK_ZONE_C };
 
 static float *work_of(const tkri_lane *a, int64_t which) {
-    return a->run->work +
-           (which * a->seq->max_batch + a->chunk->batch0) * a->layer->units_ld;
+    return a->run->work + (which * a->seq->max_batch + a->chunk->batch0) * a->layer->units_ld;
 }
 
 /* This chunk's rows of a slot in the flat array `rec`, whose rows are sorted like the chunks. */
@@ -329,16 +328,16 @@ static void backward_chunk(void *argument, int64_t index) {
     take_loss_gradient(p, chunk);
     for (int64_t l = p->seq->net->n_layers - 1; l >= 0; l--) {
         switch (p->seq->net->layers[l].kind) {
-        case TKR_LINEAR:
-            backward_linear(p, l, chunk);
-            break;
-        case TKR_EMBEDDING:
-            break;
-        case TKR_DROPOUT:
-            backward_dropout(p, l, chunk);
-            break;
-        default:
-            backward_recurrent(p, l, chunk);
+            case TKR_LINEAR:
+                backward_linear(p, l, chunk);
+                break;
+            case TKR_EMBEDDING:
+                break;
+            case TKR_DROPOUT:
+                backward_dropout(p, l, chunk);
+                break;
+            default:
+                backward_recurrent(p, l, chunk);
         }
     }
     tkri_fpmode_leave(mode);
