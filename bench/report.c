@@ -158,19 +158,29 @@ static void print_memory(report *r, const report_row *row) {
     r->problems += !fits;
 }
 
+/* What a contender computed, where one of them differs. */
+static void print_checks(const report_row *row, const char *name, const outcome *o) {
+    printf("  %s, %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name, name,
+           o->differs ? "RESULTS DIFFER" : "results", o->first[0], o->first[1], o->later[0],
+           o->later[1]);
+}
+
 /* What went wrong in a row, below it. */
 static void print_problems(report *r, const report_row *row) {
+    int differ = 0;
+    for (int i = 0; i < r->n_contenders; i++) {
+        differ += row->outcomes[i].differs;
+    }
     for (int i = 0; i < r->n_contenders; i++) {
         const outcome *o = &row->outcomes[i];
         if (o->status != SETUP_OK) {
             printf("  %s, %s: %s\n", row->w->name, r->contenders[i].name, r->contenders[i].detail);
             r->problems += o->status == SETUP_FAILED;
-        } else if (o->differs) {
-            printf("  %s, %s: results differ: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
-                   r->contenders[i].name, o->first[0], o->first[1], o->later[0], o->later[1]);
-            r->problems++;
+        } else if (differ) {
+            print_checks(row, r->contenders[i].name, o);
         }
     }
+    r->problems += differ;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------- */

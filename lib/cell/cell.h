@@ -104,6 +104,7 @@ typedef struct tkri_net {
     int64_t input, output;
     int64_t n_slots;         /* recurrent (layer, direction) pairs */
     int64_t logical_numbers; /* without padding */
+    int32_t two_directions;  /* in any layer */
     float *values, *derived;
     uint64_t bytes; /* of the block */
 } tkri_net;

@@ -158,6 +158,7 @@ static void direction(walk *w, tkri_layer *layer, int64_t index, int32_t reverse
     d->state_h = reserve(&w->state_width, (uint64_t)layer->out_ld);
     d->state_c = has_c ? reserve(&w->state_width, (uint64_t)layer->units_ld) : -1;
     w->net->n_slots++;
+    w->net->two_directions |= reverse;
     w->suffix[0] = '\0';
 }
 
@@ -298,6 +299,7 @@ static void walk_parts(walk *w, const tkr_cell *cell) {
 static walk walk_cell(const tkr_cell *cell, tkri_net *net) {
     walk w = {.net = net, .kern = cell->kern};
     net->n_layers = net->n_parameters = net->n_state = net->n_slots = 0;
+    net->two_directions = 0;
     walk_parts(&w, cell);
     return w;
 }
