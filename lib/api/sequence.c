@@ -389,6 +389,7 @@ int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr
             &seq->detail, TKR_ERR_SHAPE, "dstate is not a state of this cell and batch");
     if (doutput) {
         gather_gradient(seq, doutput);
+        seq->has_loss = 0; /* its gradient was where the caller's is now */
     }
     take_final_gradient(seq, dstate);
     tkri_backward(seq);
