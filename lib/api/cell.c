@@ -87,12 +87,13 @@ static int32_t check_part(tkr_cell *const *parts, int64_t i, const tkri_env *env
         return tkri_env_fail(env, TKR_ERR_ORDER, "part %d is initialised already", (int)i);
     }
     if (i > 0 && part->kind == TKR_EMBEDDING) {
-        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d is an embedding, which takes ids", (int)i);
+        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d is an embedding, which takes ids",
+                             (int)i);
     }
     if (i > 0 && part->input != tkri_cell_output(parts[i - 1])) {
-        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d takes %lld inputs, part %d has %lld outputs",
-                             (int)i, (long long)part->input, (int)i - 1,
-                             (long long)tkri_cell_output(parts[i - 1]));
+        return tkri_env_fail(
+            env, TKR_ERR_SHAPE, "part %d takes %lld inputs, part %d has %lld outputs", (int)i,
+            (long long)part->input, (int)i - 1, (long long)tkri_cell_output(parts[i - 1]));
     }
     for (int64_t j = 0; j < i; j++) {
         if (parts[j] == part) {

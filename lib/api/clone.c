@@ -9,9 +9,11 @@ enum { MAX_KEY = 64, MAX_TEXT = 1 << 20 };
 /* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 static int is_utf8(const char *text) {
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        const int more = *s < 0x80 ? 0 : *s >= 0xC2 && *s < 0xE0 ? 1 : *s >= 0xE0 && *s < 0xF0 ? 2
-                         : *s >= 0xF0 && *s < 0xF5                                       ? 3
-                                                                                         : -1;
+        const int more = *s < 0x80                 ? 0
+                         : *s >= 0xC2 && *s < 0xE0 ? 1
+                         : *s >= 0xE0 && *s < 0xF0 ? 2
+                         : *s >= 0xF0 && *s < 0xF5 ? 3
+                                                   : -1;
         if (more < 0 || (*s == 0xE0 && s[1] < 0xA0) || (*s == 0xED && s[1] > 0x9F) ||
             (*s == 0xF0 && s[1] < 0x90) || (*s == 0xF4 && s[1] > 0x8F)) {
             return 0;

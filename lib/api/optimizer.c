@@ -114,9 +114,8 @@ int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *v
     if (!is_float_key(key) || !tkri_opt_option_find(opt->kind, key)) {
         return TKR_ERR_KEY;
     }
-    *value = key == TKR_CURRENT_RATE
-                 ? tkri_schedule_rate(opt, tkri_opt_int(opt, TKR_STEP_COUNT))
-                 : tkri_opt_real(opt, key);
+    *value = key == TKR_CURRENT_RATE ? tkri_schedule_rate(opt, tkri_opt_int(opt, TKR_STEP_COUNT))
+                                     : tkri_opt_real(opt, key);
     return TKR_OK;
 }
 

@@ -11,7 +11,8 @@
 static int32_t check_mode(int32_t mode, const tkri_env *env) {
     const int32_t known = TKR_TRAINING | TKR_INPUT_GRADIENT | TKR_RETAIN | TKR_STEP_NORMS;
     if ((mode & ~known) || (mode && !(mode & TKR_TRAINING))) {
-        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "mode %d is no combination of modes", (int)mode);
+        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "mode %d is no combination of modes",
+                             (int)mode);
     }
     return TKR_OK;
 }
@@ -99,20 +100,11 @@ void tkr_sequence_destroy(tkr_sequence *seq) {
     }
 }
 
-static int one_direction(const tkri_net *net) {
-    for (int64_t l = 0; l < net->n_layers; l++) {
-        if (net->layers[l].directions > 1) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 static int32_t check_truncation(tkr_sequence *seq, int64_t every, int64_t steps) {
-    REQUIRE(!(every || steps) || one_direction(seq->net), &seq->detail, TKR_ERR_UNSUPPORTED,
+    REQUIRE(!(every || steps) || !seq->net->two_directions, &seq->detail, TKR_ERR_UNSUPPORTED,
             "truncation needs a cell of one direction");
-    REQUIRE(!steps || steps <= every || (seq->mode & TKR_RETAIN), &seq->detail,
-            TKR_ERR_UNSUPPORTED, "windows overlap (k2 > k1): the sequence needs TKR_RETAIN");
+    REQUIRE(!steps || steps <= every || (seq->mode & TKR_RETAIN), &seq->detail, TKR_ERR_UNSUPPORTED,
+            "windows overlap (k2 > k1): the sequence needs TKR_RETAIN");
     return TKR_OK;
 }
 
@@ -144,20 +136,20 @@ int32_t tkr_sequence_get_int(const tkr_sequence *seq, int32_t key, int64_t *valu
         return TKR_ERR_ARGUMENT;
     }
     switch (key) {
-    case TKR_CARRY:
-        *value = seq->carry;
-        return TKR_OK;
-    case TKR_REDUCTION:
-        *value = seq->reduction;
-        return TKR_OK;
-    case TKR_TRUNCATE_EVERY:
-        *value = seq->truncate_every;
-        return TKR_OK;
-    case TKR_TRUNCATE_STEPS:
-        *value = seq->truncate_steps;
-        return TKR_OK;
-    default:
-        return TKR_ERR_KEY;
+        case TKR_CARRY:
+            *value = seq->carry;
+            return TKR_OK;
+        case TKR_REDUCTION:
+            *value = seq->reduction;
+            return TKR_OK;
+        case TKR_TRUNCATE_EVERY:
+            *value = seq->truncate_every;
+            return TKR_OK;
+        case TKR_TRUNCATE_STEPS:
+            *value = seq->truncate_steps;
+            return TKR_OK;
+        default:
+            return TKR_ERR_KEY;
     }
 }
 
@@ -253,7 +245,8 @@ int32_t tkr_sequence_forward(tkr_sequence *seq, const float *input, const int32_
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(input, &seq->detail, TKR_ERR_ARGUMENT, "input is NULL");
-    REQUIRE(seq->x, &seq->detail, TKR_ERR_UNSUPPORTED, "the cell begins with an embedding: give ids");
+    REQUIRE(seq->x, &seq->detail, TKR_ERR_UNSUPPORTED,
+            "the cell begins with an embedding: give ids");
     TRY(check_lengths(seq, lengths, steps, batch));
     TRY(check_start(seq, batch));
     take_start(seq, batch);
@@ -270,8 +263,9 @@ static int32_t check_ids(tkr_sequence *seq, const int32_t *ids, const int32_t *l
         for (int64_t b = 0; b < batch; b++) {
             const int32_t id = ids[t * batch + b];
             REQUIRE((lengths && t >= lengths[b]) || (id >= -1 && id < seq->net->input),
-                    &seq->detail, TKR_ERR_TOKEN, "id %d at step %lld of sequence %lld is not in 0..%lld",
-                    (int)id, (long long)t, (long long)b, (long long)seq->net->input - 1);
+                    &seq->detail, TKR_ERR_TOKEN,
+                    "id %d at step %lld of sequence %lld is not in 0..%lld", (int)id, (long long)t,
+                    (long long)b, (long long)seq->net->input - 1);
         }
     }
     return TKR_OK;
@@ -395,6 +389,7 @@ int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr
             &seq->detail, TKR_ERR_SHAPE, "dstate is not a state of this cell and batch");
     if (doutput) {
         gather_gradient(seq, doutput);
+        seq->has_loss = 0; /* its gradient was where the caller's is now */
     }
     take_final_gradient(seq, dstate);
     tkri_backward(seq);

@@ -6,13 +6,18 @@
 
 #include "kern/kern.h"
 
-/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
+/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. The
+ * reference takes one at a time. */
+#if TKRI_TIER_ID == TKR_TIER_REFERENCE
+enum { ROWS1 = 1, ROWS2 = 1, ROWS3 = 1, ROWS4 = 1 };
+#else
 enum {
-    ROWS1 = REGISTERS == 32 ? 8 : 6,
-    ROWS2 = REGISTERS == 32 ? 8 : 5,
-    ROWS3 = REGISTERS == 32 ? 8 : 4,
+    ROWS1 = 6,
+    ROWS2 = REGISTERS == 32 ? 6 : 5,
+    ROWS3 = REGISTERS == 32 ? 6 : 4,
     ROWS4 = REGISTERS == 32 ? 6 : 3
 };
+#endif
 
 INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
     if (g->from == TKRI_FROM_C) {
@@ -23,9 +28,9 @@ INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
 
 /* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
 INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width) {
-    vf sum[8][4];
+    vf sum[6][4];
     float *c = g->c + i * g->c_row;
-#pragma GCC unroll 8
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
@@ -33,29 +38,31 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         }
     }
     const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
+    const int64_t ahead = a_k > 16 ? 12 * a_k : 0; /* strides that no hardware prefetcher follows */
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a0 = g->a + i * a_row + block * g->a_block;
-        const float *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
+        const float *a3 = a0 + 3 * a_row;
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
             vf row[4];
+            __builtin_prefetch(a0 + ahead);
 #pragma GCC unroll 4
             for (int j = 0; j < width; j++) {
                 row[j] = v_load(b + j * VL);
             }
-#pragma GCC unroll 8
+#pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                const float *ar = (r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * a_row;
+                const float *ar = (r < 3 ? a0 : a3) + (r % 3) * a_row;
                 vf x = v_all(*ar);
 #pragma GCC unroll 4
                 for (int j = 0; j < width; j++) {
                     sum[r][j] = v_fma(x, row[j], sum[r][j]);
                 }
             }
-            a0 += a_k, a3 += a_k, a6 += a_k, b += b_k;
+            a0 += a_k, a3 += a_k, b += b_k;
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
@@ -65,31 +72,29 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
 }
 
 /* One function per width; its rows go out in tiles of nearly equal height. */
-#define ROWS_CASE(rows, width)    \
-    case rows:                    \
-        if (rows <= limit) {      \
+#define ROWS_CASE(rows, width)       \
+    case rows:                       \
+        if (rows <= limit) {         \
             tile(g, i, rows, width); \
-        }                         \
+        }                            \
         break;
 
-#define DEFINE_GEMM(width)                                    \
-    static void gemm##width(const tkri_gemm *g) {             \
-        const int limit = ROWS##width;                        \
-        int64_t tiles = (g->m + limit - 1) / limit;           \
-        for (int64_t t = 0, i = 0; t < tiles; t++) {          \
-            int64_t end = g->m * (t + 1) / tiles;             \
-            switch (end - i) {                                \
-                ROWS_CASE(1, width)                           \
-                ROWS_CASE(2, width)                           \
-                ROWS_CASE(3, width)                           \
-                ROWS_CASE(4, width)                           \
-                ROWS_CASE(5, width)                           \
-                ROWS_CASE(6, width)                           \
-                ROWS_CASE(7, width)                           \
-                ROWS_CASE(8, width)                           \
-            }                                                 \
-            i = end;                                          \
-        }                                                     \
+#define DEFINE_GEMM(width)                           \
+    static void gemm##width(const tkri_gemm *g) {    \
+        const int limit = ROWS##width;               \
+        int64_t tiles = (g->m + limit - 1) / limit;  \
+        for (int64_t t = 0, i = 0; t < tiles; t++) { \
+            int64_t end = g->m * (t + 1) / tiles;    \
+            switch (end - i) {                       \
+                ROWS_CASE(1, width)                  \
+                ROWS_CASE(2, width)                  \
+                ROWS_CASE(3, width)                  \
+                ROWS_CASE(4, width)                  \
+                ROWS_CASE(5, width)                  \
+                ROWS_CASE(6, width)                  \
+            }                                        \
+            i = end;                                 \
+        }                                            \
     }
 
 DEFINE_GEMM(1)
@@ -99,18 +104,18 @@ DEFINE_GEMM(4)
 
 static void gemm(const tkri_gemm *g) {
     switch (g->width) {
-    case 1:
-        gemm1(g);
-        break;
-    case 2:
-        gemm2(g);
-        break;
-    case 3:
-        gemm3(g);
-        break;
-    default:
-        gemm4(g);
-        break;
+        case 1:
+            gemm1(g);
+            break;
+        case 2:
+            gemm2(g);
+            break;
+        case 3:
+            gemm3(g);
+            break;
+        default:
+            gemm4(g);
+            break;
     }
 }
 
@@ -201,7 +206,8 @@ INLINE void store_first(float *p, vf a, int64_t n) {
     memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
 }
 
-/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float. */
+/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float.
+ */
 static double exponentials(float *dx, const float *x, int64_t n, float best) {
     double total = 0;
     for (int64_t i = 0; i < n;) {
@@ -244,26 +250,18 @@ INLINE vf clip(vf g, float limit) {
     return g;
 }
 
-/* Lanes add up at most 64 squares in float; where these overflow, it is done again in double. */
 static double sum_squares(const float *x, int64_t n, float limit) {
-    double total = 0;
-    for (int64_t i = 0; i < n; i += 64 * VL) {
-        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
-        vf sum = v_zero();
-        for (int64_t j = i; j < end; j += VL) {
-            vf raw = v_load(x + j);
-            vf g = clip(raw, limit);
-            sum = v_fma(g, g, sum);
-            sum = sum + (raw - raw); /* clipping must not hide an infinity */
-        }
-        double part = lanes_sum(sum);
-        if (!isfinite(part)) {
-            part = 0;
-            for (int64_t j = i; j < end; j++) {
-                part += (double)x[j] * (double)x[j];
-            }
-        }
-        total += part;
+    double lane[VL], total = 0;
+    vd sum = V_WIDE(v_zero());
+    for (int64_t i = 0; i < n; i += VL) {
+        vf raw = v_load(x + i);
+        vf kept = clip(raw, limit) + (raw - raw); /* clipping must not hide an infinity */
+        vd g = V_WIDE(kept);
+        sum = sum + g * g;
+    }
+    memcpy(lane, &sum, sizeof lane);
+    for (int i = 0; i < VL; i++) {
+        total += lane[i];
     }
     return total;
 }
@@ -289,7 +287,8 @@ static void adam(float *p, float *g, float *m, float *v, int64_t n, const tkri_u
     }
 }
 
-/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu v). */
+/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu
+ * v). */
 static void sgd(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
     const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
     (void)v;

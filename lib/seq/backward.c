@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step by
- * step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for each
- * window of steps. */
+ * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step
+ * by step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for
+ * each window of steps. */
 #include <math.h>
 #include <string.h>
 
@@ -18,8 +18,7 @@ typedef struct pass {
 enum { WORK_H_IN, WORK_M, WORK_AUX, WORK_ZONE_H, WORK_ZONE_C };
 
 static float *work_of(const tkri_lane *a, int64_t which) {
-    return a->run->work +
-           (which * a->seq->max_batch + a->chunk->batch0) * a->layer->units_ld;
+    return a->run->work + (which * a->seq->max_batch + a->chunk->batch0) * a->layer->units_ld;
 }
 
 /* This chunk's rows of a slot in the flat array `rec`, whose rows are sorted like the chunks. */
@@ -69,11 +68,20 @@ static void add_output_gradient(const tkri_lane *a, float *dh, tkri_view dy, int
     }
 }
 
+/* A reverse direction's rows of one step are of different times where lengths differ. */
 static void record_norm(const tkri_lane *a, const float *dh, int64_t t) {
     const tkr_sequence *seq = a->seq;
-    const int64_t chunk = a->chunk - seq->chunks;
-    seq->norms[(chunk * seq->net->n_slots + a->run->slot) * seq->max_steps + t] =
-        seq->cell->kern->sum_squares(dh, a->chunk->active[t] * a->layer->out_ld, 0.0f);
+    const tkri_kern *kern = seq->cell->kern;
+    const int64_t ld = a->layer->out_ld, chunk = a->chunk - seq->chunks;
+    double *norms = seq->norms + (chunk * seq->net->n_slots + a->run->slot) * seq->max_steps;
+    if (a->direction == a->layer->direction) {
+        norms[t] = kern->sum_squares(dh, a->chunk->active[t] * ld, 0.0f);
+        return;
+    }
+    for (int64_t i = 0; i < a->chunk->active[t]; i++) {
+        const int64_t when = seq->length[a->chunk->batch0 + i] - 1 - t;
+        norms[when] += kern->sum_squares(dh + i * ld, ld, 0.0f);
+    }
 }
 
 /* kept = mask * d, d = (1 - mask) * d. */
@@ -329,16 +337,16 @@ static void backward_chunk(void *argument, int64_t index) {
     take_loss_gradient(p, chunk);
     for (int64_t l = p->seq->net->n_layers - 1; l >= 0; l--) {
         switch (p->seq->net->layers[l].kind) {
-        case TKR_LINEAR:
-            backward_linear(p, l, chunk);
-            break;
-        case TKR_EMBEDDING:
-            break;
-        case TKR_DROPOUT:
-            backward_dropout(p, l, chunk);
-            break;
-        default:
-            backward_recurrent(p, l, chunk);
+            case TKR_LINEAR:
+                backward_linear(p, l, chunk);
+                break;
+            case TKR_EMBEDDING:
+                break;
+            case TKR_DROPOUT:
+                backward_dropout(p, l, chunk);
+                break;
+            default:
+                backward_recurrent(p, l, chunk);
         }
     }
     tkri_fpmode_leave(mode);

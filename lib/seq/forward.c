@@ -13,10 +13,12 @@ static void copy_rows(float *to, int64_t to_ld, const float *from, int64_t from_
 }
 
 /* Rows of h and c for sequence i from, or to, the flat state in the caller's order. */
-static void move_state(const tkri_lane *a, int64_t tape_row, float *values, int64_t i, int32_t load) {
+static void move_state(const tkri_lane *a, int64_t tape_row, float *values, int64_t i,
+                       int32_t load) {
     const tkri_layer *layer = a->layer;
     const int64_t b = a->seq->order[a->chunk->batch0 + i], row = a->state_row + tape_row;
-    float *h = tkri_state_rows(values, a->direction->state_h, a->seq->max_batch) + b * layer->out_ld;
+    float *h =
+        tkri_state_rows(values, a->direction->state_h, a->seq->max_batch) + b * layer->out_ld;
     float *kept = a->run->h + row * layer->out_ld;
     memcpy(load ? kept : h, load ? h : kept, (size_t)layer->out_ld * sizeof *h);
     if (a->direction->state_c >= 0) {
@@ -157,7 +159,8 @@ static void forward_recurrent(tkr_sequence *seq, int64_t l, const tkri_chunk *ch
     const int32_t *ids = l == 0 && seq->has_ids ? seq->ids + chunk->row0 : NULL;
     for (int32_t d = 0; d < layer->directions; d++) {
         const tkri_run *run = &seq->tapes[l].run[d];
-        const tkri_lane a = {seq, chunk, layer, &layer->direction[d], run, chunk->row0 + chunk->batch0};
+        const tkri_lane a = {
+            seq, chunk, layer, &layer->direction[d], run, chunk->row0 + chunk->batch0};
         if (d == 0) {
             run_lane(&a, x.p, x.ld, ids);
         } else {
@@ -240,17 +243,17 @@ static void forward_chunk(void *argument, int64_t index) {
     }
     for (int64_t l = 0; l < seq->net->n_layers; l++) {
         switch (seq->net->layers[l].kind) {
-        case TKR_LINEAR:
-            forward_linear(seq, l, chunk);
-            break;
-        case TKR_EMBEDDING:
-            forward_embedding(seq, l, chunk);
-            break;
-        case TKR_DROPOUT:
-            forward_dropout(seq, l, chunk);
-            break;
-        default:
-            forward_recurrent(seq, l, chunk);
+            case TKR_LINEAR:
+                forward_linear(seq, l, chunk);
+                break;
+            case TKR_EMBEDDING:
+                forward_embedding(seq, l, chunk);
+                break;
+            case TKR_DROPOUT:
+                forward_dropout(seq, l, chunk);
+                break;
+            default:
+                forward_recurrent(seq, l, chunk);
         }
     }
     tkri_fpmode_leave(mode);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The weights' gradients: dW = X^T dG over all rows of a window, a panel of columns at a time. Every
- * panel sums its rows in one order, whoever runs it. */
+ * The weights' gradients: dW = X^T dG over all rows of a window, a panel of columns at a time.
+ * Every panel sums its rows in one order, whoever runs it. */
 #include <string.h>
 
 #include "core/fpmode.h"
@@ -278,19 +278,19 @@ typedef struct pass {
 
 static void run_piece(const piece *p, const tkri_window *w) {
     switch (p->job->what) {
-    case TKRI_JOB_GATES:
-        input_weights(p);
-        state_weights(p, w);
-        gate_biases(p);
-        break;
-    case TKRI_JOB_PROJECTION:
-        projection_weights(p);
-        break;
-    case TKRI_JOB_LINEAR:
-        linear_weights(p);
-        break;
-    default:
-        embedding_rows(p);
+        case TKRI_JOB_GATES:
+            input_weights(p);
+            state_weights(p, w);
+            gate_biases(p);
+            break;
+        case TKRI_JOB_PROJECTION:
+            projection_weights(p);
+            break;
+        case TKRI_JOB_LINEAR:
+            linear_weights(p);
+            break;
+        default:
+            embedding_rows(p);
     }
 }
 

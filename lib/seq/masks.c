@@ -58,8 +58,8 @@ static void draw_run(const tkr_sequence *seq, int64_t l, int32_t d, const tkri_c
         }
     }
     if (run->h_zone) {
-        const mask m = zoneout(run->h_zone, layer->out_ld, layer->out,
-                               stream_of(seq, l, 3 * d + 1), layer->zoneout);
+        const mask m = zoneout(run->h_zone, layer->out_ld, layer->out, stream_of(seq, l, 3 * d + 1),
+                               layer->zoneout);
         draw_rows(seq, chunk, &m);
     }
     if (run->c_zone) {
@@ -77,8 +77,8 @@ void tkri_draw_masks(tkr_sequence *seq, const tkri_chunk *chunk) {
             draw_run(seq, l, d, chunk);
         }
         if (tape->mask) {
-            mask m = dropout(tape->mask, tape->y_ld, layer->output, stream_of(seq, l, 7),
-                             layer->rate);
+            mask m =
+                dropout(tape->mask, tape->y_ld, layer->output, stream_of(seq, l, 7), layer->rate);
             m.per_sequence = layer->per_sequence;
             draw_rows(seq, chunk, &m);
         }

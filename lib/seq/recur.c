@@ -133,7 +133,8 @@ static void start_q(const tkri_recur *r, int64_t tile) {
 }
 
 /* h W_hh for one phase's gates of a panel, and the pointwise part on it while it is in cache. */
-static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t panel, int32_t phase) {
+static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t panel,
+                          int32_t phase) {
     const tkri_cell_ops *ops = r->layer->ops;
     const int64_t tile = tkri_panel_start(&p->panels, panel) / ops->gates;
     const int64_t tiles = tkri_panel_start(&p->panels, panel + 1) / ops->gates - tile;
@@ -153,8 +154,8 @@ static void phase_gates(const tkri_cell_ops *ops, int32_t phase, int32_t *first,
 }
 
 static void project(const tkri_recur *r) {
-    tkri_product p = tkri_plain_product(r->kern, r->layer->out,
-                                        r->net->values + r->direction->w_hr, r->layer->units);
+    tkri_product p = tkri_plain_product(r->kern, r->layer->out, r->net->values + r->direction->w_hr,
+                                        r->layer->units);
     p.rows = r->rows;
     p.a = r->m;
     p.a_row = r->layer->units_ld;
@@ -166,8 +167,8 @@ static void project(const tkri_recur *r) {
 void tkri_recur_forward(const tkri_recur *r) {
     const tkri_layer *layer = r->layer;
     for (int32_t phase = 0; phase < layer->ops->phases; phase++) {
-        tkri_product p = gate_product(r, r->net->values + r->direction->w_hh, layer->out,
-                                      layer->ops->hh_slot);
+        tkri_product p =
+            gate_product(r, r->net->values + r->direction->w_hh, layer->out, layer->ops->hh_slot);
         int32_t first, n;
         phase_gates(layer->ops, phase, &first, &n);
         p.from = TKRI_FROM_C;
@@ -252,7 +253,8 @@ int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) 
     return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
 }
 
-/* Columns [column, column + n) of W become rows of the result's panel that starts at row `first`. */
+/* Columns [column, column + n) of W become rows of the result's panel that starts at row `first`.
+ */
 static void transpose_panel(float *out, const float *w, int64_t column, int64_t n, int64_t rows,
                             int64_t width) {
     for (int64_t c = 0; c < n; c++) {

@@ -11,10 +11,10 @@ typedef struct tkri_product {
     const tkri_kern *kern;
     tkri_panels panels; /* of W's columns */
     const float *w;
-    int64_t w_rows;                 /* of W in all */
-    int64_t first_row, block_rows;  /* A's block j meets W's rows first_row + j * block_rows ... */
-    int64_t blocks, k;              /* ... and the k - 1 after it */
-    int32_t first_gate, gates;      /* only these gates of each panel; gates = 0: all */
+    int64_t w_rows;                /* of W in all */
+    int64_t first_row, block_rows; /* A's block j meets W's rows first_row + j * block_rows ... */
+    int64_t blocks, k;             /* ... and the k - 1 after it */
+    int32_t first_gate, gates;     /* only these gates of each panel; gates = 0: all */
     const float *a;
     int64_t a_row, a_block, a_k, rows;
     float *c;

@@ -29,32 +29,32 @@ typedef struct tkri_chunk {
 /* What one direction of a recurrent layer keeps of a forward pass. h and c of a chunk start with
  * the rows of the initial state. Pointers that a layer does not need are NULL. */
 typedef struct tkri_run {
-    float *gates;     /* [chunk][tile][row][slot][VL], then their gradients */
-    float *dgates;    /* = gates, unless they are retained */
-    float *h, *c;     /* [chunk][B + rows][out_ld], [units_ld] */
-    float *m;         /* [rows][units_ld]: o * tanh c before the projection */
-    float *dp;        /* [rows][out_ld]: dL/dh for the projection's gradient */
-    float *aux;       /* [rows][units_ld]: r * h */
-    float *h_in;      /* [rows][out_ld]: h_prev under a recurrent dropout mask */
-    float *h_mask;    /* [B][out_ld]: that mask */
-    float *h_zone, *c_zone; /* [rows][ld]: zoneout masks */
-    float *x;         /* [rows][ld]: the input in reversed order */
-    float *dx;        /* [rows][ld]: its gradient */
-    float *dy;        /* [rows][ld]: the output's gradient in reversed order */
+    float *gates;                    /* [chunk][tile][row][slot][VL], then their gradients */
+    float *dgates;                   /* = gates, unless they are retained */
+    float *h, *c;                    /* [chunk][B + rows][out_ld], [units_ld] */
+    float *m;                        /* [rows][units_ld]: o * tanh c before the projection */
+    float *dp;                       /* [rows][out_ld]: dL/dh for the projection's gradient */
+    float *aux;                      /* [rows][units_ld]: r * h */
+    float *h_in;                     /* [rows][out_ld]: h_prev under a recurrent dropout mask */
+    float *h_mask;                   /* [B][out_ld]: that mask */
+    float *h_zone, *c_zone;          /* [rows][ld]: zoneout masks */
+    float *x;                        /* [rows][ld]: the input in reversed order */
+    float *dx;                       /* [rows][ld]: its gradient */
+    float *dy;                       /* [rows][ld]: the output's gradient in reversed order */
     float *w_hh_t, *w_ih_t, *w_hr_t; /* packed transposes */
-    float *dpeep;     /* [chunk][3][units_ld] */
-    float *work;      /* [B][..]: buffers of the backward step, see backward.c */
-    int64_t slot;     /* number of this direction among all */
+    float *dpeep;                    /* [chunk][3][units_ld] */
+    float *work;                     /* [B][..]: buffers of the backward step, see backward.c */
+    int64_t slot;                    /* number of this direction among all */
 } tkri_run;
 
 /* What a layer keeps. */
 typedef struct tkri_tape {
-    float *y;   /* [rows][y_ld] output; NULL: it is run[0].h, or the layer below's */
+    float *y; /* [rows][y_ld] output; NULL: it is run[0].h, or the layer below's */
     int64_t y_ld;
     float *mask; /* [rows][y_ld] dropout */
     float *dy;   /* [rows][dy_ld] gradient of the output */
     int64_t dy_ld;
-    float *w_t;  /* linear: packed transpose */
+    float *w_t; /* linear: packed transpose */
     tkri_run run[2];
 } tkri_tape;
 
@@ -87,7 +87,7 @@ struct tkr_sequence {
     int32_t mode;
     int64_t max_steps, max_batch;
     int64_t carry, truncate_every, truncate_steps, reduction;
-    uint64_t seed, draws; /* masks: the seed, and forwards since it was set */
+    uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
     tkr_sequence *encoder; /* linked; or NULL */
 
     /* the rows of the last forward */
@@ -95,7 +95,8 @@ struct tkr_sequence {
     int64_t *order, *length; /* [B]: caller's index and length of the i-th longest */
     int64_t *place;          /* [B]: the inverse of order */
     tkri_chunk *chunks;
-    int64_t *reverse; /* [rows]: row of the same sequence, counted from its end; NULL if not needed */
+    int64_t
+        *reverse; /* [rows]: row of the same sequence, counted from its end; NULL if not needed */
 
     float *x; /* [rows][x_ld] input */
     int64_t x_ld;
@@ -113,8 +114,8 @@ struct tkr_sequence {
     int64_t n_jobs;
     uint64_t packed_version; /* of the transposes */
     int32_t has_ids, ran, has_loss, has_backward, used_up;
-    int32_t has_initial;     /* `given` holds the next forward's start, for initial_batch sequences */
-    int32_t restart;         /* the next forward does not carry on from the last */
+    int32_t has_initial; /* `given` holds the next forward's start, for initial_batch sequences */
+    int32_t restart;     /* the next forward does not carry on from the last */
     int32_t started_outside; /* the last forward did not start from the cell's initial state */
     int32_t decoder_left;    /* dfinal is what the linked decoder's backward left */
     int64_t initial_batch;

@@ -5,8 +5,8 @@
 
 #include "seq/seq.h"
 
-/* Compute the loss and leave dL/doutput in the sequence. ids or values is NULL; kind is a TKR_MSE...
- * for values. Statuses as tkr_sequence_loss_ids(). */
+/* Compute the loss and leave dL/doutput in the sequence. ids or values is NULL; kind is a
+ * TKR_MSE... for values. Statuses as tkr_sequence_loss_ids(). */
 int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const float *values,
                   int32_t kind, const float *weights);
 

@@ -15,14 +15,14 @@ double tkri_schedule_rate(const tkr_optimizer *opt, int64_t steps) {
     }
     const int64_t s = steps - warm;
     switch (tkri_opt_int(opt, TKR_SCHEDULE)) {
-    case TKR_SCHEDULE_STEP:
-        return base * pow(tkri_opt_real(opt, TKR_SCHEDULE_FACTOR), (double)(s / interval));
-    case TKR_SCHEDULE_COSINE: {
-        const double done = (double)tkri_min(s, interval) / (double)interval;
-        const double cosine = (1 + cos(3.141592653589793 * done)) / 2;
-        return base * (floor_share + (1 - floor_share) * cosine);
-    }
-    default:
-        return base;
+        case TKR_SCHEDULE_STEP:
+            return base * pow(tkri_opt_real(opt, TKR_SCHEDULE_FACTOR), (double)(s / interval));
+        case TKR_SCHEDULE_COSINE: {
+            const double done = (double)tkri_min(s, interval) / (double)interval;
+            const double cosine = (1 + cos(3.141592653589793 * done)) / 2;
+            return base * (floor_share + (1 - floor_share) * cosine);
+        }
+        default:
+            return base;
     }
 }
