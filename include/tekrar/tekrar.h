@@ -473,8 +473,8 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
 #define TKR_TRUNCATE_EVERY 65 /**< k1 of truncated BPTT; 0 (default) no truncation */
 #define TKR_TRUNCATE_STEPS 66 /**< k2: the losses of every k1 steps go back k2 steps from the window's
-                                   end (Williams & Peng 1990); k2 >= k1; 0 (default) = k1. k2 > k1
-                                   needs TKR_RETAIN. One direction only. */
+                                   end (Williams & Peng 1990); less than k1 counts as k1; 0 is the
+                                   default. k2 > k1 needs TKR_RETAIN. One direction only. */
 #define TKR_REDUCTION 67      /**< 0 (default): mean over the loss weights; 1: sum */
 
 /** Bytes that tkr_sequence_create() will allocate. @return as there. Since: 0.1 */
