@@ -267,6 +267,19 @@ static int32_t estimate(work *w, tkri_model *model, const tkri_env *env, tkri_de
     return TKR_OK;
 }
 
+uint64_t tkri_model_estimate_size(int32_t order, const uint64_t *lens) {
+    tkri_trie trie = {.order = order};
+    tkri_smoothing most = {.kind = TKR_MAXIMUM_LIKELIHOOD};
+    work w = {.trie = &trie, .smoothing = &most};
+    tkri_arena measure = {0};
+    for (int l = 0; l < order; l++) {
+        trie.level[l].len = lens[l];
+        most.prune[l] = 1; /* so that every level has counts of its own */
+    }
+    lay_out(&w, &measure);
+    return measure.used;
+}
+
 int32_t tkri_model_estimate(tkri_model *model, const tkri_env *env, const tkri_trie *trie,
                             const tkri_smoothing *smoothing, tkri_detail *detail) {
     work w = {.trie = trie, .smoothing = smoothing};

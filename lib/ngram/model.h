@@ -62,6 +62,9 @@ uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
 int32_t tkri_model_create(tkri_model *model, const tkri_env *env, const tkri_model_shape *shape);
 void tkri_model_destroy(tkri_model *model, const tkri_env *env);
 
+/* The same model with values of 4 bytes. Allocates. */
+int32_t tkri_model_narrow(tkri_model *model, const tkri_env *env, const tkri_model *from);
+
 /* Writing a model that was just created. */
 void tkri_model_put_id(tkri_model *model, int level, uint64_t row, uint32_t id);
 void tkri_model_put_begin(tkri_model *model, int level, uint64_t row, uint64_t begin);

@@ -56,6 +56,9 @@ double tkri_model_step(const tkri_model *model, tkri_place *place, uint32_t id) 
 }
 
 void tkri_model_move(const tkri_model *model, tkri_place *place, uint32_t id) {
+    if (id == (uint64_t)model->symbols) {
+        *place = (tkri_place){0, 0, 0};
+    }
     (void)tkri_model_step(model, place, id);
 }
 
@@ -104,6 +107,14 @@ void tkri_model_distribution(const tkri_model *model, const tkri_place *place, f
                 (float)(weight[len] + tkri_row_logprob(model, len, row));
         }
     }
+}
+
+int64_t tkri_model_len(const tkri_model *model, int level) {
+    int64_t n = 0;
+    for (uint64_t row = 0; row < model->level[level].len; row++) {
+        n += tkri_row_seen(model, level, row);
+    }
+    return n;
 }
 
 void tkri_model_structure(const tkri_model *model, int64_t *contexts, int64_t *pairs) {

@@ -42,6 +42,10 @@ uint64_t tkri_trie_size(int32_t order, const uint64_t *lens);
 /* Count every n-gram of a buffer. Allocates, and needs 32 bytes a symbol for the time of the call. */
 int32_t tkri_trie_build(tkri_trie *trie, const tkri_env *env, const tkri_symbols *symbols);
 
+/* The trie of sorted and marked n-grams, with all their beginnings. Allocates. */
+int32_t tkri_trie_assemble(tkri_trie *trie, const tkri_env *env, const tkri_gram *grams, uint64_t n,
+                           const tkri_symbols *symbols);
+
 /* The sum of two tries of the same order. Allocates. */
 int32_t tkri_trie_merge(tkri_trie *sum, const tkri_env *env, const tkri_trie *a,
                         const tkri_trie *b);
