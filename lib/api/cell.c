@@ -56,14 +56,6 @@ int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hi
     return TKR_OK;
 }
 
-static void free_notes(tkr_cell *cell) {
-    while (cell->notes) {
-        tkri_note *note = cell->notes;
-        cell->notes = note->next;
-        tkri_release(&cell->env, note, note->bytes);
-    }
-}
-
 void tkr_cell_destroy(tkr_cell *cell) {
     if (!cell) {
         return;
@@ -76,7 +68,7 @@ void tkr_cell_destroy(tkr_cell *cell) {
         tkri_release(&env, cell->parts, (uint64_t)cell->n_parts * sizeof *cell->parts);
     }
     tkri_net_destroy(cell);
-    free_notes(cell);
+    tkri_notes_free(cell);
     tkri_release(&env, cell, sizeof *cell);
 }
 
@@ -95,12 +87,13 @@ static int32_t check_part(tkr_cell *const *parts, int64_t i, const tkri_env *env
         return tkri_env_fail(env, TKR_ERR_ORDER, "part %d is initialised already", (int)i);
     }
     if (i > 0 && part->kind == TKR_EMBEDDING) {
-        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d is an embedding, which takes ids", (int)i);
+        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d is an embedding, which takes ids",
+                             (int)i);
     }
     if (i > 0 && part->input != tkri_cell_output(parts[i - 1])) {
-        return tkri_env_fail(env, TKR_ERR_SHAPE, "part %d takes %lld inputs, part %d has %lld outputs",
-                             (int)i, (long long)part->input, (int)i - 1,
-                             (long long)tkri_cell_output(parts[i - 1]));
+        return tkri_env_fail(
+            env, TKR_ERR_SHAPE, "part %d takes %lld inputs, part %d has %lld outputs", (int)i,
+            (long long)part->input, (int)i - 1, (long long)tkri_cell_output(parts[i - 1]));
     }
     for (int64_t j = 0; j < i; j++) {
         if (parts[j] == part) {

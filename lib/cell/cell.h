@@ -16,8 +16,8 @@ enum { TKRI_N_INTS = 12, TKRI_FLOAT_BASE = 32, TKRI_N_FLOATS = 7 };
 /* One option of the kinds in `kinds` (bit k: kind k). Floats keep their bounds in low and high. */
 typedef struct tkri_option {
     int32_t key, kinds;
-    const char *name; /* as in files */
-    double low, high; /* closed; high < 0: depends on the cell */
+    const char *name;   /* as in files */
+    double low, high;   /* closed; high < 0: depends on the cell */
     int32_t after_init; /* may be set once parameters exist */
 } tkri_option;
 
@@ -27,7 +27,7 @@ extern const tkri_option tkri_options[];
 /* A caller's note; a list. */
 typedef struct tkri_note {
     struct tkri_note *next;
-    uint64_t bytes;    /* of this block */
+    uint64_t bytes; /* of this block */
     const char *key, *text;
 } tkri_note;
 
@@ -64,21 +64,21 @@ enum {
 /* Offsets of one direction's parameters in the flat array; -1: absent. */
 typedef struct tkri_direction {
     int64_t w_ih, w_hh, b_ih, b_hh, w_hr, peep, h0, c0;
-    int64_t bias;     /* derived: what x W_ih starts from, [tile][gate][VL] */
-    int64_t q_bias;   /* derived: what the q slot starts from, [tile][VL]; -1: absent */
-    int64_t state_h;  /* first column of h in a state's row of all tensors */
-    int64_t state_c;  /* of c; -1: absent */
+    int64_t bias;    /* derived: what x W_ih starts from, [tile][gate][VL] */
+    int64_t q_bias;  /* derived: what the q slot starts from, [tile][VL]; -1: absent */
+    int64_t state_h; /* first column of h in a state's row of all tensors */
+    int64_t state_c; /* of c; -1: absent */
 } tkri_direction;
 
 /* One layer: a recurrent layer in one or two directions, a linear map, a table or a dropout. */
 typedef struct tkri_layer {
     int32_t kind, directions, activation;
     int32_t per_sequence, output_before, learned;
-    const tkri_cell_ops *ops;           /* recurrent kinds */
-    int64_t input, units, out;          /* I; H; what one direction hands on: P, H or O */
-    int64_t output;                     /* D * out */
-    int64_t units_ld, out_ld;           /* rows of H and of `out` floats, padded to the widest vector */
-    float rate;                         /* dropout */
+    const tkri_cell_ops *ops;  /* recurrent kinds */
+    int64_t input, units, out; /* I; H; what one direction hands on: P, H or O */
+    int64_t output;            /* D * out */
+    int64_t units_ld, out_ld;  /* rows of H and of `out` floats, padded to the widest vector */
+    float rate;                /* dropout */
     float recurrent_rate, zoneout, zoneout_cell;
     int64_t weight, bias; /* linear, embedding: offsets */
     tkri_direction direction[2];
@@ -98,12 +98,13 @@ typedef struct tkri_net {
     tkri_layer *layers;
     tkri_parameter *parameters;
     tkri_state_tensor *state;
-    int64_t numbers;      /* floats in `values`, padding included: gradients, moments have as many */
-    int64_t derived_len;  /* floats in `derived` */
-    int64_t state_width;  /* floats of one sequence's whole state, padding included */
+    int64_t numbers;     /* floats in `values`, padding included: gradients, moments have as many */
+    int64_t derived_len; /* floats in `derived` */
+    int64_t state_width; /* floats of one sequence's whole state, padding included */
     int64_t input, output;
-    int64_t n_slots; /* recurrent (layer, direction) pairs */
+    int64_t n_slots;         /* recurrent (layer, direction) pairs */
     int64_t logical_numbers; /* without padding */
+    int32_t two_directions;  /* in any layer */
     float *values, *derived;
     uint64_t bytes; /* of the block */
 } tkri_net;
@@ -123,6 +124,11 @@ struct tkr_cell {
     tkri_net *net;    /* NULL until initialised */
     uint64_t version; /* grows whenever a parameter changes */
 };
+
+/* Row length of arrays over n units: the same in every tier. */
+static inline int64_t tkri_row_len(int64_t n) {
+    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
+}
 
 /* Part i of a chain, or the cell itself as its only part. */
 static inline int64_t tkri_cell_n_parts(const tkr_cell *cell) {
@@ -163,6 +169,11 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
 
 /* After any change of values: recompute what is derived from them, and say so in the version. */
 void tkri_cell_refresh(tkr_cell *cell);
+
+/* notes.c: the list of the caller's notes. text NULL removes. */
+int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);
+const char *tkri_note_get(const tkr_cell *cell, const char *key);
+void tkri_notes_free(tkr_cell *cell);
 
 /* init.c: draw all parameters. */
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed);

@@ -4,8 +4,8 @@
  *     r = s(W_r x + b_ir + U_r h_{t-1} + b_hr)      z = s(W_z x + b_iz + U_z h_{t-1} + b_hz)
  *     h_t = (1 - z) n + z h_{t-1}
  *
- * Reset after the product (cuDNN, PyTorch):     q = U_n h_{t-1} + b_hn,   n = tanh(W_n x + b_in + r q)
- * Reset before it (the paper; ONNX's default):  n = tanh(W_n x + b_in + U_n (r h_{t-1}) + b_hn)
+ * Reset after the product (cuDNN, PyTorch):     q = U_n h_{t-1} + b_hn,   n = tanh(W_n x + b_in + r
+ * q) Reset before it (the paper; ONNX's default):  n = tanh(W_n x + b_in + U_n (r h_{t-1}) + b_hn)
  *
  * Backward, with dh = dL/dh_t, in both:
  *
@@ -27,7 +27,7 @@ enum { BEFORE_R = 0, BEFORE_Z = VL, BEFORE_N = 2 * VL };
 
 /* The part of a tile that belongs to row r. */
 #define AT_GATES(p, base, j, r) ((base) + (j) * (p)->tile_stride + (r) * (p)->row_stride)
-#define AT_UNIT(p, base, j, r) ((base) + (r) * (p)->ld_h + (j) * VL)
+#define AT_UNIT(p, base, j, r) ((base) + (r) * (p)->ld_h + (j)*VL)
 
 INLINE vf mix(vf z, vf n, vf h) {
     return v_fma(z, h - n, n);
@@ -66,6 +66,33 @@ static void after_backward(const tkri_point *p) {
     }
 }
 
+/* sum += x W for one tile's three gates. */
+INLINE void add_products(vf sum[3], const float *x, const float *w, int64_t n) {
+    for (int64_t k = 0; k < n; k++, w += 3 * VL) {
+        const vf value = v_all(x[k]);
+        for (int gate = 0; gate < 3; gate++) {
+            sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
+        }
+    }
+}
+
+static void after_step(const tkri_stream *s) {
+    const float one = 1.0f;
+    for (int64_t j = 0; j * VL < s->units; j++) {
+        const float *bias = s->bias + j * 3 * VL, *w_ih = s->w_ih + j * 3 * VL * s->input;
+        vf in[3] = {v_load(bias), v_load(bias + VL), v_load(bias + 2 * VL)};
+        if (s->x) {
+            add_products(in, s->x, w_ih, s->input);
+        } else if (s->id >= 0) {
+            add_products(in, &one, w_ih + (int64_t)s->id * 3 * VL, 1);
+        }
+        vf sum[3] = {in[1], in[2], v_load(s->q_bias + j * VL)};
+        add_products(sum, s->h, s->w_hh + j * 3 * VL * s->units, s->units);
+        const vf n = v_tanh(v_fma(v_logistic(sum[0]), sum[2], in[0]));
+        v_store(s->h_next + j * VL, mix(v_logistic(sum[1]), n, v_load(s->h + j * VL)));
+    }
+}
+
 /* Phase 0: the gates, and what U_n's product needs. */
 static void before_forward_gates(const tkri_point *p) {
     for (int64_t j = 0; j < p->tiles; j++) {
@@ -74,7 +101,7 @@ static void before_forward_gates(const tkri_point *p) {
             vf r = v_logistic(v_load(a + BEFORE_R));
             v_store(a + BEFORE_R, r);
             v_store(a + BEFORE_Z, v_logistic(v_load(a + BEFORE_Z)));
-            v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_prev, j, row)));
+            v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_in, j, row)));
         }
     }
 }
@@ -112,10 +139,10 @@ static void before_backward_gates(const tkri_point *p) {
     const vf one = v_all(1.0f);
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
-            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
+            float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh_in, j, row);
             vf r = v_load(AT_GATES(p, p->gates, j, row) + BEFORE_R);
             vf dv = v_load(AT_UNIT(p, p->daux, j, row));
-            vf h = v_load(AT_UNIT(p, p->h_prev, j, row));
+            vf h = v_load(AT_UNIT(p, p->h_in, j, row));
             v_store(da + BEFORE_R, dv * h * (r * (one - r)));
             v_store(to_h, v_fma(dv, r, v_load(to_h)));
         }
@@ -134,6 +161,7 @@ const tkri_cell_ops TIER(tkri_gru_after) = {
     .hh_place = {0, 1, 2},
     .forward = {after_forward},
     .backward = {after_backward},
+    .step = after_step,
 };
 
 const tkri_cell_ops TIER(tkri_gru_before) = {

@@ -46,19 +46,19 @@ static void fill_constant(draw *d, double value) {
 static void draw_uniform(draw *d) {
     const tkri_parameter *p = d->p;
     switch (p->role) {
-    case TKRI_WEIGHT_EMBEDDING:
-        fill_normal(d, d->scale);
-        break;
-    case TKRI_WEIGHT_LINEAR:
-    case TKRI_BIAS_LINEAR:
-        fill_uniform(d, 1 / sqrt((double)d->part->input));
-        break;
-    case TKRI_STATE_H:
-    case TKRI_STATE_C:
-        fill_constant(d, 0);
-        break;
-    default:
-        fill_uniform(d, 1 / sqrt((double)d->part->hidden));
+        case TKRI_WEIGHT_EMBEDDING:
+            fill_normal(d, d->scale);
+            break;
+        case TKRI_WEIGHT_LINEAR:
+        case TKRI_BIAS_LINEAR:
+            fill_uniform(d, 1 / sqrt((double)d->part->input));
+            break;
+        case TKRI_STATE_H:
+        case TKRI_STATE_C:
+            fill_constant(d, 0);
+            break;
+        default:
+            fill_uniform(d, 1 / sqrt((double)d->part->hidden));
     }
 }
 

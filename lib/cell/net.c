@@ -6,8 +6,8 @@
 
 #include "cell/cell.h"
 
-#define DECLARE_OPS(tier)                                                                    \
-    extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier,   \
+#define DECLARE_OPS(tier)                                                                  \
+    extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
         tkri_gru_before_##tier;
 DECLARE_OPS(reference)
 DECLARE_OPS(generic)
@@ -26,9 +26,8 @@ enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, N_OPS };
 /* The cell kinds of every tier in this build. */
 static const tkri_cell_ops *const ops_table[][N_OPS] = {
 #define LIST_OPS(tier) \
-    {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, &tkri_gru_before_##tier}
-    [TKR_TIER_REFERENCE] = LIST_OPS(reference),
-    [TKR_TIER_GENERIC] = LIST_OPS(generic),
+    { &tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, &tkri_gru_before_##tier }
+    [TKR_TIER_REFERENCE] = LIST_OPS(reference), [TKR_TIER_GENERIC] = LIST_OPS(generic),
 #ifdef TKRI_HAVE_TIER_AVX2
     [TKR_TIER_AVX2] = LIST_OPS(avx2),
 #endif
@@ -42,13 +41,13 @@ static const tkri_cell_ops *const ops_table[][N_OPS] = {
 
 static const tkri_cell_ops *ops_of(const tkri_kern *kern, const tkr_cell *part) {
     switch (part->kind) {
-    case TKR_ELMAN:
-        return ops_table[kern->tier][OPS_ELMAN];
-    case TKR_LSTM:
-        return ops_table[kern->tier][OPS_LSTM];
-    default:
-        return ops_table[kern->tier][part->ints[TKR_RESET] == TKR_RESET_BEFORE ? OPS_GRU_BEFORE
-                                                                               : OPS_GRU_AFTER];
+        case TKR_ELMAN:
+            return ops_table[kern->tier][OPS_ELMAN];
+        case TKR_LSTM:
+            return ops_table[kern->tier][OPS_LSTM];
+        default:
+            return ops_table[kern->tier][part->ints[TKR_RESET] == TKR_RESET_BEFORE ? OPS_GRU_BEFORE
+                                                                                   : OPS_GRU_AFTER];
     }
 }
 
@@ -66,11 +65,6 @@ static int64_t padded(const walk *w, int64_t n) {
     return (int64_t)tkri_round_up((uint64_t)n, (uint64_t)w->kern->vl);
 }
 
-/* Row length of arrays over units: the same in every tier. */
-static int64_t row_len(int64_t n) {
-    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
-}
-
 /* Advance a running offset by `n` floats (as much as fits), keeping 64-byte alignment. */
 static int64_t reserve(uint64_t *running, uint64_t n) {
     uint64_t at = *running;
@@ -83,11 +77,10 @@ static int64_t parameter(walk *w, const char *name, int32_t role, int32_t gates,
                          int64_t k) {
     const uint64_t ld = role == TKRI_WEIGHT_EMBEDDING ? (uint64_t)padded(w, k) : 0;
     const uint64_t columns = tkri_mul((uint64_t)gates, (uint64_t)padded(w, units));
-    const uint64_t numbers =
-        ld ? tkri_mul((uint64_t)units, ld) : tkri_mul(columns, (uint64_t)k);
+    const uint64_t numbers = ld ? tkri_mul((uint64_t)units, ld) : tkri_mul(columns, (uint64_t)k);
     const int64_t offset = reserve(&w->numbers, numbers);
-    w->logical = tkri_add(w->logical, tkri_mul(tkri_mul((uint64_t)gates, (uint64_t)units),
-                                               (uint64_t)k));
+    w->logical =
+        tkri_add(w->logical, tkri_mul(tkri_mul((uint64_t)gates, (uint64_t)units), (uint64_t)k));
     if (w->net->parameters) {
         tkri_parameter *p = &w->net->parameters[w->net->n_parameters];
         memset(p, 0, sizeof *p);
@@ -165,6 +158,7 @@ static void direction(walk *w, tkri_layer *layer, int64_t index, int32_t reverse
     d->state_h = reserve(&w->state_width, (uint64_t)layer->out_ld);
     d->state_c = has_c ? reserve(&w->state_width, (uint64_t)layer->units_ld) : -1;
     w->net->n_slots++;
+    w->net->two_directions |= reverse;
     w->suffix[0] = '\0';
 }
 
@@ -207,12 +201,11 @@ static void append_dense(walk *w) {
         .output = part->hidden,
         .bias = -1,
     };
-    layer.units_ld = layer.out_ld = row_len(part->hidden);
+    layer.units_ld = layer.out_ld = tkri_row_len(part->hidden);
     if (part->kind == TKR_EMBEDDING) {
         layer.weight = parameter(w, "weight", TKRI_WEIGHT_EMBEDDING, 1, part->input, part->hidden);
     } else {
-        layer.weight =
-            parameter(w, "weight", TKRI_WEIGHT_LINEAR, 1, part->hidden, part->input);
+        layer.weight = parameter(w, "weight", TKRI_WEIGHT_LINEAR, 1, part->hidden, part->input);
         if (part->ints[TKR_BIASES]) {
             layer.bias = parameter(w, "bias", TKRI_BIAS_LINEAR, 1, part->hidden, 1);
         }
@@ -239,8 +232,8 @@ static tkri_layer recurrent_layer(const walk *w, int64_t index, int64_t input) {
         .bias = -1,
     };
     layer.output = layer.directions * layer.out;
-    layer.units_ld = row_len(layer.units);
-    layer.out_ld = row_len(layer.out);
+    layer.units_ld = tkri_row_len(layer.units);
+    layer.out_ld = tkri_row_len(layer.out);
     layer.output_before = index == part->ints[TKR_LAYERS] - 1 && part->ints[TKR_OUTPUT_BEFORE];
     return layer;
 }
@@ -306,6 +299,7 @@ static void walk_parts(walk *w, const tkr_cell *cell) {
 static walk walk_cell(const tkr_cell *cell, tkri_net *net) {
     walk w = {.net = net, .kern = cell->kern};
     net->n_layers = net->n_parameters = net->n_state = net->n_slots = 0;
+    net->two_directions = 0;
     walk_parts(&w, cell);
     return w;
 }

@@ -56,7 +56,8 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
 static void derive_bias(const tkr_cell *cell, const tkri_layer *layer, const tkri_direction *d) {
     const tkri_net *net = cell->net;
     const tkri_cell_ops *ops = layer->ops;
-    const int64_t vl = cell->kern->vl, tiles = tkri_tiles(layer->units, cell->kern->vl), gates = ops->gates;
+    const int64_t vl = cell->kern->vl, tiles = tkri_tiles(layer->units, cell->kern->vl),
+                  gates = ops->gates;
     for (int64_t i = 0; i < tiles * gates * vl; i++) {
         net->derived[d->bias + i] = d->b_ih < 0 ? 0.0f : net->values[d->b_ih + i];
     }

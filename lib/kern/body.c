@@ -2,6 +2,8 @@
  * The kernel table's functions, compiled once per tier. */
 #include "kern/vec.h"
 
+#include <stddef.h>
+
 #include "kern/kern.h"
 
 /* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
@@ -63,31 +65,31 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
 }
 
 /* One function per width; its rows go out in tiles of nearly equal height. */
-#define ROWS_CASE(rows, width)    \
-    case rows:                    \
-        if (rows <= limit) {      \
+#define ROWS_CASE(rows, width)       \
+    case rows:                       \
+        if (rows <= limit) {         \
             tile(g, i, rows, width); \
-        }                         \
+        }                            \
         break;
 
-#define DEFINE_GEMM(width)                                    \
-    static void gemm##width(const tkri_gemm *g) {             \
-        const int limit = ROWS##width;                        \
-        int64_t tiles = (g->m + limit - 1) / limit;           \
-        for (int64_t t = 0, i = 0; t < tiles; t++) {          \
-            int64_t end = g->m * (t + 1) / tiles;             \
-            switch (end - i) {                                \
-                ROWS_CASE(1, width)                           \
-                ROWS_CASE(2, width)                           \
-                ROWS_CASE(3, width)                           \
-                ROWS_CASE(4, width)                           \
-                ROWS_CASE(5, width)                           \
-                ROWS_CASE(6, width)                           \
-                ROWS_CASE(7, width)                           \
-                ROWS_CASE(8, width)                           \
-            }                                                 \
-            i = end;                                          \
-        }                                                     \
+#define DEFINE_GEMM(width)                           \
+    static void gemm##width(const tkri_gemm *g) {    \
+        const int limit = ROWS##width;               \
+        int64_t tiles = (g->m + limit - 1) / limit;  \
+        for (int64_t t = 0, i = 0; t < tiles; t++) { \
+            int64_t end = g->m * (t + 1) / tiles;    \
+            switch (end - i) {                       \
+                ROWS_CASE(1, width)                  \
+                ROWS_CASE(2, width)                  \
+                ROWS_CASE(3, width)                  \
+                ROWS_CASE(4, width)                  \
+                ROWS_CASE(5, width)                  \
+                ROWS_CASE(6, width)                  \
+                ROWS_CASE(7, width)                  \
+                ROWS_CASE(8, width)                  \
+            }                                        \
+            i = end;                                 \
+        }                                            \
     }
 
 DEFINE_GEMM(1)
@@ -97,24 +99,45 @@ DEFINE_GEMM(4)
 
 static void gemm(const tkri_gemm *g) {
     switch (g->width) {
-    case 1:
-        gemm1(g);
-        break;
-    case 2:
-        gemm2(g);
-        break;
-    case 3:
-        gemm3(g);
-        break;
-    default:
-        gemm4(g);
-        break;
+        case 1:
+            gemm1(g);
+            break;
+        case 2:
+            gemm2(g);
+            break;
+        case 3:
+            gemm3(g);
+            break;
+        default:
+            gemm4(g);
+            break;
+    }
+}
+
+static void gather(const tkri_gemm *g, const int32_t *ids) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *b = ids[i] < 0 ? NULL : g->b + ids[i] * g->b_k;
+        float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; j < g->width; j++) {
+            vf sum = start_of(g, c, j);
+            v_store(c + j * VL, b ? v_fma(v_all(1.0f), v_load(b + j * VL), sum) : sum);
+        }
+    }
+}
+
+static void scatter(const tkri_gemm *g, const int32_t *ids, float *b) {
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *c = g->c + i * g->c_row;
+        for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
+            float *to = b + ids[i] * g->b_k + j * VL;
+            v_store(to, v_load(to) + v_load(c + j * VL));
+        }
     }
 }
 
 static void add(float *y, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_load(y + i) + v_load(x + i));
+        v_store(y + i, v_load(y + i) + v_first(v_load(x + i), n - i));
     }
 }
 
@@ -178,21 +201,37 @@ INLINE void store_first(float *p, vf a, int64_t n) {
     memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
 }
 
+/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float.
+ */
+static double exponentials(float *dx, const float *x, int64_t n, float best) {
+    double total = 0;
+    for (int64_t i = 0; i < n;) {
+        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
+        vf sum = v_zero();
+        for (; i < end; i += VL) {
+            vf e = v_exp(load_logits(x, i, n) - v_all(best));
+            e = v_first(e, n - i);
+            if (dx) {
+                v_store(dx + i, e);
+            }
+            sum = sum + e;
+        }
+        total += lanes_sum(sum);
+    }
+    return total;
+}
+
 static double softmax(float *dx, const float *x, int64_t n, int64_t target, float scale) {
     vf top = load_logits(x, 0, n);
     for (int64_t i = VL; i < n; i += VL) {
         top = v_max(top, load_logits(x, i, n));
     }
     const float best = lanes_max(top), chosen = x[target];
-    double sum = 0;
-    for (int64_t i = 0; i < n; i += VL) {
-        sum += lanes_sum(v_first(v_exp(load_logits(x, i, n) - v_all(best)), n - i));
-    }
+    const double sum = exponentials(dx, x, n, best);
     if (dx) {
         const vf factor = v_all((float)((double)scale / sum));
         for (int64_t i = 0; i < n; i += VL) {
-            vf e = v_exp(load_logits(x, i, n) - v_all(best));
-            v_store(dx + i, v_first(e * factor, n - i));
+            v_store(dx + i, v_load(dx + i) * factor);
         }
         dx[target] -= scale;
     }
@@ -207,17 +246,17 @@ INLINE vf clip(vf g, float limit) {
 }
 
 static double sum_squares(const float *x, int64_t n, float limit) {
-    double total = 0;
-    for (int64_t i = 0; i < n; i += 64 * VL) {
-        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
-        vf sum = v_zero();
-        for (int64_t j = i; j < end; j += VL) {
-            vf raw = v_load(x + j);
-            vf g = clip(raw, limit);
-            sum = v_fma(g, g, sum);
-            sum = sum + (raw - raw); /* clipping must not hide an infinity */
-        }
-        total += lanes_sum(sum);
+    double lane[VL], total = 0;
+    vd sum = V_WIDE(v_zero());
+    for (int64_t i = 0; i < n; i += VL) {
+        vf raw = v_load(x + i);
+        vf kept = clip(raw, limit) + (raw - raw); /* clipping must not hide an infinity */
+        vd g = V_WIDE(kept);
+        sum = sum + g * g;
+    }
+    memcpy(lane, &sum, sizeof lane);
+    for (int i = 0; i < VL; i++) {
+        total += lane[i];
     }
     return total;
 }
@@ -243,7 +282,8 @@ static void adam(float *p, float *g, float *m, float *v, int64_t n, const tkri_u
     }
 }
 
-/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu v). */
+/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu
+ * v). */
 static void sgd(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
     const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
     (void)v;
@@ -281,6 +321,8 @@ const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
     .vl = VL,
     .gemm = gemm,
+    .gather = gather,
+    .scatter = scatter,
     .add = add,
     .column_sum = column_sum,
     .activate = activate,

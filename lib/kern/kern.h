@@ -4,10 +4,10 @@
  * tiers. A table is chosen once, when a cell is created, and kept in it.
  *
  * Packed matrices. The columns of a weight matrix (gate x unit) lie in tiles of VL units, and in a
- * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a panel,
- * `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units beyond
- * the last are zero weights. In this order a product's rows come out as [tile][row][gate][VL]: what
- * one unit's gates need stands side by side. */
+ * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a
+ * panel, `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units
+ * beyond the last are zero weights. In this order a product's rows come out as
+ * [tile][row][gate][VL]: what one unit's gates need stands side by side. */
 #ifndef TKRI_KERN_KERN_H
 #define TKRI_KERN_KERN_H
 
@@ -56,10 +56,12 @@ typedef struct tkri_point {
     float *h;            /* after it (of a projected LSTM: o * tanh c) */
     const float *c_prev;
     float *c;
-    float *aux;  /* GRU, reset before: r * h_prev */
-    float *dh;   /* in: dL/dh of this step; out: what flows to h_prev directly */
-    float *dc;   /* in: dL/dc; out: dL/dc_prev */
-    float *daux; /* dL/daux */
+    float *aux;        /* GRU, reset before: r * h_prev */
+    const float *h_in; /* what the product reads: h_prev, or h_prev under a dropout mask */
+    float *dh;         /* in: dL/dh of this step; out: what flows to h_prev directly */
+    float *dh_in;      /* added to: what flows to h_in; may be dh */
+    float *dc;         /* in: dL/dc; out: dL/dc_prev */
+    float *daux;       /* dL/daux */
     int64_t ld_h, ld_c;
     const float *peep; /* [3][ld_c]: i, f, o; NULL: none */
     float *dpeep;      /* [3][ld_c], added to */
@@ -75,6 +77,20 @@ typedef struct tkri_update {
     int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
 } tkri_update;
 
+/* One whole step of one stream of one layer: the products and the pointwise part in one go, with the
+ * bits of the same step done by its pieces. */
+typedef struct tkri_stream {
+    const float *x; /* [input]; NULL: the one-hot vector `id`, or zeros if id < 0 */
+    int32_t id;
+    int64_t input, units;
+    const float *w_ih, *w_hh, *bias, *q_bias;
+    const float *h; /* before the step */
+    float *h_next;
+    float *c; /* in place; NULL where a cell has none */
+    const float *peep;
+    int64_t ld_c;
+} tkri_stream;
+
 /* A cell kind's layout and pointwise part, in one tier. */
 typedef struct tkri_cell_ops {
     int32_t gates;            /* G of the weights */
@@ -87,6 +103,7 @@ typedef struct tkri_cell_ops {
     int8_t ih_place[4], hh_place[4]; /* place of PyTorch's gate g among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
+    void (*step)(const tkri_stream *stream); /* NULL: only in pieces */
 } tkri_cell_ops;
 
 typedef struct tkri_kern {
@@ -96,7 +113,15 @@ typedef struct tkri_kern {
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);
 
-    /* y[i] += x[i], n a multiple of VL. */
+    /* C's row i = start + row ids[i] of B (for ids[i] < 0: start alone), width vectors: a product
+     * with one-hot rows, and the same bits. */
+    void (*gather)(const tkri_gemm *product, const int32_t *ids);
+
+    /* The gradient of that: row ids[i] of b (rows b_k apart) += row i of C, for i in order. */
+    void (*scatter)(const tkri_gemm *product, const int32_t *ids, float *b);
+
+    /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of
+     * VL; what y has there does not change. */
     void (*add)(float *y, const float *x, int64_t n);
 
     /* c[j] += sum over rows of x[row * ld + j], j < width * VL; rows in order. */
@@ -147,7 +172,8 @@ static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t v
     return (tkri_panels){n, tiles * gates, gates};
 }
 
-/* The first vector of panel p; its width is the distance to the next. Panels differ by one at most. */
+/* The first vector of panel p; its width is the distance to the next. Panels differ by one at most.
+ */
 static inline int64_t tkri_panel_start(const tkri_panels *panels, int64_t p) {
     return panels->gates > 1 ? p * panels->gates : panels->vectors * p / panels->n;
 }

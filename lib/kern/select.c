@@ -43,44 +43,44 @@ static int x86_has(uint32_t ebx_bits, uint32_t state_bits) {
 
 int32_t tkri_kern_has(int32_t tier) {
     switch (tier) {
-    case TKR_TIER_REFERENCE:
-    case TKR_TIER_GENERIC:
-        return 1;
+        case TKR_TIER_REFERENCE:
+        case TKR_TIER_GENERIC:
+            return 1;
 #ifdef TKRI_HAVE_TIER_AVX2
-    case TKR_TIER_AVX2:
-        return x86_has(1u << 5, 0x06);
+        case TKR_TIER_AVX2:
+            return x86_has(1u << 5, 0x06);
 #endif
 #ifdef TKRI_HAVE_TIER_AVX512
-    case TKR_TIER_AVX512: /* F, DQ, BW, VL */
-        return x86_has((1u << 5) | (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31), 0xE6);
+        case TKR_TIER_AVX512: /* F, DQ, BW, VL */
+            return x86_has((1u << 5) | (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31), 0xE6);
 #endif
 #ifdef TKRI_HAVE_TIER_NEON
-    case TKR_TIER_NEON:
-        return 1;
+        case TKR_TIER_NEON:
+            return 1;
 #endif
-    default:
-        return 0;
+        default:
+            return 0;
     }
 }
 
 static const tkri_kern *table_of(int32_t tier) {
     switch (tier) {
 #ifdef TKRI_HAVE_TIER_AVX2
-    case TKR_TIER_AVX2:
-        return &tkri_kern_avx2;
+        case TKR_TIER_AVX2:
+            return &tkri_kern_avx2;
 #endif
 #ifdef TKRI_HAVE_TIER_AVX512
-    case TKR_TIER_AVX512:
-        return &tkri_kern_avx512;
+        case TKR_TIER_AVX512:
+            return &tkri_kern_avx512;
 #endif
 #ifdef TKRI_HAVE_TIER_NEON
-    case TKR_TIER_NEON:
-        return &tkri_kern_neon;
+        case TKR_TIER_NEON:
+            return &tkri_kern_neon;
 #endif
-    case TKR_TIER_REFERENCE:
-        return &tkri_kern_reference;
-    default:
-        return &tkri_kern_generic;
+        case TKR_TIER_REFERENCE:
+            return &tkri_kern_reference;
+        default:
+            return &tkri_kern_generic;
     }
 }
 

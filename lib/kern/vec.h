@@ -155,6 +155,15 @@ INLINE vf v_all(float a) {
 #endif
 }
 
+/* The same lanes in double; a macro, because vectors that wide have no calling convention. */
+#if TKRI_TIER_ID == TKR_TIER_REFERENCE
+typedef double vd;
+#define V_WIDE(a) ((double)(a))
+#else
+typedef double vd __attribute__((vector_size(8 * VL)));
+#define V_WIDE(a) __builtin_convertvector((a), vd)
+#endif
+
 INLINE vf v_zero(void) {
     return v_all(0.0f);
 }
@@ -247,28 +256,28 @@ INLINE vf v_tanh(vf x) {
 /* f(x) for a TKR_TANH...; relu lets NaN through. */
 INLINE vf v_activate(vf x, int32_t activation) {
     switch (activation) {
-    case TKR_TANH:
-        return v_tanh(x);
-    case TKR_RELU:
-        return v_max(v_zero(), x);
-    case TKR_LOGISTIC:
-        return v_logistic(x);
-    default:
-        return x;
+        case TKR_TANH:
+            return v_tanh(x);
+        case TKR_RELU:
+            return v_max(v_zero(), x);
+        case TKR_LOGISTIC:
+            return v_logistic(x);
+        default:
+            return x;
     }
 }
 
 /* dy * f'(x), from y = f(x). */
 INLINE vf v_activate_gradient(vf dy, vf y, int32_t activation) {
     switch (activation) {
-    case TKR_TANH:
-        return dy * (v_all(1.0f) - y * y);
-    case TKR_RELU:
-        return v_if_less(v_zero(), y, dy, v_zero());
-    case TKR_LOGISTIC:
-        return dy * (y * (v_all(1.0f) - y));
-    default:
-        return dy;
+        case TKR_TANH:
+            return dy * (v_all(1.0f) - y * y);
+        case TKR_RELU:
+            return v_if_less(v_zero(), y, dy, v_zero());
+        case TKR_LOGISTIC:
+            return dy * (y * (v_all(1.0f) - y));
+        default:
+            return dy;
     }
 }
 

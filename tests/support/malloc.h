@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Counts, and fails on demand, the C library's own malloc in a whole program: whatever allocates
  * beside the env's allocator is seen too. A test that wants it adds support/malloc.c to its
- * sources. Sanitizers own malloc: under one of them malloc_is_counted() is 0, and the test skips. */
+ * sources. Sanitizers own malloc: with one, malloc_is_counted() is 0 and the test is skipped. */
 #ifndef TESTS_SUPPORT_MALLOC_H
 #define TESTS_SUPPORT_MALLOC_H
 

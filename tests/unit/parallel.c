@@ -59,9 +59,9 @@ static void test_sleepers_wake(void **unused) {
     assert_int_equal(tkri_env_read(&env, &from), TKR_OK);
     assert_int_equal(tkri_crew_start(&crew, &env), TKR_OK);
     for (int repeat = 0; repeat < 20; repeat++) {
-        volatile double wait = 0;
-        for (int i = 0; i < 300000; i++) {
-            wait += i;
+        static volatile int waited;
+        for (waited = 0; waited < 300000;) {
+            waited = waited + 1;
         }
         expect_each_once(&crew, 50);
     }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * The bench: measures the machine, then every workload at 1 and 2 threads beside the peers that are
+ * there. bench/run.sh builds and starts it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tekrar/tekrar.h>
+
+#include "machine.h"
+#include "measure.h"
+#include "ours.h"
+#include "peer.h"
+#include "report.h"
+
+/* What the command line asks for. */
+typedef struct options {
+    int quick, threads; /* threads 0: both counts */
+    int32_t tier;
+    double seconds;      /* of a row; 0: the default */
+    const char *json, *only, *torch, *onednn;
+} options;
+
+static const char usage[] =
+    "usage: tekrar-bench [options]\n"
+    "  --quick          short measurements\n"
+    "  --json FILE      also write the rows as JSON\n"
+    "  --only TEXT      only the workloads whose names contain TEXT (W3, gru, H512 ...)\n"
+    "  --threads N      only 1 or 2 threads\n"
+    "  --tier NAME      reference, generic, avx2, avx512 or neon instead of the best\n"
+    "  --seconds S      about how long to measure one row\n"
+    "  --torch SCRIPT   compare with PyTorch, asked through this script\n"
+    "  --onednn PROGRAM compare with oneDNN, asked through this program\n";
+
+static int parse_tier(options *o, const char *name) {
+    static const char *const names[] = {"best", "reference", "generic", "avx2", "avx512", "neon"};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        if (!strcmp(name, names[i])) {
+            o->tier = i;
+            return 0;
+        }
+    }
+    fprintf(stderr, "no such tier: %s\n", name);
+    return -1;
+}
+
+static int parse(options *o, int argc, char **argv) {
+    static const struct option known[] = {
+        {"quick", 0, NULL, 'q'},   {"json", 1, NULL, 'j'},    {"only", 1, NULL, 'o'},
+        {"threads", 1, NULL, 't'}, {"tier", 1, NULL, 'r'},    {"seconds", 1, NULL, 's'},
+        {"torch", 1, NULL, 'p'},   {"onednn", 1, NULL, 'd'}, {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    int key, failed = 0;
+    while (!failed && (key = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (key) {
+            case 'q': o->quick = 1; break;
+            case 'j': o->json = optarg; break;
+            case 'o': o->only = optarg; break;
+            case 't': o->threads = atoi(optarg); break;
+            case 'r': failed = parse_tier(o, optarg); break;
+            case 's': o->seconds = atof(optarg); break;
+            case 'p': o->torch = optarg; break;
+            case 'd': o->onednn = optarg; break;
+            default: failed = 1;
+        }
+    }
+    if (failed || optind < argc || o->threads < 0 || o->threads > 2 || o->seconds < 0) {
+        fputs(usage, stderr);
+        return -1;
+    }
+    return 0;
+}
+
+/* A BLAS that starts threads of its own would compute the "1 thread" rows with several. Its setting
+ * is read when it is loaded: set it and start again. */
+static void hold_blas_threads(char **argv) {
+    if (!getenv("OPENBLAS_NUM_THREADS")) {
+        setenv("OPENBLAS_NUM_THREADS", "1", 1);
+        setenv("BLIS_NUM_THREADS", "1", 1);
+        execv("/proc/self/exe", argv);
+        fputs("bench: BLAS may use threads of its own\n", stderr);
+    }
+}
+
+/* The library and the peers that were asked for and answer. Returns their number. */
+static int gather(const options *o, contender *contenders) {
+    const char *python = getenv("TEKRAR_BENCH_PYTHON");
+    const peer_command torch = {"PyTorch", python ? python : "/usr/bin/python3", o->torch,
+                                "/usr/lib/x86_64-linux-gnu/openblas-openmp"};
+    const peer_command onednn = {"oneDNN", o->onednn, NULL, NULL};
+    const peer_command *const commands[] = {o->torch ? &torch : NULL, o->onednn ? &onednn : NULL};
+    int n = 1;
+    if (ours_create(&contenders[0], o->tier)) {
+        return 0;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (!commands[i]) {
+            continue;
+        }
+        if (peer_create(&contenders[n], commands[i])) {
+            fprintf(stderr, "bench: without %s: %s\n", commands[i]->name, contenders[n].detail);
+        } else {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Two threads on a step of a small cell are slower than one: measured where they can help. */
+static int wanted(const options *o, const workload *w, int threads) {
+    if (o->threads && o->threads != threads) {
+        return 0;
+    }
+    if (o->only && !strstr(w->name, o->only)) {
+        return 0;
+    }
+    return threads == 1 || w->task != TASK_STREAM || w->hidden >= 512;
+}
+
+/* The latency of single steps: as many as fit into the row's time, 1000 to 100,000. */
+static void time_steps(contender *ours, const outcome *o, double seconds, double *latency) {
+    samples steps = {0};
+    double n = 0.3e9 * seconds / o->median;
+    n = n < 1000 ? 1000 : n > 100000 ? 100000 : n;
+    if (!ours_latency(ours, (int64_t)n, &steps)) {
+        latency[0] = samples_quantile(&steps, 0.5);
+        latency[1] = samples_quantile(&steps, 0.99);
+        latency[2] = samples_quantile(&steps, 0.999);
+    }
+    samples_clear(&steps);
+}
+
+static void measure_and_report(report *r, contender *contenders, const workload *w, int threads,
+                               const effort *e) {
+    outcome outcomes[CONTENDERS_MAX];
+    ours_memory memory;
+    dataset d;
+    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes};
+    if (dataset_create(&d, w)) {
+        fprintf(stderr, "bench: no memory for %s\n", w->name);
+        r->problems++;
+        return;
+    }
+    measure_row(contenders, r->n_contenders, w, &d, threads, e, outcomes);
+    if (outcomes[0].status == SETUP_OK) {
+        row.tier = ours_tier_text(&contenders[0]);
+        memory = ours_memory_of(&contenders[0]);
+        row.memory = w->layers > 1 ? &memory : NULL;
+        if (w->task == TASK_STREAM) {
+            time_steps(&contenders[0], &outcomes[0], e->row_seconds, row.latency);
+        }
+    }
+    report_print_row(r, &row);
+    measure_finish(contenders, r->n_contenders, outcomes);
+    dataset_destroy(&d);
+}
+
+static void measure_all(const options *o, report *r, contender *contenders) {
+    effort e = {.row_seconds = o->quick ? 0.3 : 6, .turn_ms = o->quick ? 20 : 60,
+                .rounds_min = o->quick ? 2 : 7, .rounds_max = o->quick ? 20 : 100};
+    int n;
+    const workload *table = workload_table(&n);
+    if (o->seconds > 0) {
+        e.row_seconds = o->seconds;
+    }
+    for (int i = 0; i < n; i++) {
+        for (int threads = 1; threads <= 2; threads++) {
+            if (wanted(o, &table[i], threads)) {
+                measure_and_report(r, contenders, &table[i], threads, &e);
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    options o = {0};
+    machine m;
+    contender contenders[CONTENDERS_MAX];
+    report r = {.machine = &m, .contenders = contenders};
+    if (parse(&o, argc, argv)) {
+        return 2;
+    }
+    hold_blas_threads(argv);
+    r.json = o.json ? fopen(o.json, "w") : NULL;
+    if (o.json && !r.json) {
+        perror(o.json);
+        return 2;
+    }
+    if (machine_measure(&m, o.quick ? 1.5 : 6)) {
+        fputs("bench: the machine could not be measured\n", stderr);
+        return 1;
+    }
+    r.n_contenders = gather(&o, contenders);
+    report_machine(&r);
+    measure_all(&o, &r, contenders);
+    report_close(&r);
+    ours_destroy(&contenders[0]);
+    for (int i = 1; i < r.n_contenders; i++) {
+        peer_destroy(&contenders[i]);
+    }
+    return r.problems ? 1 : 0;
+}

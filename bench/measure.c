@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "measure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TURN_MAX = 4096, STREAM_WARM_UP = 16, TRAIN_WARM_UP = 4 };
+
+static const double SETTLE_MS = 12; /* an OpenMP thread spins some milliseconds before it sleeps */
+
+/* Everything a row's functions share. */
+typedef struct row {
+    contender *contenders;
+    outcome *outcomes;
+    int n;
+    const workload *w;
+    const effort *e;
+    double *ns; /* [TURN_MAX] */
+} row;
+
+/* Run contender `i`, or mark it failed. Returns the number of times in r->ns. */
+static int64_t run_one(row *r, int i, int64_t n, double *check) {
+    int64_t got = r->contenders[i].run(&r->contenders[i], n, r->ns, check);
+    if (got < 0) {
+        r->outcomes[i].status = SETUP_FAILED;
+        r->contenders[i].finish(&r->contenders[i]);
+    }
+    return got;
+}
+
+/* The first results, from the parameters as given, and those after a few more iterations. */
+static void warm_up(row *r, int i) {
+    int64_t first = r->w->task == TASK_STREAM ? STREAM_WARM_UP : 1;
+    int64_t more = r->w->task == TASK_LAYER ? 1 : r->w->task == TASK_STREAM ? 4096 : TRAIN_WARM_UP;
+    if (run_one(r, i, first, r->outcomes[i].first) >= 0) {
+        run_one(r, i, more, r->outcomes[i].later);
+    }
+}
+
+static int far(double a, double b, double tolerance) {
+    return !(fabs(a - b) <= tolerance * (fabs(a) + fabs(b)) + 1e-12);
+}
+
+/* Mark the outcomes whose results are not those of the first contender that runs. */
+static void compare(row *r) {
+    const outcome *reference = NULL;
+    for (int i = 0; i < r->n; i++) {
+        outcome *o = &r->outcomes[i];
+        if (o->status != SETUP_OK) {
+            continue;
+        }
+        reference = reference ? reference : o;
+        for (int k = 0; k < CHECKS; k++) {
+            o->differs |= far(o->first[k], reference->first[k], 1e-5);
+            o->differs |= far(o->later[k], reference->later[k], 5e-5);
+        }
+    }
+}
+
+/* One contender's turn: as many iterations as fit into it, at least one. */
+static void take_turn(row *r, int i) {
+    outcome *o = &r->outcomes[i];
+    int stream = r->w->task == TASK_STREAM;
+    double guess = o->times.n ? samples_best(&o->times) : 1e6, spent = 0, unused[CHECKS];
+    double span = stream ? 0.2e6 : r->e->turn_ms * 1e6; /* of one call of run */
+    int64_t n = (int64_t)fmin(fmax(span / guess, 1), stream ? 1e6 : TURN_MAX);
+    while (spent < 1e6 * r->e->turn_ms) {
+        int64_t got = run_one(r, i, n, unused);
+        if (got < 0 || samples_add(&o->times, r->ns, got)) {
+            return;
+        }
+        for (int64_t k = 0; k < got; k++) {
+            spent += r->ns[k] * (stream ? (double)n : 1);
+        }
+    }
+}
+
+/* Turns in a circle until the time is used up. The first round only warms up. */
+static void take_rounds(row *r) {
+    double start = clock_ns();
+    for (int round = -1; round < r->e->rounds_max; round++) {
+        if (round >= r->e->rounds_min && clock_ns() - start > 1e9 * r->e->row_seconds) {
+            return;
+        }
+        for (int i = 0; i < r->n; i++) {
+            outcome *o = &r->outcomes[i];
+            if (o->status == SETUP_OK) {
+                take_turn(r, i);
+            }
+            if (round < 0 && o->times.n) {
+                o->times.ns[0] = samples_best(&o->times);
+                o->times.n = 1; /* kept as the guess of the next turn */
+            }
+            if (r->n > 1) {
+                clock_sleep_ms(SETTLE_MS);
+            }
+        }
+    }
+}
+
+int measure_row(contender *contenders, int n, const workload *w, const dataset *d, int threads,
+                const effort *e, outcome *outcomes) {
+    row r = {contenders, outcomes, n, w, e, malloc(TURN_MAX * sizeof(double))};
+    int running = 0;
+    memset(outcomes, 0, (size_t)n * sizeof *outcomes);
+    if (!r.ns) {
+        return -1;
+    }
+    for (int i = 0; i < n; i++) {
+        outcomes[i].status = contenders[i].setup(&contenders[i], w, d, threads);
+        if (outcomes[i].status == SETUP_OK) {
+            warm_up(&r, i);
+        }
+    }
+    compare(&r);
+    take_rounds(&r);
+    for (int i = 0; i < n; i++) {
+        outcomes[i].best = samples_best(&outcomes[i].times);
+        outcomes[i].median = samples_quantile(&outcomes[i].times, 0.5);
+        running += outcomes[i].status == SETUP_OK;
+    }
+    free(r.ns);
+    return running ? 0 : -1;
+}
+
+void measure_finish(contender *contenders, int n, outcome *outcomes) {
+    for (int i = 0; i < n; i++) {
+        if (outcomes[i].status == SETUP_OK) {
+            contenders[i].finish(&contenders[i]);
+        }
+        samples_clear(&outcomes[i].times);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * The library as a contender, through its public interface alone. */
+#ifndef BENCH_OURS_H
+#define BENCH_OURS_H
+
+#include "clock.h"
+#include "contender.h"
+
+/* Memory of the workload that is set up, in bytes. */
+typedef struct ours_memory {
+    uint64_t announced; /* sum of the _size() calls */
+    uint64_t counted;   /* peak of what the allocator was asked for */
+    uint64_t resident;  /* growth of the resident set since before the setup */
+} ours_memory;
+
+/* A contender on a kernel tier (TKR_TIER_...). 0, or -1 without memory. */
+int ours_create(contender *c, int32_t tier);
+void ours_destroy(contender *c);
+
+ours_memory ours_memory_of(const contender *c);
+
+/* The tier that the cell of the current setup uses: "avx512" ... */
+const char *ours_tier_text(const contender *c);
+
+/* Time `n` steps one by one. 0, or -1. */
+int ours_latency(contender *c, int64_t n, samples *steps);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "roofline.h"
+
+/* The figures that are computed from a row's medians; NaN where something is missing. */
+typedef struct figures {
+    double unit; /* ns in the row's unit of time */
+    double gflops, percent_of_limit, percent_of_peak, limit, ratio;
+} figures;
+
+static double ours_median(const report_row *row) {
+    return row->outcomes[0].status == SETUP_OK ? row->outcomes[0].median : NAN;
+}
+
+/* The fastest peer's median. */
+static double best_peer(const report *r, const report_row *row) {
+    double best = NAN;
+    for (int i = 1; i < r->n_contenders; i++) {
+        if (row->outcomes[i].status == SETUP_OK && !(best <= row->outcomes[i].median)) {
+            best = row->outcomes[i].median;
+        }
+    }
+    return best;
+}
+
+static figures figures_of(const report *r, const report_row *row) {
+    double median = ours_median(row), flops = workload_flops(row->w);
+    double peak = row->threads * machine_flops(r->machine, row->threads);
+    double limit = roofline_ns(row->w, r->machine, row->threads);
+    figures f = {.unit = row->w->task == TASK_STREAM ? 1 : 1e6};
+    f.gflops = flops / median;
+    f.percent_of_limit = 100 * limit / median;
+    f.percent_of_peak = 100 * flops / (1e-9 * median * peak);
+    f.limit = limit / f.unit;
+    f.ratio = best_peer(r, row) / median;
+    return f;
+}
+
+/* ---- the machine ------------------------------------------------------------------------------ */
+
+static void print_bandwidths(const machine *m) {
+    printf("| reads, GB/s per core |");
+    for (int i = 0; i < MACHINE_SIZES; i++) {
+        double kb = m->size[i] / 1024;
+        printf(kb < 1024 ? " %.0f KB |" : " %.0f MB |", kb < 1024 ? kb : kb / 1024);
+    }
+    printf("\n|---|");
+    for (int i = 0; i < MACHINE_SIZES; i++) {
+        printf("---|");
+    }
+    for (int n = 1; n <= MACHINE_THREADS; n++) {
+        printf("\n| %d thread%s |", n, n > 1 ? "s" : "");
+        for (int i = 0; i < MACHINE_SIZES; i++) {
+            printf(" %.0f |", 1e-9 * m->bytes[n - 1][i]);
+        }
+    }
+    printf("\n");
+}
+
+void report_machine(const report *r) {
+    const machine *m = r->machine;
+    printf("Machine: %s, %d cores, measured with %s loops\n", m->cpu, m->cores, m->isa);
+    printf("FMA peak P, GFLOP/s per core: %.1f with 1 thread, %.1f with 2\n", 1e-9 * m->flops[0],
+           1e-9 * m->flops[1]);
+    printf("Rational tanh: %.3f ns per element\n\n", 1e9 * m->activation);
+    print_bandwidths(m);
+    printf("\n");
+    for (int i = 0; i < r->n_contenders; i++) {
+        printf("%s: %s\n", r->contenders[i].name, r->contenders[i].about);
+    }
+    fflush(stdout);
+}
+
+/* ---- the tables ------------------------------------------------------------------------------- */
+
+static void print_head(const report *r, int task) {
+    const char *unit = task == TASK_STREAM ? "ns" : "ms";
+    printf("\n| %-21s | threads | tier      |", task == TASK_STREAM ? "streaming, per step"
+                                                                    : "per iteration");
+    for (int i = 0; i < r->n_contenders; i++) {
+        printf(" %7s %s (best)    |", r->contenders[i].name, unit);
+    }
+    printf(" ratio | GFLOP/s | %% of limit | %% of P |%s\n",
+           task == TASK_STREAM ? " p50 / p99 / p99.9 ns  |" : "");
+    printf("|-----------------------|---------|-----------|");
+    for (int i = 0; i < r->n_contenders; i++) {
+        printf("----------------------|");
+    }
+    printf("-------|---------|------------|--------|%s\n",
+           task == TASK_STREAM ? "-----------------------|" : "");
+}
+
+/* Four significant digits or all that stand before the point, right-aligned. */
+static void print_time(double value) {
+    int digits = value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0;
+    printf("%.*f", digits, value);
+}
+
+/* "12.34 (11.90)", 20 wide, with a mark if the results differ from ours. */
+static void print_outcome(const outcome *o, double unit) {
+    char text[64];
+    double median = o->median / unit, best = o->best / unit;
+    int digits = median < 10 ? 3 : median < 100 ? 2 : median < 1000 ? 1 : 0;
+    if (o->status == SETUP_OK) {
+        snprintf(text, sizeof text, "%.*f (%.*f)%s", digits, median, digits, best,
+                 o->differs ? " !" : "");
+    } else {
+        snprintf(text, sizeof text, "%s", o->status == SETUP_UNSUPPORTED ? "-" : "failed");
+    }
+    printf(" %-20s |", text);
+}
+
+static void print_number(int width, int digits, double value) {
+    if (isnan(value)) {
+        printf(" %*s |", width, "-");
+    } else {
+        printf(" %*.*f |", width, digits, value);
+    }
+}
+
+static void print_table_row(const report *r, const report_row *row, const figures *f) {
+    printf("| %-21s | %7d | %-9s |", row->w->name, row->threads, row->tier);
+    for (int i = 0; i < r->n_contenders; i++) {
+        print_outcome(&row->outcomes[i], f->unit);
+    }
+    print_number(5, 2, f->ratio);
+    print_number(7, 1, f->gflops);
+    print_number(10, 0, f->percent_of_limit);
+    print_number(6, 0, f->percent_of_peak);
+    if (row->w->task == TASK_STREAM) {
+        printf(" ");
+        print_time(row->latency[0]), printf(" / ");
+        print_time(row->latency[1]), printf(" / ");
+        print_time(row->latency[2]), printf(" |");
+    }
+    printf("\n");
+}
+
+static double megabytes(uint64_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+/* Counted and resident memory must be what was announced, within a tenth. */
+static void print_memory(report *r, const report_row *row) {
+    const ours_memory *m = row->memory;
+    double announced = (double)m->announced;
+    int fits = fabs((double)m->counted - announced) <= 0.1 * announced &&
+               (m->resident == 0 || fabs((double)m->resident - announced) <= 0.1 * announced);
+    printf("  %s, memory in MB: announced by _size() %.2f, peak allocated %.2f, resident set grew "
+           "by %.2f: %s\n",
+           row->w->name, megabytes(m->announced), megabytes(m->counted), megabytes(m->resident),
+           fits ? "within 10 %" : "NOT WITHIN 10 %");
+    r->problems += !fits;
+}
+
+/* What a contender computed, where one of them differs. */
+static void print_checks(const report_row *row, const char *name, const outcome *o) {
+    printf("  %s, %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name, name,
+           o->differs ? "RESULTS DIFFER" : "results", o->first[0], o->first[1], o->later[0],
+           o->later[1]);
+}
+
+/* What went wrong in a row, below it. */
+static void print_problems(report *r, const report_row *row) {
+    int differ = 0;
+    for (int i = 0; i < r->n_contenders; i++) {
+        differ += row->outcomes[i].differs;
+    }
+    for (int i = 0; i < r->n_contenders; i++) {
+        const outcome *o = &row->outcomes[i];
+        if (o->status != SETUP_OK) {
+            printf("  %s, %s: %s\n", row->w->name, r->contenders[i].name, r->contenders[i].detail);
+            r->problems += o->status == SETUP_FAILED;
+        } else if (differ) {
+            print_checks(row, r->contenders[i].name, o);
+        }
+    }
+    r->problems += differ;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------- */
+
+/* A number, or null for what JSON cannot say. */
+static void json_number(FILE *json, const char *key, double value) {
+    if (isfinite(value)) {
+        fprintf(json, ", \"%s\": %.6g", key, value);
+    } else {
+        fprintf(json, ", \"%s\": null", key);
+    }
+}
+
+static void json_string(FILE *json, const char *key, const char *text) {
+    fprintf(json, ", \"%s\": \"", key);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') {
+            fputc('\\', json);
+        }
+        fputc((unsigned char)*text < 32 ? ' ' : *text, json);
+    }
+    fputc('"', json);
+}
+
+/* "peers": {"PyTorch": 1.2}, medians or bests. */
+static void json_peers(const report *r, const report_row *row, const figures *f, int best) {
+    const char *comma = "";
+    fprintf(r->json, ", \"%s\": {", best ? "peers_best" : "peers");
+    for (int i = 1; i < r->n_contenders; i++) {
+        const outcome *o = &row->outcomes[i];
+        if (o->status == SETUP_OK) {
+            fprintf(r->json, "%s\"%s\": %.6g", comma, r->contenders[i].name,
+                    (best ? o->best : o->median) / f->unit);
+            comma = ", ";
+        }
+    }
+    fprintf(r->json, "}");
+}
+
+static void json_row(report *r, const report_row *row, const figures *f) {
+    int stream = row->w->task == TASK_STREAM;
+    FILE *json = r->json;
+    fprintf(json, "%s  {\"workload\": \"%s\", \"threads\": %d", r->json_rows++ ? ",\n" : "[\n",
+            row->w->name, row->threads);
+    json_string(json, "tier", row->tier);
+    json_string(json, "blas", r->contenders[0].about);
+    json_number(json, stream ? "ns" : "ms", ours_median(row) / f->unit);
+    json_number(json, stream ? "ns_best" : "ms_best", row->outcomes[0].best / f->unit);
+    json_number(json, "gflops", f->gflops);
+    json_number(json, "percent_of_limit", f->percent_of_limit);
+    json_number(json, "percent_of_peak", f->percent_of_peak);
+    json_number(json, stream ? "limit_ns" : "limit_ms", f->limit);
+    json_peers(r, row, f, 0);
+    json_peers(r, row, f, 1);
+    json_number(json, "ratio", f->ratio);
+    if (stream) {
+        json_number(json, "p50_ns", row->latency[0]);
+        json_number(json, "p99_ns", row->latency[1]);
+        json_number(json, "p999_ns", row->latency[2]);
+    }
+    if (row->memory) {
+        json_number(json, "bytes_announced", (double)row->memory->announced);
+        json_number(json, "bytes_allocated", (double)row->memory->counted);
+        json_number(json, "bytes_resident", (double)row->memory->resident);
+    }
+    fprintf(json, "}");
+}
+
+void report_print_row(report *r, const report_row *row) {
+    int task = row->w->task == TASK_STREAM ? TASK_STREAM : TASK_TRAIN;
+    figures f = figures_of(r, row);
+    if (task != r->task) {
+        print_head(r, task);
+        r->task = task;
+    }
+    print_table_row(r, row, &f);
+    if (row->memory) {
+        print_memory(r, row);
+    }
+    print_problems(r, row);
+    if (r->json) {
+        json_row(r, row, &f);
+    }
+    fflush(stdout);
+}
+
+void report_close(report *r) {
+    if (r->json) {
+        fprintf(r->json, "%s]\n", r->json_rows ? "\n" : "[");
+        r->problems += fclose(r->json) != 0;
+        r->json = NULL;
+    }
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * Notes, and copies of whole cells. */
+#include <string.h>
+
+#include "cell/cell.h"
+
+enum { MAX_KEY = 64, MAX_TEXT = 1 << 20 };
+
+/* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
+static int is_utf8(const char *text) {
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        const int more = *s < 0x80                 ? 0
+                         : *s >= 0xC2 && *s < 0xE0 ? 1
+                         : *s >= 0xE0 && *s < 0xF0 ? 2
+                         : *s >= 0xF0 && *s < 0xF5 ? 3
+                                                   : -1;
+        if (more < 0 || (*s == 0xE0 && s[1] < 0xA0) || (*s == 0xED && s[1] > 0x9F) ||
+            (*s == 0xF0 && s[1] < 0x90) || (*s == 0xF4 && s[1] > 0x8F)) {
+            return 0;
+        }
+        s++;
+        for (int i = 0; i < more; i++, s++) {
+            if ((*s & 0xC0) != 0x80) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text) {
+    if (!cell) {
+        return TKR_ERR_ARGUMENT;
+    }
+    REQUIRE(key && *key && strlen(key) <= MAX_KEY && is_utf8(key), &cell->detail, TKR_ERR_ARGUMENT,
+            "a note's key is 1 to 64 bytes of UTF-8");
+    REQUIRE(strncmp(key, "tekrar.", 7) != 0, &cell->detail, TKR_ERR_ARGUMENT,
+            "the note's key '%s' begins with 'tekrar.', which is the library's own", key);
+    REQUIRE(!text || (strlen(text) <= MAX_TEXT && is_utf8(text)), &cell->detail, TKR_ERR_ARGUMENT,
+            "the text of note '%s' is not UTF-8 of at most 1 MiB", key);
+    return tkri_note_set(cell, key, text);
+}
+
+const char *tkr_cell_get_note(const tkr_cell *cell, const char *key) {
+    return cell && key ? tkri_note_get(cell, key) : NULL;
+}
+
+/* Options, names and notes: everything but parts and parameters. */
+static int32_t copy_settings(tkr_cell *to, const tkr_cell *from) {
+    memcpy(to->name, from->name, sizeof to->name);
+    memcpy(to->ints, from->ints, sizeof to->ints);
+    memcpy(to->floats, from->floats, sizeof to->floats);
+    for (const tkri_note *note = from->notes; note; note = note->next) {
+        TRY(tkri_note_set(to, note->key, note->text));
+    }
+    return TKR_OK;
+}
+
+static int32_t copy_values(tkr_cell *to, const tkr_cell *from) {
+    if (!from->net) {
+        return TKR_OK;
+    }
+    TRY(tkri_net_create(to));
+    for (int64_t i = 0; i < from->net->n_parameters; i++) {
+        const tkri_parameter *p = &from->net->parameters[i], *q = &to->net->parameters[i];
+        for (int64_t row = 0; row < p->shape[0]; row++) {
+            for (int64_t column = 0; column < p->shape[1]; column++) {
+                to->net->values[tkri_parameter_index(q, to->kern->vl, row, column)] =
+                    from->net->values[tkri_parameter_index(p, from->kern->vl, row, column)];
+            }
+        }
+    }
+    tkri_cell_refresh(to);
+    return TKR_OK;
+}
+
+static int32_t clone_part(tkr_cell **copy, const tkr_cell *part, const tkr_env *env) {
+    TRY(tkr_cell_create(copy, part->kind, part->input, part->hidden, env));
+    const int32_t status = copy_settings(*copy, part);
+    if (status < 0) {
+        tkr_cell_destroy(*copy);
+        *copy = NULL;
+    }
+    return status;
+}
+
+static int32_t clone_chain(tkr_cell **copy, const tkr_cell *chain, const tkr_env *env) {
+    tkr_cell *parts[256] = {NULL};
+    int32_t status = TKR_OK;
+    for (int64_t i = 0; i < chain->n_parts && status >= 0; i++) {
+        status = clone_part(&parts[i], chain->parts[i], env);
+    }
+    if (status >= 0) {
+        status = tkr_cell_chain(copy, parts, chain->n_parts, env);
+    }
+    for (int64_t i = 0; i < chain->n_parts; i++) {
+        tkr_cell_destroy(parts[i]);
+    }
+    return status;
+}
+
+int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env) {
+    tkri_env own;
+    tkr_cell *made = NULL;
+    int32_t status;
+    if (!copy) {
+        return TKR_ERR_ARGUMENT;
+    }
+    *copy = NULL;
+    TRY(tkri_env_read(&own, env));
+    if (!cell) {
+        return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "cell is NULL");
+    }
+    if (cell->kind == TKR_CHAIN) {
+        TRY(clone_chain(&made, cell, env));
+        TRY_OR_FAIL(copy_settings(made, cell));
+    } else {
+        TRY(clone_part(&made, cell, env));
+    }
+    TRY_OR_FAIL(copy_values(made, cell));
+    *copy = made;
+    return TKR_OK;
+fail:
+    (void)tkri_env_forward(&own, status, &made->detail);
+    tkr_cell_destroy(made);
+    return status;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * Optimizers: creating, configuring, stepping. */
+#include <stddef.h>
+
+#include "train/optimizer.h"
+
+static int32_t measure(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
+    tkr_optimizer measured = {0}, *self;
+    tkri_arena arena = {0};
+    TKRI_TAKE(&arena, self, 1);
+    tkri_optimizer_place(&measured, &arena, kind, cell->net->numbers);
+    *bytes = arena.used;
+    return arena.used > TKRI_SIZE_LIMIT ? TKR_ERR_MEMORY : TKR_OK;
+}
+
+static int is_kind(int32_t kind) {
+    return kind >= TKR_SGD && kind <= TKR_RMSPROP;
+}
+
+int32_t tkr_optimizer_size(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
+    uint64_t block;
+    if (!bytes || !cell || !is_kind(kind)) {
+        return TKR_ERR_ARGUMENT;
+    }
+    if (!cell->net) {
+        return TKR_ERR_ORDER;
+    }
+    TRY(measure(&block, kind, cell));
+    *bytes = tkri_allocation(block);
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
+                             const tkr_env *env) {
+    tkri_env own;
+    uint64_t bytes;
+    if (!opt) {
+        return TKR_ERR_ARGUMENT;
+    }
+    *opt = NULL;
+    TRY(tkri_env_read(&own, env));
+    if (!cell || !is_kind(kind)) {
+        return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "cell is NULL, or no optimizer has number %d",
+                             (int)kind);
+    }
+    if (!cell->net) {
+        return tkri_env_fail(&own, TKR_ERR_ORDER, "the cell is not initialised");
+    }
+    TRY(measure(&bytes, kind, cell));
+    tkri_arena arena = {.base = tkri_allocate(&own, bytes)};
+    tkr_optimizer *made;
+    if (!arena.base) {
+        return tkri_env_fail(&own, TKR_ERR_MEMORY, "no memory for %llu bytes of moments",
+                             (unsigned long long)bytes);
+    }
+    TKRI_TAKE(&arena, made, 1);
+    made->env = own;
+    made->env.detail = NULL;
+    made->cell = cell;
+    made->kind = kind;
+    made->bytes = bytes;
+    tkri_optimizer_place(made, &arena, kind, cell->net->numbers);
+    tkri_opt_defaults(made);
+    *opt = made;
+    return TKR_OK;
+}
+
+void tkr_optimizer_destroy(tkr_optimizer *opt) {
+    if (opt) {
+        const tkri_env env = opt->env;
+        tkri_release(&env, opt, opt->bytes);
+    }
+}
+
+static int is_int_key(int32_t key) {
+    return key >= TKRI_OPT_INT_BASE && key < TKRI_OPT_INT_BASE + TKRI_N_OPT_INTS;
+}
+
+static int is_float_key(int32_t key) {
+    return key >= TKRI_OPT_FLOAT_BASE && key < TKRI_OPT_FLOAT_BASE + TKRI_N_OPT_FLOATS;
+}
+
+static int32_t check_set(tkr_optimizer *opt, int32_t key, double value, int of_type) {
+    const tkri_opt_option *option = of_type ? tkri_opt_option_find(opt->kind, key) : NULL;
+    REQUIRE(option && !option->read_only, &opt->detail, TKR_ERR_KEY,
+            "this kind of optimizer has no option %d that can be set so", (int)key);
+    REQUIRE(value >= option->low && value <= option->high, &opt->detail, TKR_ERR_ARGUMENT,
+            "%s = %g is not in %g..%g", option->name, value, option->low, option->high);
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_set_float(tkr_optimizer *opt, int32_t key, double value) {
+    if (!opt) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_set(opt, key, value, is_float_key(key)));
+    opt->floats[key - TKRI_OPT_FLOAT_BASE] = value;
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_set_int(tkr_optimizer *opt, int32_t key, int64_t value) {
+    if (!opt) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_set(opt, key, (double)value, is_int_key(key)));
+    opt->ints[key - TKRI_OPT_INT_BASE] = value;
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *value) {
+    if (!opt || !value) {
+        return TKR_ERR_ARGUMENT;
+    }
+    if (!is_float_key(key) || !tkri_opt_option_find(opt->kind, key)) {
+        return TKR_ERR_KEY;
+    }
+    *value = key == TKR_CURRENT_RATE ? tkri_schedule_rate(opt, tkri_opt_int(opt, TKR_STEP_COUNT))
+                                     : tkri_opt_real(opt, key);
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_get_int(const tkr_optimizer *opt, int32_t key, int64_t *value) {
+    if (!opt || !value) {
+        return TKR_ERR_ARGUMENT;
+    }
+    if (!is_int_key(key) || !tkri_opt_option_find(opt->kind, key)) {
+        return TKR_ERR_KEY;
+    }
+    *value = tkri_opt_int(opt, key);
+    return TKR_OK;
+}
+
+static const tkri_opt_option *settable(const tkr_optimizer *opt, int32_t key, int of_type) {
+    const tkri_opt_option *option = of_type ? tkri_opt_option_find(opt->kind, key) : NULL;
+    return option && !option->read_only ? option : NULL;
+}
+
+int32_t tkr_optimizer_bounds_float(const tkr_optimizer *opt, int32_t key, double *low,
+                                   double *high) {
+    if (!opt || !low || !high) {
+        return TKR_ERR_ARGUMENT;
+    }
+    const tkri_opt_option *option = settable(opt, key, is_float_key(key));
+    if (!option) {
+        return TKR_ERR_KEY;
+    }
+    *low = option->low;
+    *high = option->high;
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_bounds_int(const tkr_optimizer *opt, int32_t key, int64_t *low,
+                                 int64_t *high) {
+    if (!opt || !low || !high) {
+        return TKR_ERR_ARGUMENT;
+    }
+    const tkri_opt_option *option = settable(opt, key, is_int_key(key));
+    if (!option) {
+        return TKR_ERR_KEY;
+    }
+    *low = (int64_t)option->low;
+    *high = (int64_t)option->high;
+    return TKR_OK;
+}
+
+int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
+    if (!opt || !seq) {
+        return TKR_ERR_ARGUMENT;
+    }
+    REQUIRE(seq->cell == opt->cell, &opt->detail, TKR_ERR_ARGUMENT,
+            "the sequence is not of the optimizer's cell");
+    REQUIRE(seq->gradients, &opt->detail, TKR_ERR_UNSUPPORTED,
+            "an inference sequence has no gradients");
+    return tkri_optimizer_step(opt, seq);
+}
+
+const char *tkr_optimizer_detail(const tkr_optimizer *opt) {
+    return opt ? opt->detail.text : "";
+}

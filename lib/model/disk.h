@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Files on disk, as a reader and a writer of the public kind. Their functions return 0, or the
+ * system's error number. */
+#ifndef TKRI_MODEL_DISK_H
+#define TKRI_MODEL_DISK_H
+
+#include "core/env.h"
+
+/* A file open for reading. */
+typedef struct tkri_disk_reader {
+    tkr_reader reader;
+    int descriptor;
+    uint64_t bytes; /* its size, if it has one: UINT64_MAX for a pipe or a device */
+} tkri_disk_reader;
+
+/* Open and close; `disk` must not move in between. */
+int32_t tkri_disk_open(tkri_disk_reader *disk, const char *path, tkri_detail *detail);
+void tkri_disk_close(tkri_disk_reader *disk);
+
+/* A file on its way to a path: written under a temporary name in the same folder. */
+typedef struct tkri_disk_writer {
+    tkr_writer writer;
+    const char *path;
+    const tkri_env *env;
+    tkri_detail *detail;
+    char *temporary, *folder; /* both paths in one block */
+    uint64_t block_bytes;
+    int descriptor;
+} tkri_disk_writer;
+
+/* Begin; then write; then either commit, which makes the file appear in place of any older one, or
+ * abandon. A commit that fails abandons by itself: the temporary is gone and the older file stays,
+ * unless the only thing that failed was the last one, to make the folder's entry durable. */
+int32_t tkri_disk_begin(tkri_disk_writer *disk, const char *path, const tkri_env *env,
+                        tkri_detail *detail);
+int32_t tkri_disk_commit(tkri_disk_writer *disk);
+void tkri_disk_abandon(tkri_disk_writer *disk);
+
+/* The failure of a system call on a path: "cannot write 'path': No space left on device". */
+int32_t tkri_disk_fail(tkri_detail *detail, const char *what, const char *path, int error);
+
+#endif

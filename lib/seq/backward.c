@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step
+ * by step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for
+ * each window of steps. */
+#include <math.h>
+#include <string.h>
+
+#include "core/fpmode.h"
+#include "seq/seq.h"
+
+/* One pass over a window, as the crew sees it. */
+typedef struct pass {
+    tkr_sequence *seq;
+    tkri_window window;
+} pass;
+
+/* Buffers of one step, [B][units_ld] each, in run->work. */
+enum { WORK_H_IN, WORK_M, WORK_AUX, WORK_ZONE_H, WORK_ZONE_C };
+
+static float *work_of(const tkri_lane *a, int64_t which) {
+    return a->run->work + (which * a->seq->max_batch + a->chunk->batch0) * a->layer->units_ld;
+}
+
+/* This chunk's rows of a slot in the flat array `rec`, whose rows are sorted like the chunks. */
+static float *rec_rows(const tkri_lane *a, int64_t column, int64_t ld) {
+    return tkri_state_rows(a->seq->rec, column, a->seq->max_batch) + a->chunk->batch0 * ld;
+}
+
+static float *user_row(const tkri_lane *a, float *flat, int64_t column, int64_t ld, int64_t i) {
+    return tkri_state_rows(flat, column, a->seq->max_batch) +
+           a->seq->order[a->chunk->batch0 + i] * ld;
+}
+
+/* A sequence's final state counts in the window that has its last step's loss. */
+static int starts_here(const tkri_lane *a, const tkri_window *w, int64_t i) {
+    const int64_t len = a->seq->length[a->chunk->batch0 + i];
+    return len <= w->to && (len > w->losses_from || w->losses_from == 0);
+}
+
+static void start_slot(const tkri_lane *a, const tkri_window *w, int64_t column, int64_t ld) {
+    float *rec = rec_rows(a, column, ld);
+    for (int64_t i = 0; i < a->chunk->batch; i++) {
+        if (starts_here(a, w, i)) {
+            memcpy(rec + i * ld, user_row(a, a->seq->dfinal, column, ld, i),
+                   (size_t)ld * sizeof *rec);
+        } else {
+            memset(rec + i * ld, 0, (size_t)ld * sizeof *rec);
+        }
+    }
+}
+
+static void end_slot(const tkri_lane *a, int64_t column, int64_t ld) {
+    const float *rec = rec_rows(a, column, ld);
+    for (int64_t i = 0; i < a->chunk->batch; i++) {
+        a->seq->cell->kern->add(user_row(a, a->seq->dinitial, column, ld, i), rec + i * ld, ld);
+    }
+}
+
+static void add_output_gradient(const tkri_lane *a, float *dh, tkri_view dy, int64_t t) {
+    const tkri_kern *kern = a->seq->cell->kern;
+    const int64_t ld = a->layer->out_ld, row = a->chunk->first[t], n = a->chunk->active[t];
+    if (dy.ld == ld && a->layer->out == ld) {
+        kern->add(dh, dy.p + row * ld, n * ld);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        kern->add(dh + i * ld, dy.p + (row + i) * dy.ld, a->layer->out);
+    }
+}
+
+static void record_norm(const tkri_lane *a, const float *dh, int64_t t) {
+    const tkr_sequence *seq = a->seq;
+    const int64_t chunk = a->chunk - seq->chunks;
+    seq->norms[(chunk * seq->net->n_slots + a->run->slot) * seq->max_steps + t] =
+        seq->cell->kern->sum_squares(dh, a->chunk->active[t] * a->layer->out_ld, 0.0f);
+}
+
+/* kept = mask * d, d = (1 - mask) * d. */
+static void split_zone(float *d, float *kept, const float *mask, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        kept[i] = mask[i] * d[i];
+        d[i] -= kept[i];
+    }
+}
+
+static void add_product(float *d, const float *mask, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        d[i] += mask[i] * x[i];
+    }
+}
+
+/* What the cell's own backward step needs around it where masks are in play. */
+static void before_step(const tkri_lane *a, int64_t t, tkri_recur *r) {
+    const tkri_run *run = a->run;
+    const int64_t row = a->chunk->row0 + a->chunk->first[t];
+    const int64_t h_len = r->rows * a->layer->out_ld, c_len = r->rows * a->layer->units_ld;
+    if (run->h_zone) {
+        split_zone(r->dh, work_of(a, WORK_ZONE_H), run->h_zone + row * a->layer->out_ld, h_len);
+    }
+    if (run->c_zone) {
+        split_zone(r->dc, work_of(a, WORK_ZONE_C), run->c_zone + row * a->layer->units_ld, c_len);
+    }
+    if (run->dp) {
+        memcpy(run->dp + row * a->layer->out_ld, r->dh, (size_t)h_len * sizeof *r->dh);
+    }
+    if (run->h_mask) {
+        r->dh_in = work_of(a, WORK_H_IN);
+        memset(r->dh_in, 0, (size_t)h_len * sizeof *r->dh_in);
+    }
+}
+
+static void after_step(const tkri_lane *a, tkri_recur *r) {
+    const tkri_run *run = a->run;
+    const tkri_kern *kern = a->seq->cell->kern;
+    const int64_t ld = a->layer->out_ld;
+    if (run->h_mask) {
+        add_product(r->dh, run->h_mask + a->chunk->batch0 * ld, r->dh_in, r->rows * ld);
+    }
+    if (run->h_zone) {
+        kern->add(r->dh, work_of(a, WORK_ZONE_H), r->rows * ld);
+    }
+    if (run->c_zone) {
+        kern->add(r->dc, work_of(a, WORK_ZONE_C), r->rows * a->layer->units_ld);
+    }
+}
+
+static tkri_recur backward_at(const tkri_lane *a, int64_t t) {
+    const tkri_layer *layer = a->layer;
+    const int64_t chunk = a->chunk - a->seq->chunks;
+    tkri_recur r = tkri_recur_at(a, t);
+    r.dgates = a->run->dgates + (r.gates - a->run->gates);
+    r.dh = r.dh_in = rec_rows(a, a->direction->state_h, layer->out_ld);
+    r.dc = layer->ops->has_c ? rec_rows(a, a->direction->state_c, layer->units_ld) : NULL;
+    r.dm = work_of(a, WORK_M);
+    r.daux = work_of(a, WORK_AUX);
+    r.w_hh_t = a->run->w_hh_t;
+    r.w_hr_t = a->run->w_hr_t;
+    r.dpeep = a->run->dpeep ? a->run->dpeep + chunk * 3 * layer->units_ld : NULL;
+    return r;
+}
+
+static void backward_lane(const tkri_lane *a, const tkri_window *w, tkri_view dy) {
+    const tkri_layer *layer = a->layer;
+    const tkri_direction *d = a->direction;
+    start_slot(a, w, d->state_h, layer->out_ld);
+    if (d->state_c >= 0) {
+        start_slot(a, w, d->state_c, layer->units_ld);
+    }
+    for (int64_t t = tkri_min(w->to, a->chunk->steps) - 1; t >= w->from; t--) {
+        tkri_recur r = backward_at(a, t);
+        if (!layer->output_before) {
+            add_output_gradient(a, r.dh, dy, t);
+        }
+        if (a->seq->norms) {
+            record_norm(a, r.dh, t);
+        }
+        before_step(a, t, &r);
+        tkri_recur_backward(&r);
+        after_step(a, &r);
+        if (layer->output_before) {
+            add_output_gradient(a, r.dh, dy, t);
+        }
+    }
+    if (w->from == 0) {
+        end_slot(a, d->state_h, layer->out_ld);
+        if (d->state_c >= 0) {
+            end_slot(a, d->state_c, layer->units_ld);
+        }
+    }
+}
+
+/* Where the gradient of layer l's input goes; p NULL: nobody wants it. */
+static tkri_view input_gradient(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
+    if (l > 0) {
+        const tkri_tape *below = &seq->tapes[l - 1];
+        return (tkri_view){below->dy + chunk->row0 * below->dy_ld, below->dy_ld};
+    }
+    if (!seq->dx || seq->has_ids) {
+        return (tkri_view){NULL, 0};
+    }
+    return (tkri_view){seq->dx + chunk->row0 * seq->x_ld, seq->x_ld};
+}
+
+/* Where a product that gives a layer's dx starts: overlapping windows add into the input's. */
+static int32_t dx_start(const tkr_sequence *seq, const tkri_layer *layer) {
+    return layer == seq->net->layers && seq->truncate_every ? TKRI_FROM_C : TKRI_FROM_ZERO;
+}
+
+/* The chunk's rows in the window. */
+static void window_rows(const tkri_chunk *chunk, const tkri_window *w, int64_t *from, int64_t *to) {
+    *from = chunk->first[tkri_min(w->from, chunk->steps)];
+    *to = chunk->first[tkri_min(w->to, chunk->steps)];
+}
+
+/* dx = dgates W_ih for the window's rows of a lane; of the first layer, windows add up. */
+static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_view dx) {
+    const tkri_layer *layer = a->layer;
+    const tkri_kern *kern = a->seq->cell->kern;
+    const int64_t vl = kern->vl, tiles = tkri_tiles(layer->units, kern->vl);
+    const int64_t gates = layer->ops->gates;
+    int64_t from, to, row_stride, tile_stride;
+    window_rows(a->chunk, w, &from, &to);
+    tkri_gate_strides(layer, kern->vl, a->chunk->rows, &row_stride, &tile_stride);
+    tkri_product p = tkri_plain_product(kern, layer->input, a->run->w_ih_t, tiles * gates * vl);
+    p.bulk = 1;
+    p.from = dx_start(a->seq, a->layer);
+    p.rows = to - from;
+    p.a = a->run->dgates + a->chunk->row0 * tkri_gate_floats(layer, kern->vl) + from * row_stride +
+          layer->ops->ih_slot * vl;
+    p.a_row = row_stride;
+    if (layer->ops->slots > 1) {
+        p.blocks = tiles;
+        p.block_rows = p.k = gates * vl;
+        p.a_block = tile_stride;
+    }
+    p.c = dx.p + from * dx.ld;
+    p.c_row = dx.ld;
+    tkri_product_run(&p);
+}
+
+/* The second direction's output gradient, in its own order. */
+static tkri_view reverse_gradient(const tkri_lane *a, tkri_view dy) {
+    const tkri_chunk *chunk = a->chunk;
+    const int64_t ld = a->layer->out_ld;
+    tkri_view own = {a->run->dy + chunk->row0 * ld, ld};
+    for (int64_t r = 0; r < chunk->rows; r++) {
+        memcpy(own.p + r * ld, dy.p + a->seq->reverse[chunk->row0 + r] * dy.ld + a->layer->out,
+               (size_t)a->layer->out * sizeof *own.p);
+    }
+    return own;
+}
+
+static void add_reversed(const tkri_lane *a, tkri_view dx, const float *own, int64_t ld) {
+    const tkri_chunk *chunk = a->chunk;
+    for (int64_t r = 0; r < chunk->rows; r++) {
+        a->seq->cell->kern->add(dx.p + a->seq->reverse[chunk->row0 + r] * dx.ld, own + r * ld,
+                                a->layer->input);
+    }
+}
+
+static void backward_recurrent(const pass *p, int64_t l, const tkri_chunk *chunk) {
+    tkr_sequence *seq = p->seq;
+    const tkri_layer *layer = &seq->net->layers[l];
+    const tkri_tape *tape = &seq->tapes[l];
+    const tkri_view dx = input_gradient(seq, l, chunk);
+    tkri_view dy = {tape->dy + chunk->row0 * tape->dy_ld, tape->dy_ld};
+    for (int32_t d = 0; d < layer->directions; d++) {
+        const tkri_lane a = {
+            seq, chunk, layer, &layer->direction[d], &tape->run[d], chunk->row0 + chunk->batch0};
+        backward_lane(&a, &p->window, d ? reverse_gradient(&a, dy) : dy);
+        if (dx.p && d == 0) {
+            lane_input_gradient(&a, &p->window, dx);
+        } else if (dx.p) {
+            const int64_t ld = tkri_row_len(layer->input);
+            const tkri_view own = {a.run->dx + chunk->row0 * ld, ld};
+            lane_input_gradient(&a, &p->window, own);
+            add_reversed(&a, dx, own.p, ld);
+        }
+    }
+}
+
+static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
+    const tkr_sequence *seq = p->seq;
+    const tkri_layer *layer = &seq->net->layers[l];
+    const tkri_tape *tape = &seq->tapes[l];
+    const tkri_kern *kern = seq->cell->kern;
+    const tkri_view dx = input_gradient(seq, l, chunk), y = tkri_layer_output(seq, l, chunk);
+    int64_t from, to;
+    window_rows(chunk, &p->window, &from, &to);
+    float *dy = tape->dy + (chunk->row0 + from) * tape->dy_ld;
+    if (layer->activation != TKR_IDENTITY) {
+        kern->activate_gradient(dy, y.p + from * y.ld, (to - from) * y.ld, layer->activation);
+    }
+    if (!dx.p) {
+        return;
+    }
+    tkri_product product = tkri_plain_product(kern, layer->input, tape->w_t,
+                                              tkri_tiles(layer->units, kern->vl) * kern->vl);
+    product.bulk = 1;
+    product.from = dx_start(seq, layer);
+    product.rows = to - from;
+    product.a = dy;
+    product.a_row = tape->dy_ld;
+    product.c = dx.p + from * dx.ld;
+    product.c_row = dx.ld;
+    tkri_product_run(&product);
+}
+
+static void backward_dropout(const pass *p, int64_t l, const tkri_chunk *chunk) {
+    const tkr_sequence *seq = p->seq;
+    const tkri_tape *tape = &seq->tapes[l];
+    const tkri_view dx = input_gradient(seq, l, chunk);
+    const int64_t width = seq->net->layers[l].output;
+    const int adds = dx_start(seq, &seq->net->layers[l]) == TKRI_FROM_C;
+    int64_t from, to;
+    window_rows(chunk, &p->window, &from, &to);
+    for (int64_t r = from; dx.p && r < to; r++) {
+        const float *dy = tape->dy + (chunk->row0 + r) * tape->dy_ld;
+        const float *mask = tape->mask ? tape->mask + (chunk->row0 + r) * tape->y_ld : NULL;
+        for (int64_t j = 0; j < width; j++) {
+            const float add = mask ? mask[j] * dy[j] : dy[j];
+            dx.p[r * dx.ld + j] = adds ? dx.p[r * dx.ld + j] + add : add;
+        }
+    }
+}
+
+/* The loss' gradient for the window, where the loss keeps its own copy. */
+static void take_loss_gradient(const pass *p, const tkri_chunk *chunk) {
+    const tkr_sequence *seq = p->seq;
+    const tkri_tape *top = &seq->tapes[seq->net->n_layers - 1];
+    const tkri_window skipped = {p->window.from, p->window.losses_from, 0};
+    int64_t from, to, losses, unused;
+    if (top->dy == seq->loss_dy) {
+        return;
+    }
+    window_rows(chunk, &p->window, &from, &to);
+    window_rows(chunk, &skipped, &unused, &losses);
+    const int64_t row = chunk->row0 * top->dy_ld, ld = top->dy_ld;
+    memset(top->dy + row + from * ld, 0, (size_t)((losses - from) * ld) * sizeof *top->dy);
+    memcpy(top->dy + row + losses * ld, seq->loss_dy + row + losses * ld,
+           (size_t)((to - losses) * ld) * sizeof *top->dy);
+}
+
+static void backward_chunk(void *argument, int64_t index) {
+    const pass *p = argument;
+    const tkri_chunk *chunk = &p->seq->chunks[index];
+    const uint64_t mode = tkri_fpmode_enter();
+    take_loss_gradient(p, chunk);
+    for (int64_t l = p->seq->net->n_layers - 1; l >= 0; l--) {
+        switch (p->seq->net->layers[l].kind) {
+            case TKR_LINEAR:
+                backward_linear(p, l, chunk);
+                break;
+            case TKR_EMBEDDING:
+                break;
+            case TKR_DROPOUT:
+                backward_dropout(p, l, chunk);
+                break;
+            default:
+                backward_recurrent(p, l, chunk);
+        }
+    }
+    tkri_fpmode_leave(mode);
+}
+
+static void backward_window(tkr_sequence *seq, tkri_window window) {
+    pass p = {seq, window};
+    for (int64_t l = 0; l < seq->net->n_layers; l++) {
+        for (int32_t d = 0; d < 2; d++) {
+            float *dpeep = seq->tapes[l].run[d].dpeep;
+            if (dpeep) {
+                const int64_t n = TKRI_MAX_CHUNKS * 3 * seq->net->layers[l].units_ld;
+                memset(dpeep, 0, (size_t)n * sizeof *dpeep);
+            }
+        }
+    }
+    tkri_crew_run(&seq->crew, seq->n_chunks, backward_chunk, &p);
+    tkri_weight_gradients(seq, &window);
+}
+
+void tkri_backward(tkr_sequence *seq) {
+    const int64_t every = seq->truncate_every ? seq->truncate_every : seq->steps;
+    const int64_t back = seq->truncate_steps ? tkri_max(seq->truncate_steps, every) : every;
+    if (seq->packed_version != seq->cell->version) {
+        tkri_transpose_weights(seq);
+        seq->packed_version = seq->cell->version;
+    }
+    memset(seq->dinitial, 0,
+           (size_t)tkri_state_len(seq->net, seq->max_batch) * sizeof *seq->dinitial);
+    if (seq->dx && seq->truncate_every) {
+        memset(seq->dx, 0, (size_t)(seq->rows * seq->x_ld) * sizeof *seq->dx);
+    }
+    if (seq->norms) {
+        const int64_t n = tkri_chunks_of(seq->max_batch) * seq->net->n_slots * seq->max_steps;
+        memset(seq->norms, 0, (size_t)n * sizeof *seq->norms);
+    }
+    const int64_t windows = (seq->steps + every - 1) / every;
+    for (int64_t i = windows - 1; i >= 0; i--) {
+        const int64_t losses = i * every, end = tkri_min(losses + every, seq->steps);
+        backward_window(seq, (tkri_window){tkri_max(losses + every - back, 0), end, losses});
+    }
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * Where everything of a sequence lies: one function, run once to measure and once to place. */
+#include <stddef.h>
+
+#include "seq/seq.h"
+
+static int training(const tkr_sequence *seq) {
+    return (seq->mode & TKR_TRAINING) != 0;
+}
+
+int64_t tkri_gate_floats(const tkri_layer *layer, int32_t vl) {
+    return layer->ops->slots == 1 ? layer->units_ld
+                                  : tkri_tiles(layer->units, vl) * layer->ops->slots * vl;
+}
+
+void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_t *row_stride,
+                       int64_t *tile_stride) {
+    const int64_t slots = layer->ops->slots;
+    *row_stride = slots == 1 ? layer->units_ld : slots * vl;
+    *tile_stride = slots == 1 ? vl : rows * slots * vl;
+}
+
+/* Rows that a layer stands below: does it read the layer below's rows in place? */
+static int passes_through(const tkr_sequence *seq, const tkri_layer *layer) {
+    return layer->kind == TKR_DROPOUT && !(training(seq) && layer->rate > 0.0f);
+}
+
+static int in_place(const tkri_layer *layer) {
+    return tkri_is_recurrent(layer->kind) && layer->directions == 1 && !layer->output_before;
+}
+
+tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    const tkri_tape *tape = &seq->tapes[l];
+    if (passes_through(seq, layer)) {
+        return tkri_layer_input(seq, l, chunk);
+    }
+    if (in_place(layer)) {
+        const int64_t row = chunk->row0 + chunk->batch0 + chunk->batch;
+        return (tkri_view){tape->run[0].h + row * layer->out_ld, layer->out_ld};
+    }
+    return (tkri_view){tape->y + chunk->row0 * tape->y_ld, tape->y_ld};
+}
+
+tkri_view tkri_layer_input(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
+    if (l > 0) {
+        return tkri_layer_output(seq, l - 1, chunk);
+    }
+    return (tkri_view){seq->x ? seq->x + chunk->row0 * seq->x_ld : NULL, seq->x_ld};
+}
+
+/* Products of counts, as far as they fit. */
+static uint64_t times(int64_t a, int64_t b) {
+    return tkri_mul((uint64_t)a, (uint64_t)b);
+}
+
+typedef struct shape {
+    int64_t rows, batch, vl;
+    float *shared[2]; /* gradients of layers that do not keep theirs */
+} shape;
+
+static void place_masks(const tkri_layer *layer, tkri_run *run, tkri_arena *arena, shape s) {
+    if (layer->recurrent_rate > 0.0f) {
+        TKRI_TAKE(arena, run->h_mask, times(s.batch, layer->out_ld));
+        TKRI_TAKE(arena, run->h_in, times(s.rows, layer->out_ld));
+    }
+    if (layer->zoneout > 0.0f) {
+        TKRI_TAKE(arena, run->h_zone, times(s.rows, layer->out_ld));
+    }
+    if (layer->zoneout_cell > 0.0f) {
+        TKRI_TAKE(arena, run->c_zone, times(s.rows, layer->units_ld));
+    }
+}
+
+/* What the backward pass of a direction needs beside the activations. */
+static void place_backward(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *run,
+                           tkri_arena *arena, shape s) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    const int32_t vl = (int32_t)s.vl, gates = layer->ops->gates;
+    const int dx = l > 0 || (seq->mode & TKR_INPUT_GRADIENT);
+    run->dgates = run->gates;
+    if (seq->mode & TKR_RETAIN) {
+        TKRI_TAKE(arena, run->dgates, times(s.rows, tkri_gate_floats(layer, vl)));
+    }
+    TKRI_TAKE(arena, run->w_hh_t, tkri_transpose_len(vl, layer->units, gates, layer->out));
+    if (dx) {
+        TKRI_TAKE(arena, run->w_ih_t, tkri_transpose_len(vl, layer->units, gates, layer->input));
+    }
+    if (layer->out != layer->units) {
+        TKRI_TAKE(arena, run->dp, times(s.rows, layer->out_ld));
+        TKRI_TAKE(arena, run->w_hr_t, tkri_transpose_len(vl, layer->out, 1, layer->units));
+    }
+    if (layer->direction[d].peep >= 0) {
+        TKRI_TAKE(arena, run->dpeep, times(TKRI_MAX_CHUNKS * 3, layer->units_ld));
+    }
+    if (d == 1) {
+        TKRI_TAKE(arena, run->dy, times(s.rows, layer->out_ld));
+        if (dx) {
+            TKRI_TAKE(arena, run->dx, times(s.rows, tkri_row_len(layer->input)));
+        }
+    }
+    TKRI_TAKE(arena, run->work, times(5 * s.batch, layer->units_ld));
+}
+
+static void place_run(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *run, tkri_arena *arena,
+                      shape s) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    const int64_t kept = (int64_t)tkri_add((uint64_t)s.rows, (uint64_t)s.batch);
+    TKRI_TAKE(arena, run->gates, times(s.rows, tkri_gate_floats(layer, (int32_t)s.vl)));
+    TKRI_TAKE(arena, run->h, times(kept, layer->out_ld));
+    if (layer->ops->has_c) {
+        TKRI_TAKE(arena, run->c, times(kept, layer->units_ld));
+    }
+    if (layer->out != layer->units) {
+        TKRI_TAKE(arena, run->m, times(s.rows, layer->units_ld));
+    }
+    if (layer->ops->phases > 1) {
+        TKRI_TAKE(arena, run->aux, times(s.rows, layer->units_ld));
+    }
+    if (d == 1) {
+        TKRI_TAKE(arena, run->x, times(s.rows, tkri_row_len(layer->input)));
+    }
+    if (training(seq)) {
+        place_masks(layer, run, arena, s);
+        place_backward(seq, l, d, run, arena, s);
+    }
+}
+
+/* Linear layers and tables keep their gradient until the weights' turn; of the others two buffers
+ * take turns. The top's is filled by the loss. */
+static void place_gradient(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_arena *arena,
+                           shape s) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    const int keeps = layer->kind == TKR_LINEAR || layer->kind == TKR_EMBEDDING;
+    tape->dy_ld = tkri_row_len(layer->output);
+    if (keeps || l == seq->net->n_layers - 1) {
+        TKRI_TAKE(arena, tape->dy, times(s.rows, tape->dy_ld));
+    } else {
+        tape->dy = s.shared[l % 2];
+    }
+    if (layer->kind == TKR_LINEAR && (l > 0 || (seq->mode & TKR_INPUT_GRADIENT))) {
+        TKRI_TAKE(arena, tape->w_t,
+                  tkri_transpose_len((int32_t)s.vl, layer->units, 1, layer->input));
+    }
+}
+
+static void place_layer(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_arena *arena, shape s) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    if (tkri_is_recurrent(layer->kind)) {
+        for (int32_t d = 0; d < layer->directions; d++) {
+            place_run(seq, l, d, &tape->run[d], arena, s);
+        }
+    }
+    tape->y_ld = tkri_row_len(layer->output);
+    if (!in_place(layer) && !passes_through(seq, layer)) {
+        TKRI_TAKE(arena, tape->y, times(s.rows, tape->y_ld));
+    }
+    if (layer->kind == TKR_DROPOUT && !passes_through(seq, layer)) {
+        TKRI_TAKE(arena, tape->mask, times(s.rows, tape->y_ld));
+    }
+    if (training(seq)) {
+        place_gradient(seq, l, tape, arena, s);
+    }
+}
+
+static void place_rows(tkr_sequence *seq, tkri_arena *arena, shape s) {
+    const int64_t n_chunks = tkri_chunks_of(s.batch);
+    TKRI_TAKE(arena, seq->order, s.batch);
+    TKRI_TAKE(arena, seq->length, s.batch);
+    TKRI_TAKE(arena, seq->place, s.batch);
+    TKRI_TAKE(arena, seq->chunks, n_chunks);
+    for (int64_t c = 0; c < n_chunks; c++) {
+        int64_t *active, *first;
+        TKRI_TAKE(arena, active, seq->max_steps + 1);
+        TKRI_TAKE(arena, first, seq->max_steps + 1);
+        if (arena->base) {
+            seq->chunks[c].active = active;
+            seq->chunks[c].first = first;
+        }
+    }
+    TKRI_TAKE(arena, seq->ids, s.rows);
+    if (seq->net->two_directions) {
+        TKRI_TAKE(arena, seq->reverse, s.rows);
+        TKRI_TAKE(arena, seq->reverse_ids, s.rows);
+    }
+}
+
+static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
+    const tkri_net *net = seq->net;
+    const uint64_t state = times(s.batch, net->state_width);
+    const int64_t top_ld = tkri_row_len(net->output);
+    TKRI_TAKE(arena, seq->rec, state);
+    TKRI_TAKE(arena, seq->dfinal, state);
+    TKRI_TAKE(arena, seq->dinitial, state);
+    TKRI_TAKE(arena, seq->gradients, net->numbers);
+    if (seq->mode & TKR_INPUT_GRADIENT) {
+        TKRI_TAKE(arena, seq->dx, times(s.rows, seq->x_ld));
+    }
+    if (seq->mode & TKR_RETAIN) {
+        TKRI_TAKE(arena, seq->loss_dy, times(s.rows, top_ld));
+    }
+    if (seq->mode & TKR_STEP_NORMS) {
+        TKRI_TAKE(arena, seq->norms,
+                  tkri_mul(times(tkri_chunks_of(s.batch), net->n_slots), (uint64_t)seq->max_steps));
+    }
+    seq->n_jobs = 0;
+    tkri_list_jobs(seq, 1);
+    TKRI_TAKE(arena, seq->jobs, seq->n_jobs);
+}
+
+/* The widest gradient that the two shared buffers must hold. */
+static int64_t widest(const tkri_net *net) {
+    int64_t most = 0;
+    for (int64_t l = 0; l < net->n_layers; l++) {
+        most = tkri_max(most, tkri_row_len(net->layers[l].output));
+    }
+    return most;
+}
+
+static void number_slots(tkr_sequence *seq) {
+    int64_t slot = 0;
+    for (int64_t l = 0; l < seq->net->n_layers; l++) {
+        const tkri_layer *layer = &seq->net->layers[l];
+        for (int32_t d = 0; tkri_is_recurrent(layer->kind) && d < layer->directions; d++) {
+            seq->tapes[l].run[d].slot = slot++;
+        }
+    }
+}
+
+void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena) {
+    const tkri_net *net = seq->net;
+    const uint64_t rows = times(seq->max_steps, seq->max_batch);
+    shape s = {
+        .rows = rows > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)rows,
+        .batch = seq->max_batch,
+        .vl = seq->cell->kern->vl,
+    };
+    TKRI_TAKE(arena, seq->tapes, net->n_layers);
+    seq->x_ld = tkri_row_len(net->input);
+    place_rows(seq, arena, s);
+    if (net->layers[0].kind != TKR_EMBEDDING) {
+        TKRI_TAKE(arena, seq->x, times(s.rows, seq->x_ld));
+    }
+    TKRI_TAKE(arena, seq->row_loss, s.rows);
+    TKRI_TAKE(arena, seq->given, times(s.batch, net->state_width));
+    TKRI_TAKE(arena, seq->initial, times(s.batch, net->state_width));
+    TKRI_TAKE(arena, seq->final, times(s.batch, net->state_width));
+    if (training(seq)) {
+        place_training(seq, arena, s);
+        TKRI_TAKE(arena, s.shared[0], times(s.rows, widest(net)));
+        TKRI_TAKE(arena, s.shared[1], times(s.rows, widest(net)));
+    }
+    for (int64_t l = 0; l < net->n_layers; l++) {
+        tkri_tape measured = {0};
+        place_layer(seq, l, seq->tapes ? &seq->tapes[l] : &measured, arena, s);
+    }
+    if (seq->tapes) {
+        number_slots(seq);
+        if (training(seq) && !seq->loss_dy) {
+            seq->loss_dy = seq->tapes[net->n_layers - 1].dy;
+        }
+    }
+}

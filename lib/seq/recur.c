@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "seq/recur.h"
+
+#include <string.h>
+
+#include "kern/blas.h"
+
+enum { BLOCK_ROWS = 192 }; /* rows of A that stay in cache while the panels go by */
+
+tkri_product tkri_plain_product(const tkri_kern *kern, int64_t units, const float *w, int64_t k) {
+    return (tkri_product){
+        .kern = kern,
+        .panels = tkri_panels_of(units, 1, kern->vl),
+        .w = w,
+        .w_rows = k,
+        .blocks = 1,
+        .k = k,
+        .a_k = 1,
+        .c_tile = kern->vl,
+        .from = TKRI_FROM_ZERO,
+    };
+}
+
+tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
+    const int64_t vl = p->kern->vl, start = tkri_panel_start(&p->panels, panel);
+    const int32_t width = tkri_panel_width(&p->panels, panel);
+    const int64_t b_k = width * vl;
+    return (tkri_gemm){
+        .m = p->rows,
+        .blocks = p->blocks,
+        .k = p->k,
+        .a = p->a,
+        .a_row = p->a_row,
+        .a_block = p->a_block,
+        .a_k = p->a_k,
+        .b = p->w + start * vl * p->w_rows + p->first_row * b_k + p->first_gate * vl,
+        .b_block = p->block_rows * b_k,
+        .b_k = b_k,
+        .c = p->c + start / p->panels.gates * p->c_tile,
+        .c_row = p->c_row,
+        .start = p->start ? p->start + start * vl : NULL,
+        .width = p->gates ? p->gates : width,
+        .from = p->from,
+    };
+}
+
+void tkri_product_run(const tkri_product *p) {
+    tkri_product part = *p;
+    for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS) {
+        part.rows = tkri_min(BLOCK_ROWS, p->rows - row);
+        part.a = p->a + row * p->a_row;
+        part.c = p->c + row * p->c_row;
+        for (int64_t panel = 0; panel < p->panels.n; panel++) {
+            const tkri_gemm g = tkri_product_panel(&part, panel);
+            if (p->bulk) {
+                tkri_bulk_gemm(p->kern, &g);
+            } else {
+                p->kern->gemm(&g);
+            }
+        }
+    }
+}
+
+/* Products of the cell's gates land in the tiles of the tape. */
+static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k, int32_t slot) {
+    const tkri_layer *layer = r->layer;
+    tkri_product p = tkri_plain_product(r->kern, layer->units, w, k);
+    p.panels = tkri_panels_of(layer->units, layer->ops->gates, r->kern->vl);
+    p.rows = r->rows;
+    p.c = r->gates + slot * r->kern->vl;
+    p.c_row = r->row_stride;
+    p.c_tile = r->tile_stride;
+    return p;
+}
+
+void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids,
+                      int32_t bulk) {
+    tkri_product p = gate_product(r, r->net->values + r->direction->w_ih, r->layer->input,
+                                  r->layer->ops->ih_slot);
+    p.start = r->net->derived + r->direction->bias;
+    p.from = TKRI_FROM_ROW;
+    p.bulk = bulk;
+    p.a = x;
+    p.a_row = ld;
+    if (!ids) {
+        tkri_product_run(&p);
+        return;
+    }
+    for (int64_t panel = 0; panel < p.panels.n; panel++) {
+        const tkri_gemm g = tkri_product_panel(&p, panel);
+        r->kern->gather(&g, ids);
+    }
+}
+
+/* The pointwise arguments for `tiles` tiles from `tile` on. */
+static tkri_point point_at(const tkri_recur *r, int64_t tile, int64_t tiles) {
+    const tkri_layer *layer = r->layer;
+    const int64_t unit = tile * r->kern->vl;
+    const int projected = r->m != NULL;
+    tkri_point p = {
+        .rows = r->rows,
+        .tiles = tiles,
+        .units = layer->units - unit,
+        .gates = r->gates + tile * r->tile_stride,
+        .row_stride = r->row_stride,
+        .tile_stride = r->tile_stride,
+        .h_prev = r->h_prev + unit,
+        .h_in = r->h_in + unit,
+        .h = (projected ? r->m : r->h) + unit,
+        .ld_h = layer->units_ld,
+        .ld_c = layer->units_ld,
+        .activation = layer->activation,
+    };
+    if (layer->ops->has_c) {
+        p.c_prev = r->c_prev + unit;
+        p.c = r->c ? r->c + unit : NULL;
+        p.peep = r->direction->peep < 0 ? NULL : r->net->values + r->direction->peep + unit;
+    }
+    if (r->aux) {
+        p.aux = r->aux + unit;
+    }
+    return p;
+}
+
+/* The q slot starts from its own bias. */
+static void start_q(const tkri_recur *r, int64_t tile) {
+    const int64_t vl = r->kern->vl;
+    const float *bias = r->net->derived + r->direction->q_bias + tile * vl;
+    float *q = r->gates + tile * r->tile_stride + r->layer->ops->q_slot * vl;
+    for (int64_t row = 0; row < r->rows; row++) {
+        memcpy(q + row * r->row_stride, bias, (size_t)vl * sizeof *q);
+    }
+}
+
+/* h W_hh for one phase's gates of a panel, and the pointwise part on it while it is in cache. */
+static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t panel,
+                          int32_t phase) {
+    const tkri_cell_ops *ops = r->layer->ops;
+    const int64_t tile = tkri_panel_start(&p->panels, panel) / ops->gates;
+    const int64_t tiles = tkri_panel_start(&p->panels, panel + 1) / ops->gates - tile;
+    const tkri_gemm g = tkri_product_panel(p, panel);
+    const tkri_point point = point_at(r, tile, tiles);
+    if (ops->q_slot >= 0) {
+        start_q(r, tile);
+    }
+    r->kern->gemm(&g);
+    ops->forward[phase](&point);
+}
+
+/* Which gates a phase's product with the state makes: all; or r, z and then n. */
+static void phase_gates(const tkri_cell_ops *ops, int32_t phase, int32_t *first, int32_t *n) {
+    *first = phase == 0 ? 0 : 2;
+    *n = ops->phases == 1 ? ops->gates : phase == 0 ? 2 : 1;
+}
+
+static void project(const tkri_recur *r) {
+    tkri_product p = tkri_plain_product(r->kern, r->layer->out, r->net->values + r->direction->w_hr,
+                                        r->layer->units);
+    p.rows = r->rows;
+    p.a = r->m;
+    p.a_row = r->layer->units_ld;
+    p.c = r->h;
+    p.c_row = r->layer->out_ld;
+    tkri_product_run(&p);
+}
+
+void tkri_recur_forward(const tkri_recur *r) {
+    const tkri_layer *layer = r->layer;
+    for (int32_t phase = 0; phase < layer->ops->phases; phase++) {
+        tkri_product p =
+            gate_product(r, r->net->values + r->direction->w_hh, layer->out, layer->ops->hh_slot);
+        int32_t first, n;
+        phase_gates(layer->ops, phase, &first, &n);
+        p.from = TKRI_FROM_C;
+        p.a = phase ? r->aux : r->h_in;
+        p.a_row = phase ? layer->units_ld : layer->out_ld;
+        if (layer->ops->phases > 1) {
+            p.first_gate = first;
+            p.gates = n;
+            p.c += first * r->kern->vl;
+        }
+        for (int64_t panel = 0; panel < p.panels.n; panel++) {
+            forward_panel(r, &p, panel, phase);
+        }
+    }
+    if (r->m) {
+        project(r);
+    }
+}
+
+/* out (+)= dgates W_hh, over one phase's gates. */
+static void backward_product(const tkri_recur *r, int32_t phase, float *out, int64_t ld,
+                             int32_t from) {
+    const tkri_layer *layer = r->layer;
+    const int64_t vl = r->kern->vl, tiles = tkri_tiles(layer->units, r->kern->vl);
+    int32_t first, n;
+    tkri_product p =
+        tkri_plain_product(r->kern, layer->out, r->w_hh_t, tiles * layer->ops->gates * vl);
+    phase_gates(layer->ops, phase, &first, &n);
+    p.rows = r->rows;
+    p.a = r->dgates + (layer->ops->hh_slot + first) * vl;
+    p.a_row = r->row_stride;
+    p.c = out;
+    p.c_row = ld;
+    p.from = from;
+    p.first_row = first * vl;
+    if (layer->ops->slots > 1) {
+        p.blocks = tiles;
+        p.block_rows = layer->ops->gates * vl;
+        p.k = n * vl;
+        p.a_block = r->tile_stride;
+    }
+    tkri_product_run(&p);
+}
+
+/* dm = dh W_hr; then nothing flows to the state before but through the gates. */
+static void unproject(const tkri_recur *r) {
+    const tkri_layer *layer = r->layer;
+    tkri_product p = tkri_plain_product(r->kern, layer->units, r->w_hr_t,
+                                        tkri_tiles(layer->out, r->kern->vl) * r->kern->vl);
+    p.rows = r->rows;
+    p.a = r->dh;
+    p.a_row = layer->out_ld;
+    p.c = r->dm;
+    p.c_row = layer->units_ld;
+    tkri_product_run(&p);
+    memset(r->dh, 0, (size_t)(r->rows * layer->out_ld) * sizeof *r->dh);
+}
+
+void tkri_recur_backward(const tkri_recur *r) {
+    const tkri_cell_ops *ops = r->layer->ops;
+    tkri_point point = point_at(r, 0, tkri_tiles(r->layer->units, r->kern->vl));
+    if (r->m) {
+        unproject(r);
+    }
+    point.dgates = r->dgates;
+    point.dh = r->m ? r->dm : r->dh;
+    point.dh_in = r->dh_in;
+    point.dc = r->dc;
+    point.daux = r->daux;
+    point.dpeep = r->dpeep;
+    for (int32_t phase = ops->phases - 1; phase >= 0; phase--) {
+        ops->backward[phase](&point);
+        if (phase > 0) {
+            backward_product(r, phase, r->daux, r->layer->units_ld, TKRI_FROM_ZERO);
+        } else {
+            backward_product(r, phase, r->dh_in, r->layer->out_ld, TKRI_FROM_C);
+        }
+    }
+}
+
+int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) {
+    return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
+}
+
+/* Columns [column, column + n) of W become rows of the result's panel that starts at row `first`.
+ */
+static void transpose_panel(float *out, const float *w, int64_t column, int64_t n, int64_t rows,
+                            int64_t width) {
+    for (int64_t c = 0; c < n; c++) {
+        float *to = out + (column + c) * width;
+        for (int64_t row = 0; row < rows; row++) {
+            to[row] = w[row * n + c];
+        }
+    }
+}
+
+void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
+                    int64_t k) {
+    const int64_t vl = kern->vl;
+    const tkri_panels from = tkri_panels_of(units, gates, kern->vl);
+    const tkri_panels to = tkri_panels_of(k, 1, kern->vl);
+    const int64_t columns = from.vectors * vl;
+    for (int64_t q = 0; q < to.n; q++) {
+        const int64_t first = tkri_panel_start(&to, q) * vl;
+        const int64_t width = tkri_panel_width(&to, q) * vl;
+        for (int64_t p = 0; p < from.n; p++) {
+            const int64_t column = tkri_panel_start(&from, p) * vl;
+            const int64_t n = tkri_panel_width(&from, p) * vl;
+            transpose_panel(out + first * columns, w + column * k + first * n, column, n,
+                            tkri_min(width, k - first), width);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * A cell unrolled over time.
+ *
+ * Rows. A batch is sorted by falling length and cut into chunks of sequences. In a chunk, the rows
+ * of step t are the sequences that are still running: row first[t] + i for i < active[t]. So a
+ * layer's activations are [rows][width] without padding, products over all steps are one matrix
+ * product, and a step's previous hidden states are the first rows of the step before. A reverse
+ * direction is the same forward pass over the rows of each sequence in reversed order.
+ *
+ * Chunks are what threads share out; their number depends on the batch alone. */
+#ifndef TKRI_SEQ_SEQ_H
+#define TKRI_SEQ_SEQ_H
+
+#include "cell/cell.h"
+#include "core/parallel.h"
+#include "seq/recur.h"
+#include "seq/state.h"
+
+enum { TKRI_MAX_CHUNKS = 64 };
+
+typedef struct tkri_chunk {
+    int64_t batch0, batch; /* its sequences: positions in `order` */
+    int64_t row0, rows;    /* its rows among all */
+    int64_t steps;         /* the longest length */
+    int64_t *active;       /* [T + 1]: rows of step t */
+    int64_t *first;        /* [T + 1]: the first of them, in the chunk */
+} tkri_chunk;
+
+/* What one direction of a recurrent layer keeps of a forward pass. h and c of a chunk start with
+ * the rows of the initial state. Pointers that a layer does not need are NULL. */
+typedef struct tkri_run {
+    float *gates;                    /* [chunk][tile][row][slot][VL], then their gradients */
+    float *dgates;                   /* = gates, unless they are retained */
+    float *h, *c;                    /* [chunk][B + rows][out_ld], [units_ld] */
+    float *m;                        /* [rows][units_ld]: o * tanh c before the projection */
+    float *dp;                       /* [rows][out_ld]: dL/dh for the projection's gradient */
+    float *aux;                      /* [rows][units_ld]: r * h */
+    float *h_in;                     /* [rows][out_ld]: h_prev under a recurrent dropout mask */
+    float *h_mask;                   /* [B][out_ld]: that mask */
+    float *h_zone, *c_zone;          /* [rows][ld]: zoneout masks */
+    float *x;                        /* [rows][ld]: the input in reversed order */
+    float *dx;                       /* [rows][ld]: its gradient */
+    float *dy;                       /* [rows][ld]: the output's gradient in reversed order */
+    float *w_hh_t, *w_ih_t, *w_hr_t; /* packed transposes */
+    float *dpeep;                    /* [chunk][3][units_ld] */
+    float *work;                     /* [B][..]: buffers of the backward step, see backward.c */
+    int64_t slot;                    /* number of this direction among all */
+} tkri_run;
+
+/* What a layer keeps. */
+typedef struct tkri_tape {
+    float *y; /* [rows][y_ld] output; NULL: it is run[0].h, or the layer below's */
+    int64_t y_ld;
+    float *mask; /* [rows][y_ld] dropout */
+    float *dy;   /* [rows][dy_ld] gradient of the output */
+    int64_t dy_ld;
+    float *w_t; /* linear: packed transpose */
+    tkri_run run[2];
+} tkri_tape;
+
+/* A rows x ld view of a chunk's activations. */
+typedef struct tkri_view {
+    float *p;
+    int64_t ld;
+} tkri_view;
+
+/* One piece of the weight gradients: a panel of a layer's columns, or a layer's remainder. */
+typedef struct tkri_job {
+    int64_t layer, panel;
+    int32_t direction, what; /* a TKRI_JOB_... */
+} tkri_job;
+
+enum { TKRI_JOB_GATES, TKRI_JOB_PROJECTION, TKRI_JOB_LINEAR, TKRI_JOB_EMBEDDING, TKRI_JOB_REST };
+
+/* Steps [from, to) go back; losses before `losses_from` are left out: a truncation window. */
+typedef struct tkri_window {
+    int64_t from, to, losses_from;
+} tkri_window;
+
+struct tkr_sequence {
+    tkri_env env;
+    tkri_detail detail;
+    tkri_crew crew;
+    const tkr_cell *cell;
+    const tkri_net *net;
+    uint64_t bytes;
+    int32_t mode;
+    int64_t max_steps, max_batch;
+    int64_t carry, truncate_every, truncate_steps, reduction;
+    uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
+    tkr_sequence *encoder; /* linked; or NULL */
+
+    /* the rows of the last forward */
+    int64_t steps, batch, rows, n_chunks;
+    int64_t *order, *length; /* [B]: caller's index and length of the i-th longest */
+    int64_t *place;          /* [B]: the inverse of order */
+    tkri_chunk *chunks;
+    int64_t
+        *reverse; /* [rows]: row of the same sequence, counted from its end; NULL if not needed */
+
+    float *x; /* [rows][x_ld] input */
+    int64_t x_ld;
+    int32_t *ids; /* [rows] */
+    int32_t *reverse_ids;
+    float *dx; /* [rows][x_ld] */
+    tkri_tape *tapes;
+    float *loss_dy; /* [rows][ld]: what the loss leaves; the last tape's dy unless retained */
+    double *row_loss;
+    float *given, *initial, *final; /* [state_width * B], in the caller's order */
+    float *dfinal, *dinitial, *rec; /* rec is sorted like the chunks */
+    float *gradients;
+    double *norms; /* [chunk][slot][T] */
+    tkri_job *jobs;
+    int64_t n_jobs;
+    uint64_t packed_version; /* of the transposes */
+    int32_t has_ids, ran, has_loss, has_backward, used_up;
+    int32_t has_initial; /* `given` holds the next forward's start, for initial_batch sequences */
+    int32_t restart;     /* the next forward does not carry on from the last */
+    int32_t started_outside; /* the last forward did not start from the cell's initial state */
+    int32_t decoder_left;    /* dfinal is what the linked decoder's backward left */
+    int64_t initial_batch;
+};
+
+/* A chunk of one direction of a recurrent layer. */
+typedef struct tkri_lane {
+    tkr_sequence *seq;
+    const tkri_chunk *chunk;
+    const tkri_layer *layer;
+    const tkri_direction *direction;
+    const tkri_run *run;
+    int64_t state_row; /* of the chunk's first initial state in h and c */
+} tkri_lane;
+
+/* forward.c: the arguments of step t of a lane. */
+tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t);
+
+/* layout.c: the one function that measures and places; views. */
+void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena);
+tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
+tkri_view tkri_layer_input(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
+int64_t tkri_gate_floats(const tkri_layer *layer, int32_t vl); /* of one row */
+void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_t *row_stride,
+                       int64_t *tile_stride);
+
+/* rows.c: chunks and rows for these lengths; between caller's arrays and rows. */
+void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, int64_t batch);
+int64_t tkri_chunks_of(int64_t batch);
+/* The caller's row (t * batch + b) of a chunk's row i of step t. */
+static inline int64_t tkri_user_row(const tkr_sequence *seq, const tkri_chunk *chunk, int64_t t,
+                                    int64_t i) {
+    return t * seq->batch + seq->order[chunk->batch0 + i];
+}
+
+/* forward.c, backward.c, gradients.c: the passes. */
+void tkri_forward(tkr_sequence *seq);
+void tkri_backward(tkr_sequence *seq);
+void tkri_transpose_weights(tkr_sequence *seq);
+void tkri_weight_gradients(tkr_sequence *seq, const tkri_window *window);
+void tkri_list_jobs(tkr_sequence *seq, int32_t count_only);
+
+/* forward.c: x = kept ? before : x, or with mask NULL the expectation of that. */
+void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
+
+/* masks.c: dropout and zoneout. */
+void tkri_draw_masks(tkr_sequence *seq, const tkri_chunk *chunk);
+
+#endif

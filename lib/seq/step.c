@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "seq/step.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "seq/recur.h"
+#include "seq/seq.h"
+
+/* The widest row of anything between layers, and of the gates. */
+static void widths(const tkr_state *state, int64_t *between, int64_t *gates) {
+    const tkri_net *net = state->net;
+    *between = tkri_row_len(net->input);
+    *gates = 0;
+    for (int64_t l = 0; l < net->n_layers; l++) {
+        const tkri_layer *layer = &net->layers[l];
+        *between = tkri_max(*between, tkri_row_len(tkri_max(layer->output, layer->units)));
+        if (tkri_is_recurrent(layer->kind)) {
+            *gates = tkri_max(*gates, tkri_gate_floats(layer, state->cell->kern->vl));
+        }
+    }
+}
+
+void tkri_state_place(tkr_state *state, tkri_arena *arena) {
+    const uint64_t batch = (uint64_t)state->batch;
+    int64_t between, gates;
+    widths(state, &between, &gates);
+    state->widest = between;
+    const uint64_t rows = tkri_mul(batch, (uint64_t)between);
+    TKRI_TAKE(arena, state->values, tkri_mul(batch, (uint64_t)state->net->state_width));
+    TKRI_TAKE(arena, state->gates, tkri_mul(batch, (uint64_t)gates));
+    TKRI_TAKE(arena, state->h, rows);
+    TKRI_TAKE(arena, state->c, rows);
+    TKRI_TAKE(arena, state->m, rows);
+    TKRI_TAKE(arena, state->aux, rows);
+    TKRI_TAKE(arena, state->x, rows);
+    TKRI_TAKE(arena, state->y, rows);
+}
+
+/* What flows from layer to layer: rows at p, or ids, or (at a layer that does not need it) nothing.
+ */
+typedef struct signal {
+    const float *p;
+    int64_t ld;
+    const int32_t *ids;
+} signal;
+
+/* One stream of a plain layer: products and pointwise part in one go. */
+static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer, signal in) {
+    const tkri_direction *d = &layer->direction[0];
+    const float *values = cell->net->values, *derived = cell->net->derived;
+    if (!layer->ops->step || state->batch != 1 || layer->out != layer->units ||
+        layer->zoneout > 0.0f || layer->zoneout_cell > 0.0f) {
+        return 0;
+    }
+    const tkri_stream s = {
+        .x = in.p,
+        .id = in.ids ? in.ids[0] : -1,
+        .input = layer->input,
+        .units = layer->units,
+        .w_ih = values + d->w_ih,
+        .w_hh = values + d->w_hh,
+        .bias = derived + d->bias,
+        .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias,
+        .h = state->values + d->state_h,
+        .h_next = state->h,
+        .c = d->state_c < 0 ? NULL : state->values + d->state_c,
+        .peep = d->peep < 0 ? NULL : values + d->peep,
+        .ld_c = layer->units_ld,
+    };
+    layer->ops->step(&s);
+    memcpy(state->values + d->state_h, state->h, (size_t)layer->out_ld * sizeof *state->h);
+    return 1;
+}
+
+static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                             signal in, float *out) {
+    const tkri_direction *d = &layer->direction[0];
+    const int64_t batch = state->batch, h_len = batch * layer->out_ld;
+    float *h = tkri_state_rows(state->values, d->state_h, batch);
+    float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
+    const signal after = {layer->output_before ? out : h, layer->out_ld, NULL};
+    if (layer->output_before) {
+        memcpy(out, h, (size_t)h_len * sizeof *out);
+    }
+    if (!in.p && !in.ids) {
+        return after;
+    }
+    if (step_fused(cell, state, layer, in)) {
+        return after;
+    }
+    tkri_recur r = {
+        .kern = cell->kern,
+        .net = cell->net,
+        .layer = layer,
+        .direction = d,
+        .rows = batch,
+        .gates = state->gates,
+        .h_prev = h,
+        .h_in = h,
+        .h = state->h,
+        .c_prev = c,
+        .c = state->c,
+        .m = layer->out != layer->units ? state->m : NULL,
+        .aux = state->aux,
+    };
+    tkri_gate_strides(layer, cell->kern->vl, batch, &r.row_stride, &r.tile_stride);
+    tkri_recur_input(&r, in.p, in.ld, in.ids, 0);
+    tkri_recur_forward(&r);
+    if (layer->zoneout > 0.0f) {
+        tkri_zone(r.h, h, NULL, layer->zoneout, h_len);
+    }
+    if (layer->zoneout_cell > 0.0f) {
+        tkri_zone(r.c, c, NULL, layer->zoneout_cell, batch * layer->units_ld);
+    }
+    memcpy(h, r.h, (size_t)h_len * sizeof *h);
+    if (c) {
+        memcpy(c, r.c, (size_t)(batch * layer->units_ld) * sizeof *c);
+    }
+    return after;
+}
+
+static signal step_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                          signal in, float *out) {
+    tkri_product p = tkri_plain_product(cell->kern, layer->units, cell->net->values + layer->weight,
+                                        layer->input);
+    p.rows = state->batch;
+    p.a = in.p;
+    p.a_row = in.ld;
+    p.c = out;
+    p.c_row = tkri_row_len(layer->output);
+    if (layer->bias >= 0) {
+        p.start = cell->net->values + layer->bias;
+        p.from = TKRI_FROM_ROW;
+    }
+    for (int64_t panel = 0; in.ids && panel < p.panels.n; panel++) {
+        const tkri_gemm g = tkri_product_panel(&p, panel);
+        cell->kern->gather(&g, in.ids);
+    }
+    if (!in.ids) {
+        tkri_product_run(&p);
+    }
+    if (layer->activation != TKR_IDENTITY) {
+        cell->kern->activate(out, out, p.rows * p.c_row, layer->activation);
+    }
+    return (signal){out, p.c_row, NULL};
+}
+
+static signal step_embedding(const tkr_cell *cell, const tkr_state *state, const tkri_layer *layer,
+                             const int32_t *ids, float *out) {
+    const int64_t ld = tkri_row_len(layer->output);
+    const int64_t table_ld = tkri_tiles(layer->units, cell->kern->vl) * cell->kern->vl;
+    const float *table = cell->net->values + layer->weight;
+    const size_t row = (size_t)layer->units * sizeof *out;
+    for (int64_t b = 0; b < state->batch; b++) {
+        if (ids[b] < 0) {
+            memset(out + b * ld, 0, row);
+        } else {
+            memcpy(out + b * ld, table + ids[b] * table_ld, row);
+        }
+    }
+    return (signal){out, ld, NULL};
+}
+
+static signal step_layer(const tkr_cell *cell, tkr_state *state, int64_t l, signal in, float *out) {
+    const tkri_layer *layer = &cell->net->layers[l];
+    if (tkri_is_recurrent(layer->kind)) {
+        return step_recurrent(cell, state, layer, in, out);
+    }
+    if (layer->kind == TKR_DROPOUT || (!in.p && !in.ids)) {
+        return in;
+    }
+    if (layer->kind == TKR_LINEAR) {
+        return step_linear(cell, state, layer, in, out);
+    }
+    return step_embedding(cell, state, layer, in.ids, out);
+}
+
+void tkri_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
+               const int32_t *ids) {
+    const tkri_net *net = cell->net;
+    signal s = {x, net->input, ids};
+    for (int64_t l = 0; l < net->n_layers; l++) {
+        s = step_layer(cell, state, l, s, l % 2 ? state->y : state->x);
+    }
+    for (int64_t b = 0; y && b < state->batch; b++) {
+        memcpy(y + b * net->output, s.p + b * s.ld, (size_t)net->output * sizeof *y);
+    }
+}

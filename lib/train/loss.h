@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * Losses over the rows of a sequence's last forward. */
+#ifndef TKRI_TRAIN_LOSS_H
+#define TKRI_TRAIN_LOSS_H
+
+#include "seq/seq.h"
+
+/* Compute the loss and leave dL/doutput in the sequence. ids or values is NULL; kind is a
+ * TKR_MSE... for values. Statuses as tkr_sequence_loss_ids(). */
+int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const float *values,
+                  int32_t kind, const float *weights);
+
+#endif

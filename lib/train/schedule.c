@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * Learning rates over time: a linear warm-up, then constant, steps, or a half cosine (Loshchilov &
+ * Hutter 2017, without restarts). */
+#include <math.h>
+
+#include "train/optimizer.h"
+
+double tkri_schedule_rate(const tkr_optimizer *opt, int64_t steps) {
+    const double base = tkri_opt_real(opt, TKR_LEARNING_RATE);
+    const double floor_share = tkri_opt_real(opt, TKR_SCHEDULE_FLOOR);
+    const int64_t warm = tkri_opt_int(opt, TKR_WARMUP_STEPS);
+    const int64_t interval = tkri_opt_int(opt, TKR_SCHEDULE_STEPS);
+    if (steps < warm) {
+        return base * (double)(steps + 1) / (double)warm;
+    }
+    const int64_t s = steps - warm;
+    switch (tkri_opt_int(opt, TKR_SCHEDULE)) {
+        case TKR_SCHEDULE_STEP:
+            return base * pow(tkri_opt_real(opt, TKR_SCHEDULE_FACTOR), (double)(s / interval));
+        case TKR_SCHEDULE_COSINE: {
+            const double done = (double)tkri_min(s, interval) / (double)interval;
+            const double cosine = (1 + cos(3.141592653589793 * done)) / 2;
+            return base * (floor_share + (1 - floor_share) * cosine);
+        }
+        default:
+            return base;
+    }
+}

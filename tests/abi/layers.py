@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""The house rules that a machine can hold: who includes whom, and how large things may be.
+
+usage: layers.py SOURCE_ROOT
+"""
+import pathlib
+import re
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from checks import Checks
+
+# A floor includes itself and these. `model` writes whole objects; its byte format, in the files
+# of BYTE_FORMAT, needs core alone.
+FLOORS = {
+    "core": [],
+    "kern": ["core"],
+    "cell": ["core", "kern"],
+    "seq": ["core", "kern", "cell"],
+    "train": ["core", "kern", "cell", "seq"],
+    "text": ["core"],
+    "ngram": ["core"],
+    "model": ["core", "kern", "cell", "seq", "train"],
+    "api": ["core", "kern", "cell", "seq", "train", "text", "ngram", "model"],
+}
+CAPS = {"file": 600, "function": 80, "columns": 100, "parameters": 6}
+MEDIAN_FUNCTION, P90_FUNCTION = 15, 45
+
+
+def sources(root, *folders):
+    """All C files below the folders, sorted."""
+    found = [p for folder in folders for p in (root / folder).rglob("*.[ch]")]
+    return sorted(found)
+
+
+def forbidden_includes(root):
+    """The include lines that go upward or sideways, and cblas.h outside its one file."""
+    wrong = []
+    for path in sources(root, "lib"):
+        floor = path.relative_to(root / "lib").parts[0]
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            where = f"{path.relative_to(root)}:{number}: {line.strip()}"
+            quoted = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            if quoted:
+                target = quoted.group(1).split("/")[0]
+                if floor not in FLOORS or target not in FLOORS[floor] + [floor]:
+                    wrong.append(where)
+            if re.match(r"\s*#\s*include\s+<cblas", line) and path.name != "blas.c":
+                wrong.append(where)
+    return wrong
+
+
+def without_comments(text):
+    """The code with comments and literals blanked, line breaks kept."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text,
+                  flags=re.S)
+
+
+FUNCTION = re.compile(r"^(?!#)[A-Za-z_][^\n;{}=]*?\b(\w+)\s*\(((?:[^;{}]|\n)*?)\)[^;{}()]*\{",
+                      flags=re.M)
+
+
+def parameters(text):
+    """How many parameters a parenthesised list has: commas outside inner parentheses."""
+    depth, commas = 0, 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        commas += letter == "," and depth == 0
+    return 0 if text.strip() in ("", "void") else commas + 1
+
+
+def functions(path):
+    """(name, first line, lines, parameters) of every function defined in a file."""
+    text = without_comments(path.read_text())
+    found = []
+    for match in FUNCTION.finditer(text):
+        end = text.find("\n}", match.end() - 1)
+        if end < 0 or match.group(1) in ("if", "for", "while", "switch"):
+            continue
+        first = text.count("\n", 0, match.start()) + 1
+        last = text.count("\n", 0, end) + 2
+        found.append((match.group(1), first, last - first + 1, parameters(match.group(2))))
+    return found
+
+
+def measures(root):
+    """(place, what, size) of everything that has a cap."""
+    for path in sources(root, "include", "lib", "tests", "bench", "examples"):
+        place = str(path.relative_to(root))
+        lines = path.read_text().splitlines()
+        yield place, "file", len(lines)
+        yield place, "columns", max(map(len, lines), default=0)
+        for name, _, length, arguments in functions(path):
+            yield f"{place}:{name}", "function", length
+            yield f"{place}:{name}", "parameters", arguments
+    header = without_comments((root / "include/tekrar/tekrar.h").read_text())
+    for match in re.finditer(r"^TKR_API\b[^;(]*?(\w+)\(([^;]*)\);", header, flags=re.M):
+        yield f"include/tekrar/tekrar.h:{match.group(1)}", "parameters", parameters(match.group(2))
+
+
+def exceptions(root):
+    """place -> {what: cap} of exceptions.txt. A line without a reason is no exception."""
+    stated = {}
+    for line in (root / "tests/abi/exceptions.txt").read_text().splitlines():
+        match = re.match(r"(\S+)\s+(\w+)\s+(\d+)\s+\S.*", line)
+        if match and not line.startswith("#"):
+            stated.setdefault(match.group(1), {})[match.group(2)] = int(match.group(3))
+    return stated
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    checks = Checks()
+    wrong = forbidden_includes(root)
+    checks.expect(not wrong, "no include goes upward or sideways", *wrong)
+
+    stated, used, too_large = exceptions(root), set(), []
+    for place, what, size in measures(root):
+        if size > CAPS[what]:
+            used.add((place, what))
+            if size > stated.get(place, {}).get(what, 0):
+                too_large.append(f"{place}: {what} {size}, cap {CAPS[what]}")
+    checks.expect(not too_large, "files and functions are within their caps", *too_large)
+    idle = [f"{p} {w}" for p, caps in stated.items() for w in caps if (p, w) not in used]
+    checks.expect(not idle, "every stated exception is still needed", *idle)
+
+    lengths = [f[2] for path in sources(root, "lib") for f in functions(path)]
+    checks.expect(lengths, "functions were found")
+    lengths.sort()
+    median, p90 = statistics.median(lengths), lengths[len(lengths) * 9 // 10]
+    checks.expect(median <= MEDIAN_FUNCTION and p90 <= P90_FUNCTION,
+                  f"{len(lengths)} functions of lib/: median {median}, 90 % within {p90} lines")
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()

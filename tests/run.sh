@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Everything that can be tested on this machine. Installs what is missing (Debian), builds, tests,
+# and ends with one line: N passed, F failed, S skipped. The exit status is the verdict.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/support/packages.sh
+
+# shellcheck disable=SC2086
+need $BUILD_PACKAGES cmd:python3=python3 cmd:g++=g++ cmd:clang=clang asan=libclang-rt-14-dev \
+    cmd:nm=binutils pc:cmocka=libcmocka-dev cmd:gcovr=gcovr cmd:strace=strace cmd:gnuplot=gnuplot-nox
+
+BRANCH_GOAL=${BRANCH_GOAL:-90}
+mkdir -p build-test
+results=$PWD/build-test/results.txt
+: >"$results"
+
+note() {
+    echo "$1 - $2" >>"$results"
+    [ "$1" != "not ok" ] || echo "FAILED: $2"
+}
+
+# build TITLE FOLDER COMPILER OPTION...: configure and compile, warnings as errors.
+build() {
+    title=$1 folder=$2 compiler=$3
+    shift 3
+    printf '\n== %s\n' "$title"
+    rm -rf "$folder/meson-logs/testlog.json"
+    if [ -f "$folder/build.ninja" ]; then set -- --reconfigure "$@"; fi
+    if CC=$compiler meson setup "$folder" -Dwerror=true "$@" >"$folder.log" 2>&1 &&
+        meson compile -C "$folder" >>"$folder.log" 2>&1; then
+        note ok "$title: builds without a warning"
+    else
+        tail -n 40 "$folder.log"
+        note "not ok" "$title: builds without a warning"
+        return 1
+    fi
+}
+
+# check TITLE FOLDER OPTION...: run meson's tests and note every case.
+check() {
+    title=$1 folder=$2
+    shift 2
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || true
+    python3 tests/support/results.py "$title" "$folder" >"$folder.cases"
+    grep '^not ok' "$folder.cases" | sed 's/^not ok - /FAILED: /' || true
+    cat "$folder.cases" >>"$results"
+}
+
+coverage() {
+    gcovr -r . --filter 'lib/' --branches --exclude-unreachable-branches --print-summary \
+        --txt build-test/coverage.txt build-test/coverage >build-test/coverage.sum 2>build-test/coverage.err ||
+        { cat build-test/coverage.err; note "not ok" "coverage: gcovr"; return; }
+    cat build-test/coverage.txt
+    if awk -v goal="$BRANCH_GOAL" '/^branches:/ { sub("%", "", $2); found = $2 + 0 >= goal }
+        END { exit !found }' build-test/coverage.sum; then
+        note ok "coverage: branches of lib/ >= $BRANCH_GOAL %"
+    else
+        note "not ok" "coverage: branches of lib/ >= $BRANCH_GOAL %"
+    fi
+    cat build-test/coverage.sum
+}
+
+if build "gcc" build-test/gcc cc; then
+    check "gcc" build-test/gcc
+fi
+if build "clang with ASan and UBSan" build-test/sanitized clang -Dbuildtype=debugoptimized \
+    -Db_ndebug=false -Db_sanitize=address,undefined -Db_lundef=false; then
+    check "sanitized" build-test/sanitized --no-suite abi --timeout-multiplier 10
+fi
+if build "without a BLAS" build-test/noblas cc -Dblas=none; then
+    check "without a BLAS" build-test/noblas --suite unit --suite golden
+fi
+if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true; then
+    check "coverage" build-test/coverage --no-suite abi --timeout-multiplier 5
+    coverage
+fi
+
+count() {
+    grep -c "^$1 - " "$results" || true
+}
+failed=$(count "not ok")
+printf '\n'
+grep '^not ok' "$results" || true
+echo "$(count ok) passed, $failed failed, $(count skip) skipped"
+[ "$failed" = 0 ]

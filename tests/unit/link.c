@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * Encoder and decoder: the final state of one is the initial state of the other, and the gradient
+ * flows back, as the oracle computes it by hand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/twin.h"
+
+enum { MODE = TKR_TRAINING | TKR_INPUT_GRADIENT, BATCH = 4 };
+
+static const int32_t ENCODER_LENGTHS[BATCH] = {5, 0, 7, 3}, DECODER_LENGTHS[BATCH] = {2, 4, 0, 3};
+
+static void copy(double *to, const double *from, int64_t n) {
+    if (to) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+    }
+}
+
+/* The part of a net that has the state. */
+static orc_part *body(const twin *t) {
+    for (int64_t i = 0; i < t->net->n_parts; i++) {
+        if (t->net->parts[i].spec.kind <= TKR_GRU) {
+            return &t->net->parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* The whole by the oracle: forward both, backward both. */
+static void run_oracle(twin *encoder, twin *decoder) {
+    orc_part *from = body(encoder), *to = body(decoder);
+    const int64_t rows = from->slots * BATCH;
+    orc_forward(encoder->net);
+    decoder->net->given = true;
+    copy(to->h_0, from->h_n, rows * from->recur);
+    copy(to->c_0, from->c_n, rows * from->spec.hidden);
+    orc_forward(decoder->net);
+    orc_zero_gradients(encoder->net), orc_zero_gradients(decoder->net);
+    orc_backward(decoder->net, 0, 0);
+    copy(from->dh_n, to->dh_0, rows * from->recur);
+    copy(from->dc_n, to->dc_0, rows * from->spec.hidden);
+    orc_backward(encoder->net, 0, 0);
+}
+
+static void run_library(twin *encoder, twin *decoder) {
+    float *doutput = twin_poisoned(encoder, encoder->net->doutput, orc_output_width(encoder->net));
+    twin_forward_library(encoder);
+    decoder->net->given = false; /* the link brings the state */
+    twin_forward_library(decoder);
+    assert_ok(tkr_sequence_zero_gradients(encoder->seq));
+    assert_ok(tkr_sequence_zero_gradients(decoder->seq));
+    twin_backward_library(decoder);
+    assert_ok(tkr_sequence_backward(encoder->seq, doutput, NULL));
+    free(doutput);
+}
+
+static void check_pair(twin *encoder, twin *decoder) {
+    assert_ok(tkr_sequence_link(decoder->seq, encoder->seq));
+    for (int again = 0; again < 2; again++) {
+        run_oracle(encoder, decoder);
+        run_library(encoder, decoder);
+        twin_check_forward(encoder), twin_check_forward(decoder);
+        twin_check_gradients(decoder), twin_check_gradients(encoder);
+    }
+    assert_ok(tkr_sequence_link(decoder->seq, NULL));
+}
+
+static void check_kind(orc_spec spec) {
+    const orc_spec encoder_specs[] = {{.kind = TKR_EMBEDDING, .input = 9, .hidden = 5}, spec};
+    const orc_spec decoder_specs[] = {{.kind = TKR_EMBEDDING, .input = 6, .hidden = 5}, spec,
+                                      {.kind = TKR_LINEAR, .input = spec.hidden, .hidden = 6}};
+    twin encoder, decoder;
+    twin_open(&encoder, encoder_specs, 2, 401, NULL);
+    twin_open(&decoder, decoder_specs, 3, 402, NULL);
+    snprintf(encoder.label, sizeof encoder.label, "encoder, kind %d", (int)spec.kind);
+    snprintf(decoder.label, sizeof decoder.label, "decoder, kind %d", (int)spec.kind);
+    for (int k = 0; k < 4; k++) {
+        twin_shape(&encoder, 7, BATCH, k & 1 ? ENCODER_LENGTHS : NULL, MODE, k < 2);
+        twin_shape(&decoder, 4, BATCH, k & 2 ? DECODER_LENGTHS : NULL, MODE, false);
+        check_pair(&encoder, &decoder);
+        tkr_sequence_destroy(decoder.seq);
+        decoder.seq = NULL;
+    }
+    twin_close(&decoder), twin_close(&encoder);
+}
+
+static void test_kinds(void **unused) {
+    (void)unused;
+    for (int32_t kind = TKR_ELMAN; kind <= TKR_GRU; kind++) {
+        check_kind((orc_spec){.kind = kind, .input = 5, .hidden = 9, .name = "body"});
+        check_kind((orc_spec){.kind = kind, .input = 5, .hidden = 17, .layers = 2, .name = "body"});
+    }
+    check_kind((orc_spec){.kind = TKR_LSTM, .input = 5, .hidden = 8, .learned = 1, .name = "body"});
+}
+
+/* A chain of three sequences: what the middle one passes on is what came to it. */
+static void test_middle(void **unused) {
+    (void)unused;
+    const orc_spec spec = {.kind = TKR_GRU, .input = 3, .hidden = 7};
+    twin t[3];
+    for (int i = 0; i < 3; i++) {
+        twin_open(&t[i], &spec, 1, 410 + (uint64_t)i, NULL);
+        twin_shape(&t[i], 3, BATCH, NULL, MODE, i == 0);
+        if (i) {
+            assert_ok(tkr_sequence_link(t[i].seq, t[i - 1].seq));
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        twin_no_final(&t[i]);
+        orc_part *part = body(&t[i]);
+        if (i) {
+            t[i].net->given = true;
+            copy(part->h_0, body(&t[i - 1])->h_n, BATCH * 7);
+        }
+        orc_forward(t[i].net);
+        t[i].net->given = i == 0;
+        twin_forward_library(&t[i]);
+        t[i].net->given = true;
+    }
+    for (int i = 2; i >= 0; i--) {
+        orc_part *part = body(&t[i]);
+        float *doutput = twin_floats(t[i].net->doutput, 3 * BATCH * 7);
+        if (i < 2) {
+            copy(part->dh_n, body(&t[i + 1])->dh_0, BATCH * 7);
+        }
+        orc_backward(t[i].net, 0, 0);
+        assert_ok(tkr_sequence_backward(t[i].seq, doutput, NULL));
+        free(doutput);
+        twin_check_gradients(&t[i]);
+    }
+    for (int i = 2; i >= 0; i--) {
+        twin_close(&t[i]);
+    }
+}
+
+/* What cannot be linked, and a decoder before its encoder. */
+static void test_refused(void **unused) {
+    (void)unused;
+    const orc_spec gru = {.kind = TKR_GRU, .input = 3, .hidden = 7};
+    const orc_spec lstm = {.kind = TKR_LSTM, .input = 3, .hidden = 7};
+    const orc_spec wide = {.kind = TKR_GRU, .input = 3, .hidden = 8};
+    twin a, b, c, d;
+    float x[2 * 3] = {0};
+    twin_open(&a, &gru, 1, 1, NULL), twin_open(&b, &gru, 1, 2, NULL);
+    twin_open(&c, &lstm, 1, 3, NULL), twin_open(&d, &wide, 1, 4, NULL);
+    twin_shape(&a, 1, 2, NULL, TKR_TRAINING, false), twin_shape(&b, 1, 2, NULL, TKR_TRAINING, false);
+    twin_shape(&c, 1, 2, NULL, TKR_TRAINING, false), twin_shape(&d, 1, 2, NULL, TKR_TRAINING, false);
+    assert_status(tkr_sequence_link(a.seq, c.seq), TKR_ERR_SHAPE);
+    assert_status(tkr_sequence_link(a.seq, d.seq), TKR_ERR_SHAPE);
+    assert_status(tkr_sequence_link(a.seq, a.seq), TKR_ERR_ARGUMENT);
+    assert_status(tkr_sequence_link(NULL, a.seq), TKR_ERR_ARGUMENT);
+    assert_ok(tkr_sequence_link(a.seq, b.seq));
+    assert_status(tkr_sequence_forward(a.seq, x, NULL, 1, 2), TKR_ERR_ORDER);
+    assert_true(tkr_sequence_detail(a.seq)[0] != '\0');
+    assert_ok(tkr_sequence_forward(b.seq, x, NULL, 1, 1));
+    assert_status(tkr_sequence_forward(a.seq, x, NULL, 1, 2), TKR_ERR_SHAPE);
+    assert_ok(tkr_sequence_forward(b.seq, x, NULL, 1, 2));
+    assert_ok(tkr_sequence_forward(a.seq, x, NULL, 1, 2));
+    twin_close(&a), twin_close(&b), twin_close(&c), twin_close(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_middle),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * One step at a time gives what the unrolled forward gives, on every tier; states can be copied,
+ * saved as numbers, rolled back and reset. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/shot.h"
+#include "support/tiers.h"
+
+enum { STEPS = 6 };
+
+static const int64_t SIZES[] = {1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33};
+enum { N_SIZES = sizeof SIZES / sizeof *SIZES };
+
+/* All steps one by one from the twin's initial state: outputs to y, final state into `state`. */
+static void stream(twin *t, tkr_state *state, float *y) {
+    const int64_t batch = t->net->batch, in = orc_input_width(t->net);
+    const int64_t out = orc_output_width(t->net);
+    float *x = twin_floats(t->net->input, t->net->steps * batch * in);
+    for (int64_t step = 0; step < t->net->steps; step++) {
+        float *to = y + step * batch * out;
+        if (t->by_ids) {
+            assert_ok(tkr_cell_step_ids(t->cell, state, to, t->ids + step * batch));
+        } else {
+            assert_ok(tkr_cell_step(t->cell, state, to, x + step * batch * in));
+        }
+    }
+    free(x);
+}
+
+/* Streaming against the unrolled forward of an inference sequence, and against the oracle. */
+static void check_net(const orc_spec *specs, int64_t n, int64_t batch, bool ids, bool given,
+                      const tkr_env *env) {
+    twin t;
+    int64_t n_state;
+    twin_open(&t, specs, n, 500 + (uint64_t)batch, env);
+    snprintf(t.label, sizeof t.label, "kind %d, I %d, H %d, batch %d, tier %d", (int)specs[0].kind,
+             (int)specs[0].input, (int)specs[0].hidden, (int)batch,
+             (int)tkr_cell_tier(t.cell));
+    t.by_ids = ids;
+    twin_shape(&t, STEPS, batch, NULL, TKR_INFERENCE, given);
+    orc_forward(t.net);
+    twin_forward_library(&t);
+    twin_check_forward(&t);
+    int64_t n_output = STEPS * batch * orc_output_width(t.net);
+    float *unrolled = twin_output(&t), *y = malloc((size_t)n_output * sizeof *y);
+    tkr_state *state, *last;
+    assert_ok(tkr_state_create(&state, t.cell, batch, env));
+    assert_ok(tkr_state_create(&last, t.cell, batch, env));
+    if (given) {
+        tkr_state *initial = twin_state(&t, TWIN_INITIAL);
+        assert_ok(tkr_state_copy(state, initial));
+        tkr_state_destroy(initial);
+    }
+    stream(&t, state, y);
+    shot_same_when_cut(t.cell, y, unrolled, n_output);
+    assert_ok(tkr_sequence_get_state(t.seq, last));
+    float *a = shot_state(state, &n_state), *b = shot_state(last, &n_state);
+    shot_same_when_cut(t.cell, a, b, n_state);
+    free(a), free(b), free(y), free(unrolled);
+    tkr_state_destroy(state), tkr_state_destroy(last);
+    twin_close(&t);
+}
+
+/* Every kind at every size, alone, from vectors and from ids. */
+static void check_sizes(const tkr_env *env) {
+    for (int32_t kind = TKR_ELMAN; kind <= TKR_LINEAR; kind++) {
+        for (int64_t i = 0; i < N_SIZES; i++) {
+            orc_spec spec = {.kind = kind, .hidden = SIZES[i], .input = SIZES[(i * 3 + 2) % N_SIZES],
+                             .activation = kind == TKR_ELMAN ? 1 + i % 4 : 0};
+            check_net(&spec, 1, 1 + i % 3, i % 2, i % 3 != 0, env);
+        }
+    }
+}
+
+static void check_options(const tkr_env *env) {
+    const orc_spec specs[] = {
+        {.kind = TKR_LSTM, .peepholes = 1, .layers = 2, .biases = 1, .learned = 1},
+        {.kind = TKR_LSTM, .projection = 3, .layers = 3, .biases = ORC_NO_BIAS},
+        {.kind = TKR_LSTM, .projection = 5, .peepholes = 1, .before = 1, .learned = 1},
+        {.kind = TKR_LSTM, .layers = 2, .zoneout = 0.25, .zoneout_cell = 0.5, .between = 0.3},
+        {.kind = TKR_GRU, .reset = TKR_RESET_BEFORE, .layers = 2, .recurrent = 0.5},
+        {.kind = TKR_GRU, .reset = TKR_RESET_BEFORE, .zoneout = 0.25, .before = 1},
+        {.kind = TKR_GRU, .biases = 1, .layers = 2, .zoneout = 0.75},
+        {.kind = TKR_GRU, .biases = ORC_NO_BIAS, .before = 1, .learned = 1},
+        {.kind = TKR_ELMAN, .before = 1, .layers = 2, .zoneout = 0.1, .learned = 1},
+    };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        for (int64_t batch = 1; batch <= 4; batch += 3) {
+            orc_spec spec = specs[i];
+            spec.input = 6;
+            spec.hidden = 9 + 4 * batch;
+            check_net(&spec, 1, batch, false, i % 2, env);
+        }
+    }
+}
+
+static void check_chain(const tkr_env *env) {
+    const orc_spec specs[] = {
+        {.kind = TKR_EMBEDDING, .input = 12, .hidden = 5},
+        {.kind = TKR_DROPOUT, .input = 5, .hidden = 5, .rate = 0.5},
+        {.kind = TKR_LSTM, .input = 5, .hidden = 18, .layers = 2},
+        {.kind = TKR_LINEAR, .input = 18, .hidden = 7, .activation = TKR_TANH},
+        {.kind = TKR_GRU, .input = 7, .hidden = 4},
+        {.kind = TKR_LINEAR, .input = 4, .hidden = 12},
+    };
+    check_net(specs, 6, 1, true, true, env);
+    check_net(specs, 6, 5, true, false, env);
+    check_net(specs + 2, 4, 2, false, true, env);
+}
+
+static void test_sizes(void **unused) {
+    (void)unused;
+    tiers_each_env(check_sizes);
+}
+
+static void test_options(void **unused) {
+    (void)unused;
+    tiers_each_env(check_options);
+}
+
+static void test_chain(void **unused) {
+    (void)unused;
+    tiers_each_env(check_chain);
+}
+
+static const orc_spec LSTM = {.kind = TKR_LSTM, .input = 4, .hidden = 9, .learned = 1, .layers = 2};
+
+/* A snapshot brings back the same outputs; a reset those of a new state. */
+static void test_rollback(void **unused) {
+    (void)unused;
+    twin t;
+    tkr_state *state, *snapshot;
+    float first[STEPS * 2 * 9], second[STEPS * 2 * 9];
+    twin_open(&t, &LSTM, 1, 510, NULL);
+    twin_shape(&t, STEPS, 2, NULL, TKR_INFERENCE, false);
+    assert_ok(tkr_state_create(&state, t.cell, 2, NULL));
+    assert_ok(tkr_state_create(&snapshot, t.cell, 2, NULL));
+    stream(&t, state, first);
+    assert_ok(tkr_state_copy(snapshot, state));
+    stream(&t, state, first);
+    assert_ok(tkr_state_copy(state, snapshot));
+    stream(&t, state, second);
+    assert_true(compare_bits(first, second, STEPS * 2 * 9));
+    assert_ok(tkr_state_reset(state));
+    assert_ok(tkr_state_reset(snapshot));
+    tkr_state *fresh;
+    assert_ok(tkr_state_create(&fresh, t.cell, 2, NULL));
+    stream(&t, state, first);
+    stream(&t, fresh, second);
+    assert_true(compare_bits(first, second, STEPS * 2 * 9));
+    tkr_state_destroy(state), tkr_state_destroy(snapshot), tkr_state_destroy(fresh);
+    twin_close(&t);
+}
+
+/* Without wanting the output the state moves the same way. */
+static void test_no_output(void **unused) {
+    (void)unused;
+    twin t;
+    float x[4] = {0.5F, -1, 2, 0}, y[9];
+    int64_t n;
+    twin_open(&t, &LSTM, 1, 511, NULL);
+    twin_shape(&t, 1, 1, NULL, TKR_INFERENCE, false);
+    tkr_state *with, *without;
+    assert_ok(tkr_state_create(&with, t.cell, 1, NULL));
+    assert_ok(tkr_state_create(&without, t.cell, 1, NULL));
+    for (int i = 0; i < 3; i++) {
+        assert_ok(tkr_cell_step(t.cell, with, y, x));
+        assert_ok(tkr_cell_step(t.cell, without, NULL, x));
+    }
+    float *a = shot_state(with, &n), *b = shot_state(without, &n);
+    assert_true(compare_bits(a, b, n));
+    free(a), free(b);
+    tkr_state_destroy(with), tkr_state_destroy(without);
+    twin_close(&t);
+}
+
+/* Output before: y is known without x, asking for it alone does not move the state, and it is what
+ * the step with x would have given. */
+static void test_output_before(void **unused) {
+    (void)unused;
+    const orc_spec specs[] = {{.kind = TKR_LSTM, .input = 4, .hidden = 6, .before = 1, .learned = 1},
+                              {.kind = TKR_LINEAR, .input = 6, .hidden = 4}};
+    twin t;
+    int64_t n;
+    float x[8] = {1, -1, 0.5F, 2, 0, 1, 3, -2}, alone[8], moved[8];
+    twin_open(&t, specs, 2, 512, NULL);
+    twin_shape(&t, 1, 2, NULL, TKR_INFERENCE, false);
+    tkr_state *state;
+    assert_ok(tkr_state_create(&state, t.cell, 2, NULL));
+    for (int i = 0; i < 4; i++) {
+        float *before = shot_state(state, &n);
+        assert_ok(tkr_cell_step(t.cell, state, alone, NULL));
+        float *after = shot_state(state, &n);
+        assert_true(compare_bits(before, after, n));
+        assert_ok(tkr_cell_step(t.cell, state, moved, x));
+        assert_true(compare_bits(alone, moved, 8));
+        free(before), free(after);
+    }
+    tkr_state_destroy(state);
+    twin_close(&t);
+}
+
+/* A state's tensors read back as written; two streams of one state do not see each other. */
+static void test_tensors(void **unused) {
+    (void)unused;
+    twin t;
+    int64_t tensors, shape[3];
+    const char *name;
+    twin_open(&t, &LSTM, 1, 513, NULL);
+    twin_shape(&t, STEPS, 2, NULL, TKR_INFERENCE, true);
+    tkr_state *state = twin_state(&t, TWIN_INITIAL);
+    twin_check_state(&t, state, TWIN_INITIAL, 0);
+    assert_ok(tkr_state_tensors(state, &tensors));
+    assert_int_equal(tensors, 2);
+    assert_ok(tkr_state_tensor(state, 1, &name, shape));
+    assert_string_equal(name, "c");
+    assert_true(shape[0] == 2 && shape[1] == 2 && shape[2] == 9);
+    assert_status(tkr_state_tensor(state, 2, &name, shape), TKR_ERR_KEY);
+    tkr_state_destroy(state);
+    twin_close(&t);
+}
+
+/* Two streams in one state step as two states of one stream each. */
+static void check_independent(const tkr_env *env) {
+    twin t;
+    float y[2 * 9], one[9];
+    twin_open(&t, &LSTM, 1, 514, env);
+    twin_shape(&t, STEPS, 2, NULL, TKR_INFERENCE, false);
+    float *x = twin_floats(t.net->input, STEPS * 2 * 4);
+    tkr_state *both, *alone[2];
+    assert_ok(tkr_state_create(&both, t.cell, 2, env));
+    for (int b = 0; b < 2; b++) {
+        assert_ok(tkr_state_create(&alone[b], t.cell, 1, env));
+    }
+    for (int64_t step = 0; step < STEPS; step++) {
+        assert_ok(tkr_cell_step(t.cell, both, y, x + step * 8));
+        for (int b = 0; b < 2; b++) {
+            assert_ok(tkr_cell_step(t.cell, alone[b], one, x + step * 8 + b * 4));
+            assert_true(compare_bits(y + b * 9, one, 9));
+        }
+    }
+    tkr_state_destroy(both), tkr_state_destroy(alone[0]), tkr_state_destroy(alone[1]);
+    free(x);
+    twin_close(&t);
+}
+
+static void test_independent(void **unused) {
+    (void)unused;
+    tiers_each_env(check_independent);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_chain),         cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_no_output),     cmocka_unit_test(test_output_before),
+        cmocka_unit_test(test_tensors),       cmocka_unit_test(test_independent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

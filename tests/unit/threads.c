@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * The same bits for any number of threads and for the caller's parallel_for: loss, outputs, state,
+ * gradients and parameters over steps of training. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/shot.h"
+
+enum { STEPS = 11, BATCH = 70, UPDATES = 3 };
+
+/* What a run leaves. */
+typedef struct trace {
+    shot last;
+    double loss[UPDATES];
+    float *parameters;
+    int64_t n_parameters;
+} trace;
+
+static const orc_spec SPECS[][3] = {
+    {{.kind = TKR_EMBEDDING, .input = 11, .hidden = 21},
+     {.kind = TKR_LSTM, .input = 21, .hidden = 33, .layers = 2, .peepholes = 1, .between = 0.25,
+      .recurrent = 0.25, .zoneout = 0.1, .zoneout_cell = 0.1, .learned = 1},
+     {.kind = TKR_LINEAR, .input = 33, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 20, .activation = TKR_RELU},
+     {.kind = TKR_GRU, .input = 20, .hidden = 40, .directions = 2},
+     {.kind = TKR_LINEAR, .input = 80, .hidden = 11}},
+    {{.kind = TKR_ELMAN, .input = 11, .hidden = 130, .activation = TKR_RELU},
+     {.kind = TKR_DROPOUT, .input = 130, .hidden = 130, .rate = 0.5},
+     {.kind = TKR_LINEAR, .input = 130, .hidden = 11}},
+};
+enum { N_NETS = sizeof SPECS / sizeof *SPECS };
+
+static void read_parameters(const tkr_cell *cell, trace *result) {
+    int64_t tensors, at = 0, shape[2];
+    int32_t rank;
+    const char *name;
+    assert_ok(tkr_cell_parameters(cell, &tensors, &result->n_parameters));
+    result->parameters = malloc((size_t)result->n_parameters * sizeof(float));
+    for (int64_t i = 0; i < tensors; i++) {
+        assert_ok(tkr_cell_parameter(cell, i, &name, &rank, shape));
+        assert_ok(tkr_cell_get_parameter(cell, name, result->parameters + at,
+                                         shape[0] * shape[1]));
+        at += shape[0] * shape[1];
+    }
+    assert_int_equal(at, result->n_parameters);
+}
+
+static trace train(int64_t net, const tkr_env *env) {
+    trace result = {0};
+    twin t;
+    tkr_optimizer *opt;
+    int32_t targets[STEPS * BATCH], lengths[BATCH];
+    for (int32_t i = 0; i < STEPS * BATCH; i++) {
+        targets[i] = i * 5 % 11;
+    }
+    for (int32_t b = 0; b < BATCH; b++) {
+        lengths[b] = b * 3 % (STEPS + 1);
+    }
+    twin_open(&t, SPECS[net], 3, 300 + (uint64_t)net, env);
+    twin_shape(&t, STEPS, BATCH, lengths, TKR_TRAINING, false);
+    assert_ok(tkr_optimizer_create(&opt, TKR_ADAM, t.cell, env));
+    assert_ok(tkr_optimizer_set_float(opt, TKR_CLIP_NORM, 0.05));
+    assert_ok(tkr_sequence_set_seed(t.seq, 9));
+    for (int i = 0; i < UPDATES; i++) {
+        twin_forward_library(&t);
+        assert_ok(tkr_sequence_loss_ids(t.seq, &result.loss[i], targets, NULL));
+        assert_ok(tkr_sequence_backward(t.seq, NULL, NULL));
+        shot_free(&result.last);
+        result.last = shot_take(&t, false);
+        assert_ok(tkr_optimizer_step(opt, t.seq));
+    }
+    read_parameters(t.cell, &result);
+    tkr_optimizer_destroy(opt);
+    twin_close(&t);
+    return result;
+}
+
+static void free_trace(trace *result) {
+    shot_free(&result->last);
+    free(result->parameters);
+}
+
+/* Train with `env` and compare with what one thread gave. */
+static void check(int64_t net, const trace *one, const tkr_env *env) {
+    trace other = train(net, env);
+    assert_memory_equal(other.loss, one->loss, sizeof one->loss);
+    shot_same(&other.last, &one->last);
+    assert_true(compare_bits(other.parameters, one->parameters, one->n_parameters));
+    free_trace(&other);
+}
+
+static void test_threads(void **unused) {
+    (void)unused;
+    for (int64_t net = 0; net < N_NETS; net++) {
+        trace one = train(net, NULL);
+        for (int32_t threads = 1; threads <= 4; threads++) {
+            const tkr_env env = {.size = sizeof env, .threads = threads};
+            check(net, &one, &env);
+        }
+        const tkr_env many = {.size = sizeof many, .threads = 17};
+        check(net, &one, &many);
+        free_trace(&one);
+    }
+}
+
+/* Backwards, on the calling thread; counts the calls. */
+static void run_backwards(void *user, int64_t n, tkr_task task, void *argument) {
+    ++*(int64_t *)user;
+    for (int64_t i = n - 1; i >= 0; i--) {
+        task(argument, i);
+    }
+}
+
+typedef struct worker {
+    pthread_t thread;
+    int64_t from, to;
+    tkr_task task;
+    void *argument;
+} worker;
+
+static void *work(void *user) {
+    worker *w = user;
+    for (int64_t i = w->from; i < w->to; i++) {
+        w->task(w->argument, i);
+    }
+    return NULL;
+}
+
+/* A thread for each third of the tasks. */
+static void run_threads(void *user, int64_t n, tkr_task task, void *argument) {
+    worker workers[3];
+    ++*(int64_t *)user;
+    for (int64_t i = 0; i < 3; i++) {
+        workers[i] = (worker){.from = n * i / 3, .to = n * (i + 1) / 3, .task = task,
+                              .argument = argument};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (int64_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+    }
+}
+
+static void test_parallel_for(void **unused) {
+    (void)unused;
+    for (int64_t net = 0; net < N_NETS; net++) {
+        trace one = train(net, NULL);
+        for (int k = 0; k < 4; k++) {
+            int64_t calls = 0;
+            const tkr_env env = {.size = sizeof env, .threads = 1 + k / 2 * 3,
+                                 .parallel_for = k % 2 ? run_threads : run_backwards,
+                                 .parallel_user = &calls};
+            check(net, &one, &env);
+            assert_true(env.threads == 1 || calls > 0);
+        }
+        free_trace(&one);
+    }
+}
+
+/* Two cells, two sequences, two optimizers on two threads at the same time: as one by one. */
+static void *train_alone(void *user) {
+    trace *result = user;
+    *result = train(0, NULL);
+    return NULL;
+}
+
+static void test_side_by_side(void **unused) {
+    (void)unused;
+    trace alone = train(0, NULL), both[2];
+    pthread_t thread[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, train_alone, &both[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        shot_same(&both[i].last, &alone.last);
+        assert_true(compare_bits(both[i].parameters, alone.parameters, alone.n_parameters));
+        free_trace(&both[i]);
+    }
+    free_trace(&alone);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_parallel_for),
+        cmocka_unit_test(test_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
