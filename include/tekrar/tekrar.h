@@ -720,11 +720,15 @@ typedef struct tkr_sampler tkr_sampler;
 
 #define TKR_BYTES 1      /**< ids are bytes, V = 256 */
 #define TKR_CHARACTERS 2 /**< ids are the distinct UTF-8 characters of a text, by code point */
+#define TKR_WORDS 3      /**< ids are the distinct words of a text, in order, behind <unk> (0); a word
+                              is what stands between white space: space, tab, LF, VT, FF, CR */
+#define TKR_SENTENCES 4  /**< the same, with </s> (1), which a line feed stands for */
 
 /**
  * Make a vocabulary. Allocates.
- * @param kind  TKR_BYTES (text is ignored) or TKR_CHARACTERS
- * @param text  [len] valid UTF-8, at least one character
+ * @param kind  TKR_BYTES (text is ignored), TKR_CHARACTERS, TKR_WORDS, TKR_SENTENCES
+ * @param text  [len] characters: valid UTF-8, at least one character; words: any bytes. The word
+ *              <s> gets no id
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_FORMAT (not UTF-8; env->detail says at which byte),
  *         TKR_ERR_MEMORY. Since: 0.1
  */
@@ -744,9 +748,21 @@ TKR_API int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t 
                                       uint64_t len, int32_t unknown);
 
 /** The UTF-8 text of one id, not NUL-terminated: 1..4 bytes.
- *  @param text  [4]. @param len  receives the number of bytes. @return TKR_OK, TKR_ERR_TOKEN. Since: 0.1 */
+ *  @param text  [4]. @param len  receives the number of bytes. @return TKR_OK, TKR_ERR_TOKEN,
+ *  TKR_ERR_UNSUPPORTED (words: tkr_vocabulary_spell()). Since: 0.1 */
 TKR_API int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char *text,
                                       uint64_t *len);
+
+/** The text of one id of any vocabulary, not NUL-terminated. @param text  [capacity], as much of it as
+ *  fits; or NULL if capacity is 0. @param len  receives the whole number of bytes
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char *text,
+                                     uint64_t capacity, uint64_t *len);
+
+/** The id of one symbol's text: of a character, of a word, of "<unk>" or "</s>". @param text  [len]
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN (none has it). Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_find(const tkr_vocabulary *vocabulary, int32_t *id, const char *text,
+                                    uint64_t len);
 
 /* Options of samplers. */
 #define TKR_TEMPERATURE 160 /**< float: 1; 0 is greedy; >= 0 */
@@ -808,6 +824,8 @@ typedef struct tkr_ngram tkr_ngram;
 #define TKR_PRUNE 256    /**< int, TKR_PRUNE + n for n = 2..16: n-grams of n ids that were seen at most
                               so often are dropped, unless a longer one that stays begins or ends
                               with them; their mass goes to the lower order; 0 (default) none */
+#define TKR_WARNINGS 288 /**< int, read only: what the load that made it wondered about, a sum of: */
+#define TKR_WARNING_NO_UNKNOWN 1 /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
 
 /**
  * An upper bound of the memory that counting `n` ids and one estimation take at their peak.
@@ -859,6 +877,20 @@ TKR_API int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n,
  */
 TKR_API int32_t tkr_ngram_count_sentences(tkr_ngram *ngram, const int32_t *ids, int64_t n,
                                           int32_t end);
+
+/**
+ * Count a text of any length as it comes out of a reader: memory grows with its n-grams alone.
+ * @param reader      all of it is read
+ * @param vocabulary  of at most V symbols; NULL: bytes
+ * @param pad         what the text follows, as in tkr_ngram_count()
+ * @param end         -1, or an id behind which a new sentence begins, with its mark
+ * @param unknown     the id of what has none, or -1 to refuse it
+ * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8), TKR_ERR_IO.
+ *         Nothing is counted unless all is. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
+                                     const tkr_vocabulary *vocabulary, int32_t pad, int32_t end,
+                                     int32_t unknown);
 
 /** Add what `from` counted, of the same order and V: so threads and processes count parts.
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (order, V), TKR_ERR_ORDER (`ngram` is estimated, or
@@ -971,6 +1003,43 @@ TKR_API int32_t tkr_ngram_load_from(tkr_ngram **ngram, const tkr_reader *reader,
  *  save, which renames. @return also TKR_ERR_UNSUPPORTED (counts, or no mmap here). Since: 0.1 */
 TKR_API int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env);
 
+/** Let the n-gram keep a copy of the texts of its ids: they go with its files and its copies. NULL
+ *  removes them. Allocates. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (the vocabulary has not V
+ *  symbols), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_set_vocabulary(tkr_ngram *ngram, const tkr_vocabulary *vocabulary);
+
+/** Make a vocabulary from that copy, or from the words of an ARPA file; if all words of the file are
+ *  single characters in order, of characters. Allocates. @param vocabulary  receives the handle; NULL
+ *  on failure. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_KEY (there is none), TKR_ERR_MEMORY.
+ *  Since: 0.1 */
+TKR_API int32_t tkr_ngram_get_vocabulary(tkr_vocabulary **vocabulary, const tkr_ngram *ngram,
+                                         const tkr_env *env);
+
+/**
+ * Write the model in the ARPA format: text, one n-gram a line, that other n-gram tools read. Names
+ * are those of tkr_ngram_set_vocabulary(), else the ids in decimal; what would separate words or
+ * hide is written as <0x20>. The file appears whole or not at all. Allocates for the time of the
+ * call.
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not estimated), TKR_ERR_UNSUPPORTED (maximum
+ *         likelihood and add-k do not back off), TKR_ERR_IO, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_save_arpa(tkr_ngram *ngram, const char *path);
+TKR_API int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *writer);
+
+/**
+ * Make an n-gram from an ARPA file; the bytes are not trusted. Its ids are the words in the order of
+ * the file, without <s>, which is the mark of a beginning; tkr_ngram_vocabulary() has their names.
+ * Words may be separated by tabs or spaces; a missing back-off weight is 0, it may be positive; a
+ * probability may not. N-grams that a longer one begins or ends with may be missing. See
+ * TKR_WARNINGS. Allocates.
+ * @param ngram  receives the handle; NULL on failure
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT (env->detail names the line),
+ *         TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_load_arpa(tkr_ngram **ngram, const char *path, const tkr_env *env);
+TKR_API int32_t tkr_ngram_load_arpa_from(tkr_ngram **ngram, const tkr_reader *reader,
+                                         const tkr_env *env);
+
 /** Order, V and whether the probabilities have 4 or 8 bytes (0: not estimated). Each pointer may be
  *  NULL. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
 TKR_API int32_t tkr_ngram_shape(const tkr_ngram *ngram, int32_t *order, int64_t *symbols,
@@ -986,6 +1055,72 @@ TKR_API int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, i
 
 /** What was wrong with the last failed call on this n-gram; "" if none. Since: 0.1 */
 TKR_API const char *tkr_ngram_detail(const tkr_ngram *ngram);
+
+/* ------------------------------------------------------------------------------------------------
+ * MIXING: two models of the same ids, one probability
+ *
+ * p = w first + (1 - w) second. A model enters as a stream of ln p, one for each id of a text, or as
+ * a distribution, one for each symbol: of an n-gram, of a network's logits, of a cache, of another
+ * mixture. The weight is found on text that neither model was trained on.
+ * --------------------------------------------------------------------------------------------- */
+
+/**
+ * Find the weight of `first` that makes the mixture of two streams likeliest: expectation-
+ * maximisation (Dempster & others 1977) from 0.5 until it moves by less than 1e-9, at most 1000
+ * rounds. Ids that both call impossible are passed over.
+ * @param weight  receives it, 0..1
+ * @param first   [n] ln p of each id of a text; -inf is allowed
+ * @param second  [n] the same of the other model
+ * @param n       at least 1
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC (NaN or +inf). Since: 0.1
+ */
+TKR_API int32_t tkr_mix_fit(double *weight, const double *first, const double *second, int64_t n);
+
+/** Mix two streams. @param mixed  [n], may be one of the others. @param weight  of `first`, 0..1
+ *  @return as tkr_mix_fit(). Since: 0.1 */
+TKR_API int32_t tkr_mix_logprobs(double *mixed, const double *first, const double *second, int64_t n,
+                                 double weight);
+
+/** Mix two distributions [symbols], to sample from. @return as tkr_mix_logprobs(). Since: 0.1 */
+TKR_API int32_t tkr_mix_distribution(float *mixed, const float *first, const float *second,
+                                     int64_t symbols, double weight);
+
+/** A network's stream: ln softmax(logits)[id] for each id. Sums are double. @param logprobs  [n]
+ *  @param logits  [n][symbols], of tkr_sequence_output() or tkr_cell_step(). @param ids  [n]
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN, TKR_ERR_NUMERIC (NaN, +inf, all -inf). Since: 0.1 */
+TKR_API int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t *ids,
+                                    int64_t n, int64_t symbols);
+
+/** A network's distribution: ln softmax(logits). @param logprobs  [symbols], may be `logits`
+ *  @return as tkr_logits_logprobs(). Since: 0.1 */
+TKR_API int32_t tkr_logits_distribution(float *logprobs, const float *logits, int64_t symbols);
+
+/* The unigram cache (Kuhn & De Mori 1990): p(id) is its share among the last `window` ids, and 1 / V
+ * while there are none. Alone it is no model; mixed with a little weight it learns a text's words. */
+typedef struct tkr_cache tkr_cache;
+
+/** Bytes that tkr_cache_create() will allocate. @return as there. Since: 0.1 */
+TKR_API int32_t tkr_cache_size(uint64_t *bytes, int64_t symbols, int64_t window);
+
+/** An empty cache. Allocates. @param symbols  V >= 1. @param window  at least 1
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_cache_create(tkr_cache **cache, int64_t symbols, int64_t window,
+                                 const tkr_env *env);
+TKR_API void tkr_cache_destroy(tkr_cache *cache);
+
+/** Forget everything. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_cache_reset(tkr_cache *cache);
+
+/** ln p of each id, given those before it, and remember it. @param logprobs  [n], or NULL if not
+ *  wanted. @param ids  [n]. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids,
+                                   int64_t n);
+
+/** ln p of every id now. @param logprobs  [V]. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_cache_distribution(const tkr_cache *cache, float *logprobs);
+
+/** What was wrong with the last failed call on this cache; "" if none. Since: 0.1 */
+TKR_API const char *tkr_cache_detail(const tkr_cache *cache);
 
 #ifdef __cplusplus
 }

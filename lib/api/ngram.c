@@ -46,7 +46,8 @@ void tkr_ngram_destroy(tkr_ngram *ngram) {
 /* Refuse ids outside [0, V); a mark of a beginning is let through if `marks` is set. */
 static int32_t check_ids(tkr_ngram *ngram, const int32_t *ids, int64_t n, int marks) {
     tkri_detail *detail = &ngram->detail;
-    REQUIRE(n >= 0 && (ids || !n), detail, TKR_ERR_ARGUMENT, "no ids, or a negative number of them");
+    REQUIRE(n >= 0 && (ids || !n), detail, TKR_ERR_ARGUMENT,
+            "no ids, or a negative number of them");
     for (int64_t i = 0; i < n; i++) {
         int good = ids[i] >= 0 ? ids[i] < ngram->counts.symbols : marks && ids[i] == TKR_BEGIN;
         REQUIRE(good, detail, TKR_ERR_TOKEN, "id %d at %lld of %lld symbols", (int)ids[i],
@@ -56,7 +57,8 @@ static int32_t check_ids(tkr_ngram *ngram, const int32_t *ids, int64_t n, int ma
 }
 
 static int32_t check_open(tkr_ngram *ngram) {
-    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER, "a compact or loaded model has no counts");
+    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER,
+            "a compact or loaded model has no counts");
     REQUIRE(!ngram->model.order, &ngram->detail, TKR_ERR_ORDER,
             "counting after tkr_ngram_estimate()");
     return TKR_OK;
@@ -109,7 +111,8 @@ int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from) {
 }
 
 static int32_t flush(tkr_ngram *ngram) {
-    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER, "a compact or loaded model has no counts");
+    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER,
+            "a compact or loaded model has no counts");
     int32_t status = tkri_counts_flush(&ngram->counts);
     REQUIRE(status == TKR_OK, &ngram->detail, status, "no memory to sort what was counted");
     return TKR_OK;

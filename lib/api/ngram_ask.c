@@ -38,8 +38,8 @@ static int32_t find_place(const tkr_ngram *ngram, tkri_place *place, const int32
     return TKR_OK;
 }
 
-int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context, int64_t n,
-                          int32_t id) {
+int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
+                          int64_t n, int32_t id) {
     tkri_place place;
     if (!logprob) {
         return TKR_ERR_ARGUMENT;

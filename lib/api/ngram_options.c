@@ -28,11 +28,12 @@ int32_t tkr_ngram_get_int(const tkr_ngram *ngram, int32_t key, int64_t *value) {
     if (!ngram || !value) {
         return TKR_ERR_ARGUMENT;
     }
-    if (most_int(key) < 0) {
+    if (most_int(key) < 0 && key != TKR_WARNINGS) {
         return TKR_ERR_KEY;
     }
-    *value = key == TKR_FALLBACK ? ngram->smoothing.fallback
-                                 : (int64_t)ngram->smoothing.prune[key - TKR_PRUNE - 1];
+    *value = key == TKR_WARNINGS   ? ngram->warnings
+             : key == TKR_FALLBACK ? ngram->smoothing.fallback
+                                   : (int64_t)ngram->smoothing.prune[key - TKR_PRUNE - 1];
     return TKR_OK;
 }
 

@@ -14,7 +14,8 @@ int32_t tkri_arpa_write(const tkr_ngram *ngram, const tkr_writer *writer, tkri_d
 int32_t tkri_arpa_read(tkr_ngram **ngram, const tkr_reader *reader, const tkri_env *env,
                        tkri_detail *detail);
 
-/* The name that a word of a file stands for, into out [len], which may be `word`; returns its length. */
+/* The name that a word of a file stands for, into out [len], which may be `word`; returns its
+ * length. */
 uint64_t tkri_arpa_unescape(char *out, const char *word, uint64_t len);
 
 #endif

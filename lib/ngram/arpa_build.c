@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * From the entries of an ARPA file to a model. N-grams that a longer one begins or ends with and that
- * the file lacks become rows without a probability of their own, so that backing off finds its way. */
+ * From the entries of an ARPA file to a model. N-grams that a longer one begins or ends with and
+ * that the file lacks become rows without a probability of their own, so that backing off finds its
+ * way. */
 #include <string.h>
 
-#include "core/check.h"
+#include "core/arena.h"
 #include "ngram/arpa_entries.h"
 
 static uint64_t stride_of(const tkri_entries *e) {
@@ -96,7 +97,7 @@ static int entry_len(const tkri_entries *e, uint64_t entry) {
     return n;
 }
 
-/* List the n-grams that the trie is made of: the entries, and with `ends` all that they end with. */
+/* List the n-grams that the trie is made of: the entries; with `ends`, all that they end with. */
 static uint64_t list(tkri_gram *grams, const tkri_entries *e, int ends) {
     uint64_t n = 0;
     for (uint64_t i = 0; i < e->len; i++) {
@@ -111,8 +112,8 @@ static uint64_t list(tkri_gram *grams, const tkri_entries *e, int ends) {
     return n;
 }
 
-/* Instead of counts, nodes learn which entry they come from. Returns an entry that is there twice, or
- * the number of entries. */
+/* Instead of counts, nodes learn which entry they come from. Returns an entry that is there twice,
+ * or the number of entries. */
 static uint64_t note_entries(tkri_trie *trie, const tkri_entries *e, const tkri_gram *grams,
                              uint64_t n) {
     uint64_t next[TKRI_MAX_ORDER] = {0};
@@ -245,7 +246,7 @@ static int32_t make_model(build *b, tkr_ngram *ngram) {
 static int32_t make_ngram(tkr_ngram **ngram, tkri_entries *e, const tkri_env *env,
                           tkri_detail *detail) {
     build b = {.entries = e, .env = env, .detail = detail, .trie = {.order = e->order}};
-    tkr_ngram *made;
+    tkr_ngram *made = NULL;
     int32_t status = tkri_ngram_create(&made, e->order, e->names.len, env);
     REQUIRE(status == TKR_OK, detail, status, "no memory for an n-gram");
     status = make_model(&b, made);
@@ -260,6 +261,7 @@ static int32_t make_ngram(tkr_ngram **ngram, tkri_entries *e, const tkri_env *en
     made->names.env = &made->env;
     e->names = (tkri_names){.env = env};
     made->warnings = e->lacks_unknown ? TKR_WARNING_NO_UNKNOWN : 0;
+    made->vocabulary = tkri_ngram_guess(made);
     *ngram = made;
     return TKR_OK;
 }

@@ -62,6 +62,7 @@ uint64_t tkri_arpa_unescape(char *out, const char *word, uint64_t len) {
 /* What the writing of one file holds. */
 typedef struct job {
     const tkr_ngram *ngram;
+    int64_t omitted; /* the id that only the reader of a file without <unk> added; -1 for none */
     const tkri_model *model;
     tkri_sink sink;
 } job;
@@ -73,14 +74,17 @@ static int weighs(const tkri_model *model, int level, uint64_t row) {
 }
 
 /* A row that nothing saw and that weighs nothing says nothing. */
-static int is_written(const tkri_model *model, int level, uint64_t row) {
-    return tkri_row_seen(model, level, row) || weighs(model, level, row);
+static int is_written(const job *j, int level, uint64_t row) {
+    if (level == 0 && (int64_t)row == j->omitted) {
+        return 0;
+    }
+    return tkri_row_seen(j->model, level, row) || weighs(j->model, level, row);
 }
 
-static uint64_t count_written(const tkri_model *model, int level) {
+static uint64_t count_written(const job *j, int level) {
     uint64_t n = 0;
-    for (uint64_t row = 0; row < model->level[level].len; row++) {
-        n += (uint64_t)is_written(model, level, row);
+    for (uint64_t row = 0; row < j->model->level[level].len; row++) {
+        n += (uint64_t)is_written(j, level, row);
     }
     return n;
 }
@@ -135,7 +139,7 @@ static int32_t pour_level(job *j, int level) {
                 path[l - 1]++;
             }
         }
-        if (is_written(j->model, level, row)) {
+        if (is_written(j, level, row)) {
             TRY(pour_line(j, level, path));
         }
     }
@@ -147,7 +151,7 @@ static int32_t pour_all(job *j) {
     TRY(tkri_sink_text(&j->sink, "\\data\\\n"));
     for (int l = 0; l < j->model->order; l++) {
         (void)snprintf(line, sizeof line, "ngram %d=%" PRIu64 "\n", l + 1,
-                       count_written(j->model, l));
+                       count_written(j, l));
         TRY(tkri_sink_text(&j->sink, line));
     }
     for (int l = 0; l < j->model->order; l++) {
@@ -160,7 +164,11 @@ static int32_t pour_all(job *j) {
 }
 
 int32_t tkri_arpa_write(const tkr_ngram *ngram, const tkr_writer *writer, tkri_detail *detail) {
-    job j = {.ngram = ngram, .model = &ngram->model, .sink = {.writer = writer}};
+    int added = ngram->warnings & TKR_WARNING_NO_UNKNOWN;
+    job j = {.ngram = ngram,
+             .omitted = added ? ngram->counts.symbols - 1 : -1,
+             .model = &ngram->model,
+             .sink = {.writer = writer}};
     REQUIRE(j.model->missing == TKRI_BACKS_OFF, detail, TKR_ERR_UNSUPPORTED,
             "ARPA has no way to say what maximum likelihood and add-k do without backing off");
     int32_t status = pour_all(&j);

@@ -143,6 +143,7 @@ int32_t tkri_trie_check(const tkri_trie *trie, const tkri_env *env, int64_t symb
     }
     int32_t status = tkri_trie_link(trie, suffix);
     tkri_release(env, arena.base, measure.used);
-    REQUIRE(status == TKR_OK, detail, status, "the counts lack an n-gram that a longer one ends with");
+    REQUIRE(status == TKR_OK, detail, status,
+            "the counts lack an n-gram that a longer one ends with");
     return TKR_OK;
 }

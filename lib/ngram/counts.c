@@ -113,14 +113,14 @@ static uint64_t symbols_of(const tkri_counts *counts, const tkri_piece *piece, u
     for (uint64_t i = from; i < to; i++) {
         led += (uint64_t)is_led(piece, i);
     }
-    return to - from + led * (piece->lead >= 0 ? (uint64_t)counts->order : 2);
+    return to - from + 2 * led + (uint64_t)counts->order;
 }
 
 /* The room was reserved. */
 static void push_ids(tkri_counts *counts, const tkri_piece *piece, uint64_t from, uint64_t to) {
     for (uint64_t i = from; i < to; i++) {
         if (is_led(piece, i)) {
-            open_text(counts, piece->lead);
+            open_text(counts, i ? TKRI_LEAD_BEGIN : piece->first);
         }
         push(counts, piece->ids[i]);
     }
@@ -229,8 +229,7 @@ static int32_t feed(tkri_counts *counts, const tkri_piece *piece) {
     return TKR_OK;
 }
 
-/* Let `part` go on where `counts` ends. */
-static int32_t copy_context(tkri_counts *part, const tkri_counts *counts) {
+int32_t tkri_counts_follow(tkri_counts *part, const tkri_counts *counts) {
     uint64_t most = (uint64_t)counts->order - 1;
     uint64_t n = counts->len < most ? counts->len : most;
     if (!n) {
@@ -243,8 +242,8 @@ static int32_t copy_context(tkri_counts *part, const tkri_counts *counts) {
     return TKR_OK;
 }
 
-/* `counts` becomes the sum of both, and continues the text of `part`. */
-static int32_t join(tkri_counts *counts, tkri_counts *part) {
+int32_t tkri_counts_join(tkri_counts *counts, tkri_counts *part) {
+    TRY(tkri_counts_flush(part));
     TRY(tkri_counts_flush(counts));
     TRY(absorb(part, &counts->trie));
     memset(&counts->trie, 0, sizeof counts->trie);
@@ -258,11 +257,11 @@ static int32_t add_long(tkri_counts *counts, const tkri_piece *piece) {
     int32_t status;
     tkri_counts part;
     tkri_counts_init(&part, counts->env, counts->order, counts->symbols);
-    if (piece->lead == TKRI_LEAD_CONTINUE) {
-        TRY_OR_FAIL(copy_context(&part, counts));
+    if (piece->first == TKRI_LEAD_CONTINUE) {
+        TRY_OR_FAIL(tkri_counts_follow(&part, counts));
     }
     TRY_OR_FAIL(feed(&part, piece));
-    TRY_OR_FAIL(join(counts, &part));
+    TRY_OR_FAIL(tkri_counts_join(counts, &part));
     return TKR_OK;
 fail:
     tkri_counts_fini(&part);

@@ -175,7 +175,8 @@ static void write_children(const work *w, tkri_model *model, int level, tkri_nod
         if (row == TKRI_NO_NODE) {
             continue;
         }
-        tkri_model_put_logprob(model, level, row, log(w->own[i]), w->trie->level[level].counts[i] > 0);
+        int seen = w->trie->level[level].counts[i] > 0;
+        tkri_model_put_logprob(model, level, row, log(w->own[i]), seen);
         if (level > 0) {
             tkri_model_put_id(model, level, row, w->trie->level[level].ids[i]);
             tkri_model_put_suffix(model, level, row, w->row[level - 1][w->suffix[level][i]]);

@@ -8,7 +8,7 @@
 
 static const char magic[8] = {'t', 'e', 'k', 'r', 'a', 'r', 'N', 'G'};
 
-enum { MAJOR = 1, LENS_AT = 64 };
+enum { MAJOR = 1, LENS_AT = 64, WARNINGS_AT = 192 };
 
 static void put(unsigned char *at, uint64_t value, int bytes) {
     for (int i = 0; i < bytes; i++) {
@@ -37,6 +37,7 @@ void tkri_file_encode(unsigned char *bytes, const tkri_file_header *header) {
     put(bytes + 40, header->block, 8);
     put(bytes + 48, header->names, 8);
     put(bytes + 56, header->sum, 8);
+    put(bytes + WARNINGS_AT, (uint64_t)header->warnings, 4);
     for (int l = 0; l < TKRI_MAX_ORDER; l++) {
         put(bytes + LENS_AT + 8 * l, header->lens[l], 8);
     }
@@ -58,6 +59,10 @@ static int32_t check_header(const tkri_file_header *h, tkri_detail *detail) {
             TKR_ERR_FORMAT, what, "bytes of a probability");
     REQUIRE(h->missing >= TKRI_BACKS_OFF && h->missing <= TKRI_NEVER, detail, TKR_ERR_FORMAT, what,
             "rule for what is missing");
+    REQUIRE(h->vocabulary >= 0 && h->vocabulary <= TKR_SENTENCES, detail, TKR_ERR_FORMAT, what,
+            "kind of vocabulary");
+    REQUIRE(h->warnings == 0 || h->warnings == TKR_WARNING_NO_UNKNOWN, detail, TKR_ERR_FORMAT, what,
+            "warnings");
     REQUIRE(!model || h->lens[0] == (uint64_t)h->symbols + 1, detail, TKR_ERR_FORMAT, what,
             "number of first n-grams");
     REQUIRE(h->names % 8 == 0 && h->names <= TKRI_SIZE_LIMIT, detail, TKR_ERR_FORMAT, what,
@@ -81,6 +86,7 @@ int32_t tkri_file_decode(tkri_file_header *header, const unsigned char *bytes,
     header->block = get(bytes + 40, 8);
     header->names = get(bytes + 48, 8);
     header->sum = get(bytes + 56, 8);
+    header->warnings = (int32_t)get(bytes + WARNINGS_AT, 4);
     for (int l = 0; l < TKRI_MAX_ORDER; l++) {
         header->lens[l] = get(bytes + LENS_AT + 8 * l, 8);
     }
@@ -157,6 +163,7 @@ static void describe(tkri_file_header *header, const tkr_ngram *ngram) {
     header->order = ngram->counts.order;
     header->symbols = ngram->counts.symbols;
     header->vocabulary = ngram->vocabulary;
+    header->warnings = ngram->warnings;
     header->value_bytes = ngram->model.value_bytes;
     header->missing = ngram->model.missing;
     for (int l = 0; l < header->order; l++) {

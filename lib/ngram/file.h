@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * N-grams as bytes: 256 bytes of header, the model's block as it lies in memory (or the counts, level
- * by level), then the vocabulary's texts. Everything is little-endian, every part a multiple of 8
+ * N-grams as bytes: 256 bytes of header, the model's block as it lies in memory (or the counts,
+ * level by level), then the vocabulary's texts. Everything is little-endian, every part a multiple of 8
  * bytes, and the sum in the header covers all of it. docs/ngram.md tells each field. */
 #ifndef TKRI_NGRAM_FILE_H
 #define TKRI_NGRAM_FILE_H
 
+#include "core/check.h"
 #include "ngram/ngram.h"
 
 enum { TKRI_FILE_HEADER = 256, TKRI_FILE_MODEL = 1, TKRI_FILE_COUNTS = 2 };
@@ -12,7 +13,7 @@ enum { TKRI_FILE_HEADER = 256, TKRI_FILE_MODEL = 1, TKRI_FILE_COUNTS = 2 };
 /* The header's fields. */
 typedef struct tkri_file_header {
     uint32_t kind; /* TKRI_FILE_MODEL or TKRI_FILE_COUNTS */
-    int32_t order, value_bytes, missing, vocabulary;
+    int32_t order, value_bytes, missing, vocabulary, warnings;
     int64_t symbols;
     uint64_t block, names; /* bytes of the two parts that follow */
     uint64_t sum;          /* over everything, with 0 in its own place */

@@ -146,6 +146,7 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
     const char *damaged = "the vocabulary of the n-gram file is damaged";
     uint64_t at = 0;
     ngram->vocabulary = header->vocabulary;
+    ngram->warnings = header->warnings;
     for (int64_t i = 0; p->len && i < header->symbols; i++) {
         REQUIRE(p->len - at >= 4, detail, TKR_ERR_FORMAT, "%s", damaged);
         uint64_t len = load(p->bytes + at, 4);
@@ -156,7 +157,8 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
                 "no memory for the vocabulary");
         at += 4 + len;
     }
-    REQUIRE(tkri_file_padded(at) == p->len, detail, TKR_ERR_FORMAT, "%s", damaged);
+    REQUIRE(tkri_file_padded(at) == p->len && tkri_ngram_has_kind(ngram), detail, TKR_ERR_FORMAT,
+            "%s", damaged);
     return TKR_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "core/utf8.h"
 #include "ngram/file.h"
 
 int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkri_env *env) {
@@ -37,15 +38,73 @@ void tkri_ngram_destroy(tkr_ngram *ngram) {
     tkri_release(&env, ngram, sizeof *ngram);
 }
 
+/* How many names came with the file. */
+static int64_t given_names(const tkr_ngram *ngram) {
+    return ngram->names.len - (ngram->warnings & TKR_WARNING_NO_UNKNOWN ? 1 : 0);
+}
+
+uint64_t tkri_ngram_characters(const tkr_ngram *ngram) {
+    int64_t n = given_names(ngram);
+    return n > 0 ? ngram->names.ends[n - 1] : 0;
+}
+
+/* The bytes 0..255 in order. */
+static int are_bytes(const tkri_names *names, int64_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        uint64_t len;
+        const char *text = tkri_names_get(names, i, &len);
+        if (len != 1 || (unsigned char)text[0] != i) {
+            return 0;
+        }
+    }
+    return n == 256;
+}
+
+/* Single characters, each behind the one before. */
+static int are_characters(const tkri_names *names, int64_t n) {
+    int64_t before = -1;
+    for (int32_t i = 0; i < n; i++) {
+        uint64_t len;
+        uint32_t code;
+        const char *text = tkri_names_get(names, i, &len);
+        if ((uint64_t)tkri_utf8_decode(text, len, &code) != len || len == 0 || code <= before) {
+            return 0;
+        }
+        before = code;
+    }
+    return n > 0;
+}
+
+int32_t tkri_ngram_guess(const tkr_ngram *ngram) {
+    const tkri_names *names = &ngram->names;
+    if (are_bytes(names, given_names(ngram))) {
+        return TKR_BYTES;
+    }
+    if (are_characters(names, given_names(ngram))) {
+        return TKR_CHARACTERS;
+    }
+    return tkri_names_find(names, "</s>", 4) < 0 ? TKR_WORDS : TKR_SENTENCES;
+}
+
+int tkri_ngram_has_kind(const tkr_ngram *ngram) {
+    if (!ngram->vocabulary) {
+        return ngram->names.len == 0;
+    }
+    int words = ngram->vocabulary == TKR_WORDS || ngram->vocabulary == TKR_SENTENCES;
+    return ngram->names.len == ngram->counts.symbols &&
+           (words || tkri_ngram_guess(ngram) == ngram->vocabulary);
+}
+
 static int32_t fill_compact(tkr_ngram *compact, const tkr_ngram *ngram) {
     compact->sealed = 1;
     compact->vocabulary = ngram->vocabulary;
+    compact->warnings = ngram->warnings;
     TRY(tkri_names_copy(&compact->names, &ngram->names, &compact->env));
     return tkri_model_narrow(&compact->model, &compact->env, &ngram->model);
 }
 
 int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkri_env *env) {
-    tkr_ngram *made;
+    tkr_ngram *made = NULL;
     TRY(tkri_ngram_create(&made, ngram->counts.order, ngram->counts.symbols, env));
     int32_t status = fill_compact(made, ngram);
     if (status < 0) {
@@ -75,8 +134,8 @@ static int32_t map_file(void **mapped, uint64_t *bytes, const char *path, tkri_d
 
 int32_t tkri_ngram_map(tkr_ngram **ngram, const char *path, const tkri_env *env,
                        tkri_detail *detail) {
-    void *mapped;
-    uint64_t bytes;
+    void *mapped = NULL;
+    uint64_t bytes = 0;
     TRY(map_file(&mapped, &bytes, path, detail));
     tkri_source from = {NULL, mapped, 0, bytes, env, detail};
     tkr_ngram *read = NULL;

@@ -18,6 +18,7 @@ struct tkr_ngram {
     void *mapped;     /* the file that the model lies in; NULL for none */
     uint64_t mapped_bytes;
     int32_t vocabulary; /* kind of the vocabulary that was given; 0 for none */
+    int32_t warnings;   /* a sum of TKR_WARNING_... */
     int32_t sealed;     /* 1: made from a model, there are no counts */
 };
 
@@ -25,6 +26,15 @@ struct tkr_ngram {
 int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkri_env *env);
 
 void tkri_ngram_destroy(tkr_ngram *ngram);
+
+/* Which kind of vocabulary the names of an ARPA file are. */
+int32_t tkri_ngram_guess(const tkr_ngram *ngram);
+
+/* Whether the names are of the kind that the n-gram says. */
+int tkri_ngram_has_kind(const tkr_ngram *ngram);
+
+/* Bytes of the names that are characters or bytes: all but a <unk> that the reader added. */
+uint64_t tkri_ngram_characters(const tkr_ngram *ngram);
 
 /* A sealed copy of the model with values of 4 bytes, and of the vocabulary. */
 int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkri_env *env);
