@@ -2,6 +2,7 @@
  * The bench: measures the machine, then every workload at 1 and 2 threads beside the peers that are
  * there. bench/run.sh builds and starts it. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,8 @@ static void measure_and_report(report *r, contender *contenders, const workload 
     outcome outcomes[CONTENDERS_MAX];
     ours_memory memory;
     dataset d;
-    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes};
+    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes,
+                      .latency = {NAN, NAN, NAN}};
     if (dataset_create(&d, w)) {
         fprintf(stderr, "bench: no memory for %s\n", w->name);
         r->problems++;

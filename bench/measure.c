@@ -52,8 +52,8 @@ static void compare(row *r) {
         }
         reference = reference ? reference : o;
         for (int k = 0; k < CHECKS; k++) {
-            o->differs |= far(o->first[k], reference->first[k], 1e-4);
-            o->differs |= far(o->later[k], reference->later[k], 5e-3);
+            o->differs |= far(o->first[k], reference->first[k], 1e-5);
+            o->differs |= far(o->later[k], reference->later[k], 5e-5);
         }
     }
 }

@@ -189,6 +189,7 @@ void ex_options(const char *about, ex_option *options, int argc, char **argv) {
     int n = 0, found = 0, index = 0;
     const char *slash = strrchr(argv[0], '/');
     program = slash == NULL ? argv[0] : slash + 1;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a line at a time, in a pipe too */
     for (; options[n].name != NULL && n < MAX_OPTIONS; n++) {
         table[n].name = options[n].name;
         table[n].has_arg = options[n].kind == EX_FLAG ? no_argument : required_argument;

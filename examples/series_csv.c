@@ -224,20 +224,19 @@ static double row(const series *data, const char *name, const double *one, const
     return far;
 }
 
-static const char *draw(const series *data, const char *path, const double *one,
-                        const double *all) {
+static const char *draw(ex_plot *plot, const series *data, const char *path,
+                        const double *one, const double *all) {
     const double *lines[] = {data->y, one, all};
-    ex_plot plot;
-    ex_plot_open(&plot, path);
+    ex_plot_open(plot, path);
     for (int k = 0; k < 3; k++) {
         int64_t held_out = data->n - data->cut, from = data->cut - (k == 0 ? 4 * held_out : 1);
         for (int64_t t = from < 0 ? 0 : from; t < data->n; t++) {
-            fprintf(plot.data, "%lld %g\n", (long long)t, lines[k][t]);
+            fprintf(plot->data, "%lld %g\n", (long long)t, lines[k][t]);
         }
-        fprintf(plot.data, "\n\n");
+        fprintf(plot->data, "\n\n");
     }
     return ex_plot_draw(
-        &plot, "set title 'The held-out end of the series, and its forecasts'\n"
+        plot, "set title 'The held-out end of the series, and its forecasts'\n"
                "set xlabel 'row'\nset ylabel 'value'\n"
                "plot DATA index 0 with lines lw 1.5 lc rgb '#1f77b4' title 'series', \\\n"
                "  DATA index 1 with lines lw 1 lc rgb '#ff7f0e' title 'one step ahead', \\\n"
@@ -262,7 +261,8 @@ void series_csv(const series_options *set) {
     forecast(net, &data, 0, one, env), forecast(net, &data, 1, all, env);
     double ours = row(&data, "the net", one, all);
 
-    const char *picture = draw(&data, set->picture, one, all);
+    ex_plot plot;
+    const char *picture = draw(&plot, &data, set->picture, one, all);
     printf("\nseries: rmse=%.4g persistence=%.4g seasonal=%.4g picture=%s\n", ours, persistence,
            seasonal, picture);
     tkr_cell_destroy(net);

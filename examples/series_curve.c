@@ -194,12 +194,12 @@ static void write_data(FILE *out, const run *page, const run *ours, uint64_t see
     }
 }
 
-static const char *draw(const char *path, const run *page, const run *ours, uint64_t seed) {
-    ex_plot plot;
-    ex_plot_open(&plot, path);
-    write_data(plot.data, page, ours, seed);
+static const char *draw(ex_plot *plot, const char *path, const run *page, const run *ours,
+                        uint64_t seed) {
+    ex_plot_open(plot, path);
+    write_data(plot->data, page, ours, seed);
     return ex_plot_draw(
-        &plot,
+        plot,
         "set title 'f(t) = t sin(t)/3 + 2 sin(5t), learned up to t = 30, then 40 steps alone'\n"
         "set xlabel 't'\nset ylabel 'f(t)'\nset xrange [0:34.2]\nset yrange [-16:16]\n"
         "set arrow from 30, graph 0 to 30, graph 1 nohead dashtype 3 lc rgb '#888888'\n"
@@ -243,6 +243,7 @@ void series_curve(const series_options *set) {
     static double figures[4][MAX_SEEDS]; /* mse and rmse15 of the page, of ours */
     double truth[AHEAD];
     const char *picture = NULL;
+    ex_plot plot;
     tkr_env *env = ex_env(set->threads);
     true_future(truth);
     printf("net: 1 -> %d relu -> 1; %d iterations of Adam on %d windows of %d steps\n\n", UNITS,
@@ -255,7 +256,7 @@ void series_curve(const series_options *set) {
         if (i == 0) {
             print_table(&page, &ours);
             print_forecast(&ours, truth);
-            picture = draw(set->picture, &page, &ours, seed);
+            picture = draw(&plot, set->picture, &page, &ours, seed);
         }
     }
     print_seeds(set->seeds, set->seed, figures);

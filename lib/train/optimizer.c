@@ -10,7 +10,10 @@
 #define ADAM ((1 << TKR_ADAM) | (1 << TKR_ADAMW))
 #define RMS (1 << TKR_RMSPROP)
 #define ALL (SGD | ADAM | RMS)
-#define BELOW_ONE 0.999999999999
+#define BELOW_ONE 0.99999994 /* the largest float below 1 */
+
+/* Squares of a gradient of this size are still floats, which the moments must be. */
+#define LARGEST_NORM 1e18
 
 const tkri_opt_option tkri_opt_options[] = {
     {TKR_LEARNING_RATE, ALL, "learning_rate", 0, 1e6, 0},
@@ -98,14 +101,21 @@ static double gradient_norm(const tkr_sequence *seq, float limit) {
     return sqrt(sum);
 }
 
-static tkri_update update_of(const tkr_optimizer *opt, double norm) {
-    const int64_t step = tkri_opt_int(opt, TKR_STEP_COUNT) + 1;
-    const double b1 = tkri_opt_real(opt, TKR_BETA1), b2 = tkri_opt_real(opt, TKR_BETA2);
+/* The factor that clips a norm, in PyTorch's form. */
+static double clip_factor(const tkr_optimizer *opt, double norm) {
     const double most = tkri_opt_real(opt, TKR_CLIP_NORM);
+    return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
+}
+
+/* The betas are rounded first, so that the corrections belong to what the kernel computes with. */
+static tkri_update update_of(const tkr_optimizer *opt, double scale) {
+    const int64_t step = tkri_opt_int(opt, TKR_STEP_COUNT) + 1;
+    const double b1 = (double)(float)tkri_opt_real(opt, TKR_BETA1);
+    const double b2 = (double)(float)tkri_opt_real(opt, TKR_BETA2);
     const double keep = opt->kind == TKR_RMSPROP ? tkri_opt_real(opt, TKR_SMOOTHING) : b2;
     return (tkri_update){
         .rate = (float)tkri_schedule_rate(opt, step - 1),
-        .scale = most > 0 && norm > most ? (float)(most / (norm + 1e-6)) : 1.0f,
+        .scale = (float)scale,
         .limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE),
         .beta1 = (float)b1,
         .beta2 = (float)keep,
@@ -120,12 +130,17 @@ static tkri_update update_of(const tkr_optimizer *opt, double norm) {
 }
 
 int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
+    const float limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
     const uint64_t mode = tkri_fpmode_enter();
-    const double norm = gradient_norm(seq, (float)tkri_opt_real(opt, TKR_CLIP_VALUE));
+    const double norm = gradient_norm(seq, 0.0f);
+    const double limited = limit > 0.0f ? gradient_norm(seq, limit) : norm;
     tkri_fpmode_leave(mode);
+    const double scale = clip_factor(opt, limited);
     REQUIRE(isfinite(norm), &opt->detail, TKR_ERR_NUMERIC,
             "a gradient is not finite; the parameters were not changed");
-    task k = {opt, seq, update_of(opt, norm)};
+    REQUIRE(limited * scale <= LARGEST_NORM, &opt->detail, TKR_ERR_NUMERIC,
+            "the gradient's norm %g is too large; the parameters were not changed", limited);
+    task k = {opt, seq, update_of(opt, scale)};
     tkri_crew_run(&seq->crew, (seq->net->numbers + SLICE - 1) / SLICE, update_slice, &k);
     opt->floats[TKR_GRADIENT_NORM - TKRI_OPT_FLOAT_BASE] = norm;
     opt->ints[TKR_STEP_COUNT - TKRI_OPT_INT_BASE]++;
