@@ -52,8 +52,8 @@ static void compare(row *r) {
         }
         reference = reference ? reference : o;
         for (int k = 0; k < CHECKS; k++) {
-            o->differs |= far(o->first[k], reference->first[k], 1e-4);
-            o->differs |= far(o->later[k], reference->later[k], 5e-3);
+            o->differs |= far(o->first[k], reference->first[k], 1e-5);
+            o->differs |= far(o->later[k], reference->later[k], 5e-5);
         }
     }
 }
@@ -99,16 +99,15 @@ static void take_rounds(row *r) {
     }
 }
 
-int measure_row(contender *contenders, int n, const workload *w, const dataset *d, int threads,
-                const effort *e, outcome *outcomes) {
-    row r = {contenders, outcomes, n, w, e, malloc(TURN_MAX * sizeof(double))};
+int measure_row(contender *contenders, int n, const task *t, const effort *e, outcome *outcomes) {
+    row r = {contenders, outcomes, n, t->w, e, malloc(TURN_MAX * sizeof(double))};
     int running = 0;
     memset(outcomes, 0, (size_t)n * sizeof *outcomes);
     if (!r.ns) {
         return -1;
     }
     for (int i = 0; i < n; i++) {
-        outcomes[i].status = contenders[i].setup(&contenders[i], w, d, threads);
+        outcomes[i].status = contenders[i].setup(&contenders[i], t->w, t->d, t->threads);
         if (outcomes[i].status == SETUP_OK) {
             warm_up(&r, i);
         }

@@ -153,10 +153,8 @@ static int32_t check_step(const tkr_cell *cell, tkr_state *state) {
     REQUIRE(
         cell && cell->net && tkri_state_alike(cell, state->cell) && cell->kern == state->cell->kern,
         &state->detail, TKR_ERR_SHAPE, "the state is not one of this cell");
-    for (int64_t l = 0; l < cell->net->n_layers; l++) {
-        REQUIRE(cell->net->layers[l].directions == 1, &state->detail, TKR_ERR_UNSUPPORTED,
-                "a cell of two directions cannot be streamed");
-    }
+    REQUIRE(!cell->net->two_directions, &state->detail, TKR_ERR_UNSUPPORTED,
+            "a cell of two directions cannot be streamed");
     return TKR_OK;
 }
 

@@ -104,6 +104,7 @@ typedef struct tkri_net {
     int64_t input, output;
     int64_t n_slots;         /* recurrent (layer, direction) pairs */
     int64_t logical_numbers; /* without padding */
+    int32_t two_directions;  /* in any layer */
     float *values, *derived;
     uint64_t bytes; /* of the block */
 } tkri_net;
@@ -155,6 +156,8 @@ int64_t tkri_cell_output(const tkr_cell *cell);
 
 /* net.c: lay out a net; bytes needed; make it (parameters zero). Statuses, detail in cell. */
 uint64_t tkri_net_bytes(const tkr_cell *cell);
+/* How many tensors of parameters a net has or would have, and numbers in them. */
+void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers);
 int32_t tkri_net_create(tkr_cell *cell);
 void tkri_net_destroy(tkr_cell *cell);
 

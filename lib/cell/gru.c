@@ -66,6 +66,33 @@ static void after_backward(const tkri_point *p) {
     }
 }
 
+/* sum += x W for one tile's three gates. */
+INLINE void add_products(vf sum[3], const float *x, const float *w, int64_t n) {
+    for (int64_t k = 0; k < n; k++, w += 3 * VL) {
+        const vf value = v_all(x[k]);
+        for (int gate = 0; gate < 3; gate++) {
+            sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
+        }
+    }
+}
+
+static void after_step(const tkri_stream *s) {
+    const float one = 1.0f;
+    for (int64_t j = 0; j * VL < s->units; j++) {
+        const float *bias = s->bias + j * 3 * VL, *w_ih = s->w_ih + j * 3 * VL * s->input;
+        vf in[3] = {v_load(bias), v_load(bias + VL), v_load(bias + 2 * VL)};
+        if (s->x) {
+            add_products(in, s->x, w_ih, s->input);
+        } else if (s->id >= 0) {
+            add_products(in, &one, w_ih + (int64_t)s->id * 3 * VL, 1);
+        }
+        vf sum[3] = {in[1], in[2], v_load(s->q_bias + j * VL)};
+        add_products(sum, s->h, s->w_hh + j * 3 * VL * s->units, s->units);
+        const vf n = v_tanh(v_fma(v_logistic(sum[0]), sum[2], in[0]));
+        v_store(s->h_next + j * VL, mix(v_logistic(sum[1]), n, v_load(s->h + j * VL)));
+    }
+}
+
 /* Phase 0: the gates, and what U_n's product needs. */
 static void before_forward_gates(const tkri_point *p) {
     for (int64_t j = 0; j < p->tiles; j++) {
@@ -134,6 +161,7 @@ const tkri_cell_ops TIER(tkri_gru_after) = {
     .hh_place = {0, 1, 2},
     .forward = {after_forward},
     .backward = {after_backward},
+    .step = after_step,
 };
 
 const tkri_cell_ops TIER(tkri_gru_before) = {

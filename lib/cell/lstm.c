@@ -24,37 +24,75 @@
 
 enum { I = 0, F = VL, G = 2 * VL, O = 3 * VL };
 
-/* One tile of one row: the gates in place, c, and h. */
-INLINE void unit_forward(float *gates, const float *c_prev, float *c, float *h, const float *peep,
-                         int64_t ld) {
-    vf before = v_load(c_prev);
-    vf ai = v_load(gates + I), af = v_load(gates + F), ao = v_load(gates + O);
+/* One tile of one row. */
+typedef struct unit {
+    vf i, f, g, o, c, h;
+} unit;
+
+/* From the four sums and c_{t-1}; peep points at the tile's p_i, p_f and p_o stand ld apart. */
+INLINE unit unit_forward(const vf sum[4], vf before, const float *peep, int64_t ld) {
+    unit u;
+    vf ai = sum[0], af = sum[1], ao = sum[3];
     if (peep) {
         ai = v_fma(v_load(peep), before, ai);
         af = v_fma(v_load(peep + ld), before, af);
     }
-    vf i = v_logistic(ai), f = v_logistic(af), g = v_tanh(v_load(gates + G));
-    vf now = v_fma(f, before, i * g);
+    u.i = v_logistic(ai);
+    u.f = v_logistic(af);
+    u.g = v_tanh(sum[2]);
+    u.c = v_fma(u.f, before, u.i * u.g);
     if (peep) {
-        ao = v_fma(v_load(peep + 2 * ld), now, ao);
+        ao = v_fma(v_load(peep + 2 * ld), u.c, ao);
     }
-    vf o = v_logistic(ao);
-    v_store(gates + I, i);
-    v_store(gates + F, f);
-    v_store(gates + G, g);
-    v_store(gates + O, o);
-    v_store(c, now);
-    v_store(h, o * v_tanh(now));
+    u.o = v_logistic(ao);
+    u.h = u.o * v_tanh(u.c);
+    return u;
 }
 
 static void forward(const tkri_point *p) {
     for (int64_t j = 0; j < p->tiles; j++) {
         const float *peep = p->peep ? p->peep + j * VL : NULL;
         for (int64_t r = 0; r < p->rows; r++) {
-            unit_forward(p->gates + j * p->tile_stride + r * p->row_stride,
-                         p->c_prev + r * p->ld_c + j * VL, p->c + r * p->ld_c + j * VL,
-                         p->h + r * p->ld_h + j * VL, peep, p->ld_c);
+            float *gates = p->gates + j * p->tile_stride + r * p->row_stride;
+            const vf sum[4] = {v_load(gates + I), v_load(gates + F), v_load(gates + G),
+                               v_load(gates + O)};
+            const unit u =
+                unit_forward(sum, v_load(p->c_prev + r * p->ld_c + j * VL), peep, p->ld_c);
+            v_store(gates + I, u.i);
+            v_store(gates + F, u.f);
+            v_store(gates + G, u.g);
+            v_store(gates + O, u.o);
+            v_store(p->c + r * p->ld_c + j * VL, u.c);
+            v_store(p->h + r * p->ld_h + j * VL, u.h);
         }
+    }
+}
+
+/* sum += x W for one tile's four gates. */
+INLINE void add_products(vf sum[4], const float *x, const float *w, int64_t n) {
+    for (int64_t k = 0; k < n; k++, w += 4 * VL) {
+        const vf value = v_all(x[k]);
+        for (int gate = 0; gate < 4; gate++) {
+            sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
+        }
+    }
+}
+
+static void step(const tkri_stream *s) {
+    const float one = 1.0f;
+    for (int64_t j = 0; j * VL < s->units; j++) {
+        const float *bias = s->bias + j * 4 * VL, *w_ih = s->w_ih + j * 4 * VL * s->input;
+        vf sum[4] = {v_load(bias + I), v_load(bias + F), v_load(bias + G), v_load(bias + O)};
+        if (s->x) {
+            add_products(sum, s->x, w_ih, s->input);
+        } else if (s->id >= 0) {
+            add_products(sum, &one, w_ih + (int64_t)s->id * 4 * VL, 1);
+        }
+        add_products(sum, s->h, s->w_hh + j * 4 * VL * s->units, s->units);
+        const unit u = unit_forward(sum, v_load(s->c + j * VL), s->peep ? s->peep + j * VL : NULL,
+                                    s->ld_c);
+        v_store(s->c + j * VL, u.c);
+        v_store(s->h_next + j * VL, u.h);
     }
 }
 
@@ -120,4 +158,5 @@ const tkri_cell_ops TIER(tkri_lstm) = {
     .hh_place = {0, 1, 2, 3},
     .forward = {forward},
     .backward = {backward},
+    .step = step,
 };

@@ -158,6 +158,7 @@ static void direction(walk *w, tkri_layer *layer, int64_t index, int32_t reverse
     d->state_h = reserve(&w->state_width, (uint64_t)layer->out_ld);
     d->state_c = has_c ? reserve(&w->state_width, (uint64_t)layer->units_ld) : -1;
     w->net->n_slots++;
+    w->net->two_directions |= reverse;
     w->suffix[0] = '\0';
 }
 
@@ -298,6 +299,7 @@ static void walk_parts(walk *w, const tkr_cell *cell) {
 static walk walk_cell(const tkr_cell *cell, tkri_net *net) {
     walk w = {.net = net, .kern = cell->kern};
     net->n_layers = net->n_parameters = net->n_state = net->n_slots = 0;
+    net->two_directions = 0;
     walk_parts(&w, cell);
     return w;
 }
@@ -318,6 +320,13 @@ uint64_t tkri_net_bytes(const tkr_cell *cell) {
     place(&arena, &net, &counts, &w);
     /* a gradient and two moments of the same length must be addressable too */
     return tkri_mul(w.numbers, 64) > TKRI_SIZE_LIMIT ? UINT64_MAX : arena.used;
+}
+
+void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers) {
+    tkri_net counts = {0};
+    const walk w = walk_cell(cell, &counts);
+    *tensors = counts.n_parameters;
+    *numbers = w.logical;
 }
 
 int32_t tkri_net_create(tkr_cell *cell) {

@@ -9,13 +9,16 @@
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 static inline uint64_t tkri_fpmode_enter(void) {
-    unsigned mode = _mm_getcsr();
-    _mm_setcsr(mode | 0x8040u); /* flush to zero, denormals are zero */
+    const unsigned mode = _mm_getcsr(), flushed = mode | 0x8040u; /* to zero; denormals are zero */
+    if (mode != flushed) {
+        _mm_setcsr(flushed);
+    }
     return mode;
 }
 static inline void tkri_fpmode_leave(uint64_t mode) {
-    /* Keep the caller's control bits; the sticky exception flags may have grown. */
-    _mm_setcsr((_mm_getcsr() & 0x3Fu) | ((unsigned)mode & ~0x3Fu));
+    if ((mode & 0x8040u) != 0x8040u) { /* the sticky exception flags may have grown */
+        _mm_setcsr((_mm_getcsr() & 0x3Fu) | ((unsigned)mode & ~0x3Fu));
+    }
 }
 #elif defined(__aarch64__)
 static inline uint64_t tkri_fpmode_enter(void) {

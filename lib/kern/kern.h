@@ -77,6 +77,20 @@ typedef struct tkri_update {
     int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
 } tkri_update;
 
+/* One whole step of one stream of one layer: the products and the pointwise part in one go, with the
+ * bits of the same step done by its pieces. */
+typedef struct tkri_stream {
+    const float *x; /* [input]; NULL: the one-hot vector `id`, or zeros if id < 0 */
+    int32_t id;
+    int64_t input, units;
+    const float *w_ih, *w_hh, *bias, *q_bias;
+    const float *h; /* before the step */
+    float *h_next;
+    float *c; /* in place; NULL where a cell has none */
+    const float *peep;
+    int64_t ld_c;
+} tkri_stream;
+
 /* A cell kind's layout and pointwise part, in one tier. */
 typedef struct tkri_cell_ops {
     int32_t gates;            /* G of the weights */
@@ -89,6 +103,7 @@ typedef struct tkri_cell_ops {
     int8_t ih_place[4], hh_place[4]; /* place of PyTorch's gate g among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
+    void (*step)(const tkri_stream *stream); /* NULL: only in pieces */
 } tkri_cell_ops;
 
 typedef struct tkri_kern {

@@ -163,15 +163,6 @@ static void place_layer(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_aren
     }
 }
 
-static int any_reverse(const tkri_net *net) {
-    for (int64_t l = 0; l < net->n_layers; l++) {
-        if (net->layers[l].directions == 2) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static void place_rows(tkr_sequence *seq, tkri_arena *arena, shape s) {
     const int64_t n_chunks = tkri_chunks_of(s.batch);
     TKRI_TAKE(arena, seq->order, s.batch);
@@ -188,7 +179,7 @@ static void place_rows(tkr_sequence *seq, tkri_arena *arena, shape s) {
         }
     }
     TKRI_TAKE(arena, seq->ids, s.rows);
-    if (any_reverse(seq->net)) {
+    if (seq->net->two_directions) {
         TKRI_TAKE(arena, seq->reverse, s.rows);
         TKRI_TAKE(arena, seq->reverse_ids, s.rows);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "seq/step.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "seq/recur.h"
@@ -44,6 +45,34 @@ typedef struct signal {
     const int32_t *ids;
 } signal;
 
+/* One stream of a plain layer: products and pointwise part in one go. */
+static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer, signal in) {
+    const tkri_direction *d = &layer->direction[0];
+    const float *values = cell->net->values, *derived = cell->net->derived;
+    if (!layer->ops->step || state->batch != 1 || layer->out != layer->units ||
+        layer->zoneout > 0.0f || layer->zoneout_cell > 0.0f) {
+        return 0;
+    }
+    const tkri_stream s = {
+        .x = in.p,
+        .id = in.ids ? in.ids[0] : -1,
+        .input = layer->input,
+        .units = layer->units,
+        .w_ih = values + d->w_ih,
+        .w_hh = values + d->w_hh,
+        .bias = derived + d->bias,
+        .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias,
+        .h = state->values + d->state_h,
+        .h_next = state->h,
+        .c = d->state_c < 0 ? NULL : state->values + d->state_c,
+        .peep = d->peep < 0 ? NULL : values + d->peep,
+        .ld_c = layer->units_ld,
+    };
+    layer->ops->step(&s);
+    memcpy(state->values + d->state_h, state->h, (size_t)layer->out_ld * sizeof *state->h);
+    return 1;
+}
+
 static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
                              signal in, float *out) {
     const tkri_direction *d = &layer->direction[0];
@@ -55,6 +84,9 @@ static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_
         memcpy(out, h, (size_t)h_len * sizeof *out);
     }
     if (!in.p && !in.ids) {
+        return after;
+    }
+    if (step_fused(cell, state, layer, in)) {
         return after;
     }
     tkri_recur r = {

@@ -10,7 +10,10 @@
 #define ADAM ((1 << TKR_ADAM) | (1 << TKR_ADAMW))
 #define RMS (1 << TKR_RMSPROP)
 #define ALL (SGD | ADAM | RMS)
-#define BELOW_ONE 0.999999999999
+#define BELOW_ONE 0.99999994 /* the largest float below 1 */
+
+/* Squares of a gradient of this size are still floats, which the moments must be. */
+#define LARGEST_NORM 1e18
 
 const tkri_opt_option tkri_opt_options[] = {
     {TKR_LEARNING_RATE, ALL, "learning_rate", 0, 1e6, 0},
@@ -55,15 +58,20 @@ void tkri_opt_defaults(tkr_optimizer *opt) {
     opt->ints[TKR_SCHEDULE_STEPS - TKRI_OPT_INT_BASE] = 1;
 }
 
+/* What a task of the crew works on: a slice of the flat arrays. */
+enum { SLICE = 1 << 16 };
+
+static int64_t slices(int64_t numbers) {
+    return (numbers + SLICE - 1) / SLICE;
+}
+
 void tkri_optimizer_place(tkr_optimizer *opt, tkri_arena *arena, int32_t kind, int64_t numbers) {
     TKRI_TAKE(arena, opt->first, numbers);
+    TKRI_TAKE(arena, opt->squares, slices(numbers));
     if (kind != TKR_SGD) {
         TKRI_TAKE(arena, opt->second, numbers);
     }
 }
-
-/* What a task of the crew works on: a slice of the flat arrays. */
-enum { SLICE = 1 << 16 };
 
 typedef struct task {
     tkr_optimizer *opt;
@@ -89,23 +97,33 @@ static void update_slice(void *argument, int64_t index) {
     tkri_fpmode_leave(mode);
 }
 
-static double gradient_norm(const tkr_sequence *seq, float limit) {
+static void square_slice(void *argument, int64_t index) {
+    const task *k = argument;
+    const uint64_t mode = tkri_fpmode_enter();
+    k->opt->squares[index] = k->opt->cell->kern->sum_squares(
+        k->seq->gradients + index * SLICE, slice_len(k->seq->net, index), k->update.limit);
+    tkri_fpmode_leave(mode);
+}
+
+/* The global norm, slices summed in order. */
+static double gradient_norm(task *k) {
+    const int64_t n = slices(k->seq->net->numbers);
     double sum = 0;
-    for (int64_t at = 0; at < seq->net->numbers; at += SLICE) {
-        sum += seq->cell->kern->sum_squares(seq->gradients + at, slice_len(seq->net, at / SLICE),
-                                            limit);
+    tkri_crew_run(&k->seq->crew, n, square_slice, k);
+    for (int64_t i = 0; i < n; i++) {
+        sum += k->opt->squares[i];
     }
     return sqrt(sum);
 }
 
-static tkri_update update_of(const tkr_optimizer *opt, double norm) {
+static tkri_update update_of(const tkr_optimizer *opt, double scale) {
     const int64_t step = tkri_opt_int(opt, TKR_STEP_COUNT) + 1;
-    const double b1 = tkri_opt_real(opt, TKR_BETA1), b2 = tkri_opt_real(opt, TKR_BETA2);
-    const double most = tkri_opt_real(opt, TKR_CLIP_NORM);
+    const double b1 = (double)(float)tkri_opt_real(opt, TKR_BETA1);
+    const double b2 = (double)(float)tkri_opt_real(opt, TKR_BETA2);
     const double keep = opt->kind == TKR_RMSPROP ? tkri_opt_real(opt, TKR_SMOOTHING) : b2;
     return (tkri_update){
         .rate = (float)tkri_schedule_rate(opt, step - 1),
-        .scale = most > 0 && norm > most ? (float)(most / (norm + 1e-6)) : 1.0f,
+        .scale = (float)scale,
         .limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE),
         .beta1 = (float)b1,
         .beta2 = (float)keep,
@@ -120,13 +138,14 @@ static tkri_update update_of(const tkr_optimizer *opt, double norm) {
 }
 
 int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
-    const uint64_t mode = tkri_fpmode_enter();
-    const double norm = gradient_norm(seq, (float)tkri_opt_real(opt, TKR_CLIP_VALUE));
-    tkri_fpmode_leave(mode);
+    const float limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
+    task k = {.opt = opt, .seq = seq};
+    k.update.limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
+    const double norm = gradient_norm(&k);
     REQUIRE(isfinite(norm), &opt->detail, TKR_ERR_NUMERIC,
             "a gradient is not finite; the parameters were not changed");
-    task k = {opt, seq, update_of(opt, norm)};
-    tkri_crew_run(&seq->crew, (seq->net->numbers + SLICE - 1) / SLICE, update_slice, &k);
+    k.update = update_of(opt, norm);
+    tkri_crew_run(&seq->crew, slices(seq->net->numbers), update_slice, &k);
     opt->floats[TKR_GRADIENT_NORM - TKRI_OPT_FLOAT_BASE] = norm;
     opt->ints[TKR_STEP_COUNT - TKRI_OPT_INT_BASE]++;
     tkri_cell_refresh(opt->cell);

@@ -11,8 +11,8 @@
 /* Parameters after a step, normwise and relative. */
 #define AFTER_STEP 2e-5
 
-/* The oracle after steps: PyTorch clips by max / (norm + 1e-6), docs/maths.md by max / norm. */
-#define ORACLE_STEP 1e-6
+/* The oracle after steps. */
+#define ORACLE_STEP 1e-9
 
 typedef struct run {
     tensors_file *file;

@@ -40,7 +40,7 @@ typedef struct orc_weights {
 typedef struct orc_record {
     double *k, *gates, *u, *v, *q, *h_new, *c_new; /* docs/maths.md's letters, h~ and c~ */
     double *h_prev, *c_prev, *h, *c;
-    double *dh; /* [R] all that arrived at h */
+    double *dh; /* [R] all that arrived at h, in its own window */
 } orc_record;
 
 /* The masks of one part; NULL: none. The values are the factors of docs/maths.md themselves. */

@@ -176,7 +176,9 @@ static void slot_steps_backward(orc_net *net, orc_part *part, int64_t slot, int6
         if (!before) {
             add_into(dh, dy_t, R);
         }
-        add_into(r->dh, dh, R);
+        if (t >= window.start) {
+            copy(r->dh, dh, R);
+        }
         orc_cell_backward(part, at, part->in[layer] + (t * net->batch + b) * width,
                           dx + (t * net->batch + b) * width, r, dh, dc);
         if (before) {

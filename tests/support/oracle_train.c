@@ -160,7 +160,7 @@ static void clip(const orc_optimizer *opt, orc_net *net) {
     for (int64_t i = 0; opt->clip_norm > 0 && norm > opt->clip_norm && i < net->n_tensors; i++) {
         orc_tensor *t = &net->tensors[i];
         for (int64_t j = 0; j < t->rows * t->cols; j++) {
-            t->grad[j] *= opt->clip_norm / norm;
+            t->grad[j] *= opt->clip_norm / (norm + 1e-6);
         }
     }
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * What vocabularies, samplers, n-grams and the gradient checker refuse. */
+#include <math.h>
+
+#include "unit/refusals.h"
+
+enum { V = WORLD_V };
+
+static void test_vocabulary(void **state) {
+    world *w = *state;
+    const tkr_env *env = &w->env;
+    tkr_vocabulary *v = w->vocabulary, **made = &w->made.vocabulary;
+    int32_t *ids = w->io.ids;
+    int64_t *n = w->io.n;
+    char *text = (char *)w->io.values;
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_create(NULL, TKR_BYTES, NULL, 0, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_vocabulary_create(made, 0, "a", 1, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
+                    tkr_vocabulary_create(made, TKR_CHARACTERS, NULL, 0, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_vocabulary_create(made, TKR_CHARACTERS, "", 0, env));
+    const char *wrong[] = {"a\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82"};
+    const uint64_t len[] = {2, 2, 3, 4, 2};
+    for (int i = 0; i < 5; i++) {
+        REFUSES_TO_MAKE(w, TKR_ERR_FORMAT,
+                        tkr_vocabulary_create(made, TKR_CHARACTERS, wrong[i], len[i], env));
+        REFUSES(w, TKR_ERR_FORMAT, NULL, tkr_vocabulary_encode(v, ids, 4, n, wrong[i], len[i], 0));
+    }
+    assert_int_equal(tkr_vocabulary_len(NULL), 0);
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_encode(NULL, ids, 4, n, "a", 1, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_encode(v, ids, 4, NULL, "a", 1, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_encode(v, ids, 4, n, NULL, 1, -1));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_encode(v, ids, 4, n, "abz", 3, -1));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_encode(v, ids, 4, n, "ab", 2, V));
+    REFUSES(w, TKR_ERR_SHAPE, NULL, tkr_vocabulary_encode(v, ids, 2, n, "abc", 3, -1));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_decode(v, V, text, w->io.u));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_decode(v, -1, text, w->io.u));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_decode(NULL, 0, text, w->io.u));
+}
+
+static void test_sampler(void **state) {
+    world *w = *state;
+    tkr_sampler *s = w->sampler, **made = &w->made.sampler;
+    const char *text = tkr_sampler_detail(s);
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_create(NULL, 4, 1, &w->env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sampler_create(made, 0, 1, &w->env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sampler_create(made, INT64_MAX, 1, &w->env));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_set_float(NULL, TKR_TEMPERATURE, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_float(s, TKR_TEMPERATURE, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_float(s, TKR_TEMPERATURE, (double)NAN));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_float(s, TKR_TOP_P, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_float(s, TKR_TOP_P, 1.01));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_float(s, TKR_TOP_P, (double)NAN));
+    REFUSES(w, TKR_ERR_KEY, text, tkr_sampler_set_float(s, TKR_TOP_K, 1));
+    REFUSES(w, TKR_ERR_KEY, text, tkr_sampler_set_int(s, TKR_TOP_P, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_int(s, TKR_TOP_K, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_set_int(NULL, TKR_TOP_K, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_get_random(NULL, w->io.u));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_get_random(s, NULL));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_set_random(s, NULL));
+}
+
+static void test_draw(void **state) {
+    world *w = *state;
+    tkr_sampler *s = w->sampler;
+    const char *text = tkr_sampler_detail(s);
+    int32_t *id = &w->io.number;
+    const float none[V] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, nan[V] = {0, NAN, 0, 0};
+    const float infinite[V] = {0, INFINITY, 0, 0};
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sampler_draw(NULL, id, nan, V));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_draw(s, NULL, nan, V));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sampler_draw(s, id, NULL, V));
+    REFUSES(w, TKR_ERR_SHAPE, text, tkr_sampler_draw(s, id, w->io.values, V + 1));
+    REFUSES(w, TKR_ERR_SHAPE, text, tkr_sampler_draw(s, id, w->io.values, 0));
+    for (int greedy = 0; greedy < 2; greedy++) {
+        REFUSES(w, TKR_ERR_NUMERIC, text, tkr_sampler_draw(s, id, none, V));
+        REFUSES(w, TKR_ERR_NUMERIC, text, tkr_sampler_draw(s, id, nan, V));
+        REFUSES(w, TKR_ERR_NUMERIC, text, tkr_sampler_draw(s, id, infinite, V));
+        assert_ok(tkr_sampler_set_float(s, TKR_TEMPERATURE, 0));
+    }
+}
+
+static void test_ngram(void **state) {
+    world *w = *state;
+    const tkr_env *env = &w->env;
+    tkr_ngram *counts = w->counts, **made = &w->made.ngram;
+    const char *text = tkr_ngram_detail(counts), *done_text = tkr_ngram_detail(w->ngram);
+    const int32_t high[2] = {0, V}, low[2] = {0, -1}, *ids = w->io.ids;
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_create(NULL, 3, V, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 0, V, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 17, V, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 3, 0, env));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_count(NULL, ids, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_count(counts, NULL, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_count(counts, ids, -1, 0));
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, high, 2, 0));
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, low, 2, 0));
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, V));
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, -2));
+    REFUSES(w, TKR_ERR_ORDER, done_text, tkr_ngram_count(w->ngram, ids, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_estimate(NULL, TKR_MAXIMUM_LIKELIHOOD));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_estimate(counts, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_estimate(counts, 1000));
+    assert_ok(tkr_ngram_create(made, 3, V, env));
+    tkr_ngram *empty = *made;
+    REFUSES(w, TKR_ERR_ORDER, tkr_ngram_detail(empty),
+            tkr_ngram_estimate(empty, TKR_MAXIMUM_LIKELIHOOD));
+    tkr_ngram_destroy(empty);
+}
+
+static void test_ngram_answers(void **state) {
+    world *w = *state;
+    const tkr_ngram *ngram = w->ngram, *counts = w->counts;
+    double *p = w->io.real;
+    float *all = w->io.values;
+    const int32_t *ids = w->io.ids, high[2] = {0, V}, low[2] = {-1, 0};
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(NULL, p, ids, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(ngram, NULL, ids, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(ngram, p, NULL, 2, 0));
+    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_logprob(counts, p, ids, 2, 0));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, high, 2, 0));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, low, 2, 0));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, ids, 2, V));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, ids, 2, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_distribution(ngram, NULL, ids, 2));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_distribution(ngram, all, ids, -1));
+    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_distribution(counts, all, ids, 2));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_distribution(ngram, all, high, 2));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_structure(NULL, w->io.n, w->io.n + 1));
+    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_structure(counts, w->io.n, w->io.n + 1));
+}
+
+static int32_t stops(void *user, const float *x, double *loss) {
+    int *left = user;
+    *loss = (double)x[0];
+    return --*left < 0 ? -77 : 0;
+}
+
+/* The point is restored and the verdict untouched, wherever the caller's function stops. */
+static void test_gradient_check(void **state) {
+    world *w = *state;
+    float *x = w->io.values;
+    const float gradient[2] = {1, 0};
+    double *worst = w->io.real;
+    int left = 100;
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_gradient_check(NULL, &left, x, gradient, 2, worst));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_gradient_check(stops, &left, NULL, gradient, 2, worst));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_gradient_check(stops, &left, x, NULL, 2, worst));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_gradient_check(stops, &left, x, gradient, 0, worst));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_gradient_check(stops, &left, x, gradient, 2, NULL));
+    for (int calls = 0; calls < 9; calls++) {
+        left = calls;
+        REFUSES(w, -77, NULL, tkr_gradient_check(stops, &left, x, gradient, 2, worst));
+    }
+    left = 100;
+    assert_ok(tkr_gradient_check(stops, &left, x, gradient, 2, worst));
+    assert_int_equal(left, 100 - 9);
+    assert_true(*worst < 0.01);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, refusal_setup, refusal_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(test_vocabulary), CASE(test_sampler),       CASE(test_draw),
+        CASE(test_ngram),      CASE(test_ngram_answers), CASE(test_gradient_check),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
