@@ -105,15 +105,22 @@ static void square_slice(void *argument, int64_t index) {
     tkri_fpmode_leave(mode);
 }
 
-/* The global norm, slices summed in order. */
-static double gradient_norm(task *k) {
+/* The global norm after clipping to +-limit (0: none), slices summed in order. */
+static double gradient_norm(task *k, float limit) {
     const int64_t n = slices(k->seq->net->numbers);
     double sum = 0;
+    k->update.limit = limit;
     tkri_crew_run(&k->seq->crew, n, square_slice, k);
     for (int64_t i = 0; i < n; i++) {
         sum += k->opt->squares[i];
     }
     return sqrt(sum);
+}
+
+/* The factor that clips a norm, in PyTorch's form. */
+static double clip_factor(const tkr_optimizer *opt, double norm) {
+    const double most = tkri_opt_real(opt, TKR_CLIP_NORM);
+    return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
 }
 
 static tkri_update update_of(const tkr_optimizer *opt, double scale) {
@@ -140,11 +147,14 @@ static tkri_update update_of(const tkr_optimizer *opt, double scale) {
 int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
     const float limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
     task k = {.opt = opt, .seq = seq};
-    k.update.limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
-    const double norm = gradient_norm(&k);
+    const double norm = gradient_norm(&k, 0.0f);
+    const double limited = limit > 0.0f ? gradient_norm(&k, limit) : norm;
+    const double scale = clip_factor(opt, limited);
     REQUIRE(isfinite(norm), &opt->detail, TKR_ERR_NUMERIC,
             "a gradient is not finite; the parameters were not changed");
-    k.update = update_of(opt, norm);
+    REQUIRE(limited * scale <= LARGEST_NORM, &opt->detail, TKR_ERR_NUMERIC,
+            "the gradient's norm %g is too large; the parameters were not changed", limited);
+    k.update = update_of(opt, scale);
     tkri_crew_run(&seq->crew, slices(seq->net->numbers), update_slice, &k);
     opt->floats[TKR_GRADIENT_NORM - TKRI_OPT_FLOAT_BASE] = norm;
     opt->ints[TKR_STEP_COUNT - TKRI_OPT_INT_BASE]++;
