@@ -2,6 +2,7 @@
  * The bench: measures the machine, then every workload at 1 and 2 threads beside the peers that are
  * there. bench/run.sh builds and starts it. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,13 +138,15 @@ static void measure_and_report(report *r, contender *contenders, const workload 
     outcome outcomes[CONTENDERS_MAX];
     ours_memory memory;
     dataset d;
-    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes};
+    task t = {w, &d, threads};
+    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes,
+                      .latency = {NAN, NAN, NAN}};
     if (dataset_create(&d, w)) {
         fprintf(stderr, "bench: no memory for %s\n", w->name);
         r->problems++;
         return;
     }
-    measure_row(contenders, r->n_contenders, w, &d, threads, e, outcomes);
+    measure_row(contenders, r->n_contenders, &t, e, outcomes);
     if (outcomes[0].status == SETUP_OK) {
         row.tier = ours_tier_text(&contenders[0]);
         memory = ours_memory_of(&contenders[0]);

@@ -99,16 +99,15 @@ static void take_rounds(row *r) {
     }
 }
 
-int measure_row(contender *contenders, int n, const workload *w, const dataset *d, int threads,
-                const effort *e, outcome *outcomes) {
-    row r = {contenders, outcomes, n, w, e, malloc(TURN_MAX * sizeof(double))};
+int measure_row(contender *contenders, int n, const task *t, const effort *e, outcome *outcomes) {
+    row r = {contenders, outcomes, n, t->w, e, malloc(TURN_MAX * sizeof(double))};
     int running = 0;
     memset(outcomes, 0, (size_t)n * sizeof *outcomes);
     if (!r.ns) {
         return -1;
     }
     for (int i = 0; i < n; i++) {
-        outcomes[i].status = contenders[i].setup(&contenders[i], w, d, threads);
+        outcomes[i].status = contenders[i].setup(&contenders[i], t->w, t->d, t->threads);
         if (outcomes[i].status == SETUP_OK) {
             warm_up(&r, i);
         }

@@ -23,7 +23,7 @@ typedef struct peer {
     char answer[ANSWER_MAX];
 } peer;
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 /* In the child: become the peer. BLAS and OpenMP threads are the peer's own affair. */
 static void become(const peer_command *command, const int *in, const int *out) {
@@ -98,7 +98,7 @@ static const char *ask(contender *c) {
     return p->answer + 2 + (p->answer[2] == ' ');
 }
 
-/* ---- the contender ---------------------------------------------------------------------------- */
+/* ---- the contender --------------------------------------------------------------------------- */
 
 /* Hand the numbers over in a temporary file. */
 static int write_file(peer *p, const dataset *d) {

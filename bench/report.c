@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "roofline.h"
@@ -41,7 +42,7 @@ static figures figures_of(const report *r, const report_row *row) {
     return f;
 }
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void print_bandwidths(const machine *m) {
     printf("| reads, GB/s per core |");
@@ -62,21 +63,53 @@ static void print_bandwidths(const machine *m) {
     printf("\n");
 }
 
+/* Two idle cores have both their full speed, or nearly. */
+static int disturbed(const machine *m) {
+    return m->cores > 1 && m->flops[1] < 0.85 * m->flops[0];
+}
+
 void report_machine(const report *r) {
     const machine *m = r->machine;
-    printf("Machine: %s, %d cores, measured with %s loops\n", m->cpu, m->cores, m->isa);
-    printf("FMA peak P, GFLOP/s per core: %.1f with 1 thread, %.1f with 2\n", 1e-9 * m->flops[0],
-           1e-9 * m->flops[1]);
-    printf("Rational tanh: %.3f ns per element\n\n", 1e9 * m->activation);
-    print_bandwidths(m);
-    printf("\n");
+    const char *blas_threads = getenv("OPENBLAS_NUM_THREADS");
+    printf("- machine: %s, %d cores, measured with %s loops\n", m->cpu, m->cores, m->isa);
+    printf("- FMA peak P, GFLOP/s per core: %.1f with 1 thread, %.1f with 2\n",
+           1e-9 * m->flops[0], 1e-9 * m->flops[1]);
+    printf("- rational tanh: %.3f ns per element\n", 1e9 * m->activation);
     for (int i = 0; i < r->n_contenders; i++) {
-        printf("%s: %s\n", r->contenders[i].name, r->contenders[i].about);
+        printf("- %s: %s\n", r->contenders[i].name, r->contenders[i].about);
     }
+    printf("- threads of its own that %s's BLAS may start: %s\n", r->contenders[0].name,
+           blas_threads ? blas_threads : "not limited");
+    if (disturbed(m)) {
+        printf("- **other programs are running: these figures are not to be trusted**\n");
+    }
+    printf("\n");
+    print_bandwidths(m);
     fflush(stdout);
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
+
+/* What there is to say about the rows of a table, below it. */
+static void print_notes(report *r) {
+    if (r->notes_file) {
+        fclose(r->notes_file);
+        printf("%s%s", r->notes_len ? "\n" : "", r->notes);
+        free(r->notes);
+        r->notes = NULL;
+    }
+    r->notes_file = NULL;
+}
+
+static void note(report *r, const char *format, ...) {
+    va_list arguments;
+    if (!r->notes_file) {
+        r->notes_file = open_memstream(&r->notes, &r->notes_len);
+    }
+    va_start(arguments, format);
+    vfprintf(r->notes_file ? r->notes_file : stderr, format, arguments);
+    va_end(arguments);
+}
 
 static void print_head(const report *r, int task) {
     const char *unit = task == TASK_STREAM ? "ns" : "ms";
@@ -95,17 +128,16 @@ static void print_head(const report *r, int task) {
            task == TASK_STREAM ? "-----------------------|" : "");
 }
 
-/* Four significant digits or all that stand before the point, right-aligned. */
-static void print_time(double value) {
-    int digits = value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0;
-    printf("%.*f", digits, value);
+/* Digits after the point for four significant ones. */
+static int digits_of(double value) {
+    return value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0;
 }
 
 /* "12.34 (11.90)", 20 wide, with a mark if the results differ from ours. */
 static void print_outcome(const outcome *o, double unit) {
     char text[64];
     double median = o->median / unit, best = o->best / unit;
-    int digits = median < 10 ? 3 : median < 100 ? 2 : median < 1000 ? 1 : 0;
+    int digits = digits_of(median);
     if (o->status == SETUP_OK) {
         snprintf(text, sizeof text, "%.*f (%.*f)%s", digits, median, digits, best,
                  o->differs ? " !" : "");
@@ -133,10 +165,9 @@ static void print_table_row(const report *r, const report_row *row, const figure
     print_number(10, 0, f->percent_of_limit);
     print_number(6, 0, f->percent_of_peak);
     if (row->w->task == TASK_STREAM) {
-        printf(" ");
-        print_time(row->latency[0]), printf(" / ");
-        print_time(row->latency[1]), printf(" / ");
-        print_time(row->latency[2]), printf(" |");
+        const double *ns = row->latency;
+        printf(" %.*f / %.*f / %.*f |", digits_of(ns[0]), ns[0], digits_of(ns[1]), ns[1],
+               digits_of(ns[2]), ns[2]);
     }
     printf("\n");
 }
@@ -151,18 +182,20 @@ static void print_memory(report *r, const report_row *row) {
     double announced = (double)m->announced;
     int fits = fabs((double)m->counted - announced) <= 0.1 * announced &&
                (m->resident == 0 || fabs((double)m->resident - announced) <= 0.1 * announced);
-    printf("  %s, memory in MB: announced by _size() %.2f, peak allocated %.2f, resident set grew "
-           "by %.2f: %s\n",
-           row->w->name, megabytes(m->announced), megabytes(m->counted), megabytes(m->resident),
-           fits ? "within 10 %" : "NOT WITHIN 10 %");
+    note(r,
+         "- %s, %d thread(s), memory in MB: announced by `_size()` %.2f, peak allocated %.2f, "
+         "resident set grew by %.2f: %s\n",
+         row->w->name, row->threads, megabytes(m->announced), megabytes(m->counted),
+         megabytes(m->resident), fits ? "within 10 %" : "NOT WITHIN 10 %");
     r->problems += !fits;
 }
 
 /* What a contender computed, where one of them differs. */
-static void print_checks(const report_row *row, const char *name, const outcome *o) {
-    printf("  %s, %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name, name,
-           o->differs ? "RESULTS DIFFER" : "results", o->first[0], o->first[1], o->later[0],
-           o->later[1]);
+static void print_checks(report *r, const report_row *row, int i) {
+    const outcome *o = &row->outcomes[i];
+    note(r, "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
+         row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
+         o->first[0], o->first[1], o->later[0], o->later[1]);
 }
 
 /* What went wrong in a row, below it. */
@@ -174,16 +207,17 @@ static void print_problems(report *r, const report_row *row) {
     for (int i = 0; i < r->n_contenders; i++) {
         const outcome *o = &row->outcomes[i];
         if (o->status != SETUP_OK) {
-            printf("  %s, %s: %s\n", row->w->name, r->contenders[i].name, r->contenders[i].detail);
-            r->problems += o->status == SETUP_FAILED;
+            note(r, "- %s, %d thread(s), %s: %s\n", row->w->name, row->threads,
+                 r->contenders[i].name, r->contenders[i].detail);
+            r->problems += i == 0 || o->status == SETUP_FAILED;
         } else if (differ) {
-            print_checks(row, r->contenders[i].name, o);
+            print_checks(r, row, i);
         }
     }
     r->problems += differ;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* A number, or null for what JSON cannot say. */
 static void json_number(FILE *json, const char *key, double value) {
@@ -253,6 +287,7 @@ void report_print_row(report *r, const report_row *row) {
     int task = row->w->task == TASK_STREAM ? TASK_STREAM : TASK_TRAIN;
     figures f = figures_of(r, row);
     if (task != r->task) {
+        print_notes(r);
         print_head(r, task);
         r->task = task;
     }
@@ -268,6 +303,7 @@ void report_print_row(report *r, const report_row *row) {
 }
 
 void report_close(report *r) {
+    print_notes(r);
     if (r->json) {
         fprintf(r->json, "%s]\n", r->json_rows ? "\n" : "[");
         r->problems += fclose(r->json) != 0;

@@ -9,7 +9,7 @@
 #include "measure.h"
 #include "ours.h"
 
-/* Where the report goes, and what its rows share. */
+/* Where the report goes, and what its rows share. Zero-fill what is not set. */
 typedef struct report {
     const machine *machine;
     const contender *contenders; /* the first is the library */
@@ -17,6 +17,9 @@ typedef struct report {
     FILE *json;    /* or NULL */
     int json_rows; /* written so far */
     int task;      /* of the table being printed */
+    char *notes;   /* of that table's rows, printed below it */
+    size_t notes_len;
+    FILE *notes_file;
     int problems;  /* rows that failed, differed, or used more memory than announced */
 } report;
 
@@ -32,6 +35,6 @@ typedef struct report_row {
 
 void report_machine(const report *r);
 void report_print_row(report *r, const report_row *row);
-void report_close(report *r);
+void report_close(report *r); /* prints what is left to say, closes the JSON */
 
 #endif

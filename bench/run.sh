@@ -6,6 +6,7 @@
 #   sh bench/run.sh --quick         without peers, in under a minute; installs nothing
 #   sh bench/run.sh --no-install    with the peers that are there
 #   sh bench/run.sh --json FILE     also as JSON; for --only, --threads, --tier ... see --help
+#   sh bench/run.sh --doc           and puts the figures into docs/benchmarks.md
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,12 +14,14 @@ root=$(dirname "$here")
 build=$root/build-bench
 quick=no
 install=yes
+doc=no
 
 for argument; do
     shift
     case $argument in
         --quick) quick=yes; set -- "$@" "$argument" ;;
         --no-install) install=no ;;
+        --doc) doc=yes ;;
         *) set -- "$@" "$argument" ;;
     esac
 done
@@ -90,4 +93,21 @@ if [ $quick = no ]; then
         echo "bench: without oneDNN (no libdnnl-dev at build time)" >&2
     fi
 fi
-exec "$build/bench/tekrar-bench" "$@"
+[ $doc = yes ] || exec "$build/bench/tekrar-bench" "$@"
+
+# The output replaces what stands between the two marks of the page.
+page=$root/docs/benchmarks.md
+{
+    status=0
+    "$build/bench/tekrar-bench" "$@" || status=$?
+    echo $status >"$build/status"
+} | tee "$build/figures.md"
+awk -v figures="$build/figures.md" '
+    /<!-- end of figures -->/ { inside = 0 }
+    !inside { print }
+    /<!-- figures -->/ {
+        inside = 1
+        while ((getline line < figures) > 0) print line
+    }' "$page" >"$build/benchmarks.md"
+cp "$build/benchmarks.md" "$page"
+exit "$(cat "$build/status")"

@@ -72,7 +72,7 @@ int64_t workload_parameters(const workload *w) {
     return n + w->output * (w->hidden + 1);
 }
 
-/* ---- the numbers ---------------------------------------------------------------------------- */
+/* ---- the numbers ----------------------------------------------------------------------------- */
 
 /* 32 bits of a fixed sequence (splitmix64). */
 static uint32_t draw(uint64_t *state) {

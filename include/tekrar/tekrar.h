@@ -473,8 +473,8 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
 #define TKR_TRUNCATE_EVERY 65 /**< k1 of truncated BPTT; 0 (default) no truncation */
 #define TKR_TRUNCATE_STEPS 66 /**< k2: the losses of every k1 steps go back k2 steps from the window's
-                                   end (Williams & Peng 1990); k2 >= k1; 0 (default) = k1. k2 > k1
-                                   needs TKR_RETAIN. One direction only. */
+                                   end (Williams & Peng 1990); less than k1 counts as k1; 0 is the
+                                   default. k2 > k1 needs TKR_RETAIN. One direction only. */
 #define TKR_REDUCTION 67      /**< 0 (default): mean over the loss weights; 1: sum */
 
 /** Bytes that tkr_sequence_create() will allocate. @return as there. Since: 0.1 */
@@ -530,7 +530,7 @@ TKR_API int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int6
  * @param targets  [steps][batch] in [0, O); not looked at where the weight is 0 or past a length
  * @param weights  [steps][batch], finite, >= 0; or NULL for all 1
  * @return TKR_OK, TKR_ERR_ORDER (no forward), TKR_ERR_TOKEN, TKR_ERR_ARGUMENT (weights; their sum is
- *         0), TKR_ERR_NUMERIC (the loss is not finite). Since: 0.1
+ *         0), TKR_ERR_NUMERIC (the loss is not finite; there is none then). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *targets,
                                       const float *weights);

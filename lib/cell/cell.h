@@ -156,6 +156,8 @@ int64_t tkri_cell_output(const tkr_cell *cell);
 
 /* net.c: lay out a net; bytes needed; make it (parameters zero). Statuses, detail in cell. */
 uint64_t tkri_net_bytes(const tkr_cell *cell);
+/* How many tensors of parameters a net has or would have, and numbers in them. */
+void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers);
 int32_t tkri_net_create(tkr_cell *cell);
 void tkri_net_destroy(tkr_cell *cell);
 

@@ -73,47 +73,53 @@ static void draw_glorot(draw *d) {
     }
 }
 
-static double get(const draw *d, int64_t row, int64_t column) {
-    return (double)d->values[tkri_parameter_index(d->p, d->vl, row, column)];
+/* Row `row` of a matrix where it lies: element c is at [c * stride]. */
+typedef struct row {
+    float *at;
+    int64_t stride;
+} row;
+
+static row row_of(const draw *d, int64_t i) {
+    const int64_t first = tkri_parameter_index(d->p, d->vl, i, 0);
+    const int64_t second = d->p->k > 1 ? tkri_parameter_index(d->p, d->vl, i, 1) : first + 1;
+    return (row){d->values + first, second - first};
 }
 
-/* Subtract from row i its parts along the rows first..i-1, then scale it to length 1 (modified
- * Gram-Schmidt, twice for float's sake). Rows beyond the columns start a new orthogonal set. */
-static void orthonormalise_row(draw *d, int64_t first, int64_t i) {
-    const int64_t k = d->p->k, start = first + (i - first) / k * k;
-    for (int64_t j = start; j < 2 * i - start; j++) {
-        const int64_t other = start + (j - start) % tkri_max(i - start, 1);
-        double dot = 0;
+static double dot(row a, row b, int64_t n) {
+    double sum = 0;
+    for (int64_t c = 0; c < n; c++) {
+        sum += (double)a.at[c * a.stride] * (double)b.at[c * b.stride];
+    }
+    return sum;
+}
+
+/* Subtract from row i its parts along the rows first..i-1, then scale it to length `scale`
+ * (modified Gram-Schmidt). Rows beyond the columns start a new orthogonal set. */
+static void orthogonalise_row(draw *d, int64_t first, int64_t i) {
+    const int64_t k = d->p->k;
+    const row a = row_of(d, i);
+    for (int64_t j = first + (i - first) / k * k; j < i; j++) {
+        const row b = row_of(d, j);
+        const double part = dot(a, b, k) / dot(b, b, k);
         for (int64_t c = 0; c < k; c++) {
-            dot += get(d, i, c) * get(d, other, c);
-        }
-        for (int64_t c = 0; c < k; c++) {
-            put(d, i, c, get(d, i, c) - dot * get(d, other, c));
+            a.at[c * a.stride] -= (float)(part * (double)b.at[c * b.stride]);
         }
     }
-    double square = 0;
+    const double length = sqrt(dot(a, a, k));
     for (int64_t c = 0; c < k; c++) {
-        square += get(d, i, c) * get(d, i, c);
-    }
-    for (int64_t c = 0; c < k; c++) {
-        put(d, i, c, get(d, i, c) / sqrt(square));
+        a.at[c * a.stride] = (float)((double)a.at[c * a.stride] / length * d->scale);
     }
 }
 
-/* Saxe, McClelland & Ganguli 2014: the rows of every recurrent gate are orthonormal. */
+/* Saxe, McClelland & Ganguli 2014: the rows of every recurrent gate are orthogonal. */
 static void draw_orthogonal(draw *d) {
     if (d->p->role != TKRI_WEIGHT_HH) {
         draw_glorot(d);
         return;
     }
     fill_normal(d, 1);
-    for (int64_t row = 0; row < d->p->shape[0]; row++) {
-        orthonormalise_row(d, row - row % d->p->units, row);
-    }
-    for (int64_t row = 0; row < d->p->shape[0]; row++) {
-        for (int64_t column = 0; column < d->p->k; column++) {
-            put(d, row, column, get(d, row, column) * d->scale);
-        }
+    for (int64_t i = 0; i < d->p->shape[0]; i++) {
+        orthogonalise_row(d, i - i % d->p->units, i);
     }
 }
 

@@ -322,6 +322,13 @@ uint64_t tkri_net_bytes(const tkr_cell *cell) {
     return tkri_mul(w.numbers, 64) > TKRI_SIZE_LIMIT ? UINT64_MAX : arena.used;
 }
 
+void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers) {
+    tkri_net counts = {0};
+    const walk w = walk_cell(cell, &counts);
+    *tensors = counts.n_parameters;
+    *numbers = w.logical;
+}
+
 int32_t tkri_net_create(tkr_cell *cell) {
     tkri_net counts = {0}, *net;
     const uint64_t bytes = tkri_net_bytes(cell);

@@ -12,11 +12,7 @@ typedef struct tkri_arena {
 } tkri_arena;
 
 /* The next `n` elements of `size` bytes at a multiple of 64, or NULL while measuring. */
-static inline void *tkri_arena_take(tkri_arena *arena, uint64_t n, uint64_t size) {
-    uint64_t start = tkri_round_up(arena->used, 64);
-    arena->used = tkri_add(start, tkri_mul(n, size));
-    return arena->base ? arena->base + start : 0;
-}
+void *tkri_arena_take(tkri_arena *arena, uint64_t n, uint64_t size);
 
 #define TKRI_TAKE(arena, pointer, n) \
     ((pointer) = tkri_arena_take((arena), (uint64_t)(n), sizeof *(pointer)))

@@ -6,13 +6,18 @@
 
 #include "kern/kern.h"
 
-/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. */
+/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. The
+ * reference takes one at a time. */
+#if TKRI_TIER_ID == TKR_TIER_REFERENCE
+enum { ROWS1 = 1, ROWS2 = 1, ROWS3 = 1, ROWS4 = 1 };
+#else
 enum {
-    ROWS1 = REGISTERS == 32 ? 8 : 6,
-    ROWS2 = REGISTERS == 32 ? 8 : 5,
-    ROWS3 = REGISTERS == 32 ? 8 : 4,
+    ROWS1 = 6,
+    ROWS2 = REGISTERS == 32 ? 6 : 5,
+    ROWS3 = REGISTERS == 32 ? 6 : 4,
     ROWS4 = REGISTERS == 32 ? 6 : 3
 };
+#endif
 
 INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
     if (g->from == TKRI_FROM_C) {
@@ -23,9 +28,9 @@ INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
 
 /* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
 INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width) {
-    vf sum[8][4];
+    vf sum[6][4];
     float *c = g->c + i * g->c_row;
-#pragma GCC unroll 8
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
@@ -33,29 +38,31 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         }
     }
     const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
+    const int64_t ahead = a_k > 16 ? 12 * a_k : 0; /* strides that no hardware prefetcher follows */
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a0 = g->a + i * a_row + block * g->a_block;
-        const float *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
+        const float *a3 = a0 + 3 * a_row;
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
             vf row[4];
+            __builtin_prefetch(a0 + ahead);
 #pragma GCC unroll 4
             for (int j = 0; j < width; j++) {
                 row[j] = v_load(b + j * VL);
             }
-#pragma GCC unroll 8
+#pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                const float *ar = (r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * a_row;
+                const float *ar = (r < 3 ? a0 : a3) + (r % 3) * a_row;
                 vf x = v_all(*ar);
 #pragma GCC unroll 4
                 for (int j = 0; j < width; j++) {
                     sum[r][j] = v_fma(x, row[j], sum[r][j]);
                 }
             }
-            a0 += a_k, a3 += a_k, a6 += a_k, b += b_k;
+            a0 += a_k, a3 += a_k, b += b_k;
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
@@ -85,8 +92,6 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
                 ROWS_CASE(4, width)                  \
                 ROWS_CASE(5, width)                  \
                 ROWS_CASE(6, width)                  \
-                ROWS_CASE(7, width)                  \
-                ROWS_CASE(8, width)                  \
             }                                        \
             i = end;                                 \
         }                                            \

@@ -81,24 +81,21 @@ static int32_t read_offsets(walk *w, tkri_tensor *tensor) {
     return TKR_OK;
 }
 
-/* One of the three members of a tensor; `seen` holds a bit for each. */
-static int32_t read_member(walk *w, tkri_tensor *tensor, unsigned *seen) {
+/* The three members of a tensor, in any order. */
+static int32_t read_members(walk *w, tkri_tensor *tensor) {
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
     static int32_t (*const readers[])(walk *, tkri_tensor *) = {read_dtype, read_shape,
                                                                 read_offsets};
-    char name[16];
-    uint64_t len;
-    TRY(tkri_json_key(&w->json, name, sizeof name, &len));
-    for (unsigned i = 0; i < 3; i++) {
-        if (len == strlen(names[i]) && memcmp(name, names[i], (size_t)len) == 0) {
-            if (*seen & 1u << i) {
-                return refuse(w, "dtype, shape or data_offsets twice");
-            }
-            *seen |= 1u << i;
-            return readers[i](w, tensor);
+    uint64_t seen = 0;
+    int index;
+    TRY(tkri_json_open(&w->json, '{'));
+    for (;;) {
+        TRY(tkri_json_member(&w->json, names, 3, &seen, &index));
+        if (index < 0) {
+            return seen == 7 ? TKR_OK : refuse(w, "dtype, shape or data_offsets is missing");
         }
+        TRY(readers[index](w, tensor));
     }
-    return refuse(w, "a member other than dtype, shape and data_offsets");
 }
 
 /* Shape, type and size must agree; every product is checked. */
@@ -121,22 +118,10 @@ static int32_t check_size(walk *w, tkri_tensor *tensor) {
 static int32_t read_tensor(walk *w) {
     tkri_header *header = w->header;
     tkri_tensor tensor = {.rank = 0};
-    unsigned seen = 0;
-    int more;
     tkri_json_peek(&w->json);
     w->name_at = w->json.at;
     TRY(read_text(w, tkri_json_key, &tensor.name));
-    TRY(tkri_json_open(&w->json, '{'));
-    for (;;) {
-        TRY(tkri_json_more(&w->json, '}', &more));
-        if (!more) {
-            break;
-        }
-        TRY(read_member(w, &tensor, &seen));
-    }
-    if (seen != 7) {
-        return refuse(w, "dtype, shape or data_offsets is missing");
-    }
+    TRY(read_members(w, &tensor));
     TRY(check_size(w, &tensor));
     if (header->n_tensors == TKRI_MAX_TENSORS) {
         return refuse(w, "more than 65536 tensors");

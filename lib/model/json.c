@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/utf8.h"
+
+static const char hex_digits[] = "0123456789abcdef";
 
 tkri_json tkri_json_begin(const char *text, uint64_t len) {
     return (tkri_json){.text = text, .len = len};
@@ -162,6 +165,31 @@ int32_t tkri_json_key(tkri_json *json, char *out, uint64_t capacity, uint64_t *l
     return TKR_OK;
 }
 
+int32_t tkri_json_member(tkri_json *json, const char *const *names, int n, uint64_t *seen,
+                         int *index) {
+    char name[32];
+    uint64_t len;
+    int more;
+    *index = -1;
+    TRY(tkri_json_more(json, '}', &more));
+    if (!more) {
+        return TKR_OK;
+    }
+    TRY(tkri_json_key(json, name, sizeof name, &len));
+    for (int i = 0; i < n; i++) {
+        if (strlen(names[i]) == len && memcmp(names[i], name, (size_t)len) == 0) {
+            if (*seen >> i & 1) {
+                return refuse(json, "a member twice");
+            }
+            *seen |= UINT64_C(1) << i;
+            *index = i;
+            return TKR_OK;
+        }
+    }
+    json->error = "a member of an unknown name";
+    return TKR_ERR_UNSUPPORTED;
+}
+
 int32_t tkri_json_uint(tkri_json *json, uint64_t *value) {
     uint64_t sum = 0;
     char c = tkri_json_peek(json);
@@ -184,6 +212,44 @@ int32_t tkri_json_uint(tkri_json *json, uint64_t *value) {
         return refuse(json, "a number that is not an integer");
     }
     *value = sum;
+    return TKR_OK;
+}
+
+/* The digits from text[*at], at most `most`, in base 10 or 16; -1 if there are none or too many. */
+static int64_t read_digits(const char *text, uint64_t *at, int base, int most) {
+    int64_t value = 0;
+    int n = 0;
+    for (const char *digit;; n++, ++*at) {
+        digit = text[*at] ? strchr(hex_digits, text[*at]) : NULL;
+        if (!digit || digit - hex_digits >= base) {
+            return n > 0 ? value : -1;
+        }
+        if (n == most) {
+            return -1;
+        }
+        value = value * base + (digit - hex_digits);
+    }
+}
+
+int32_t tkri_json_real(tkri_json *json, double *value) {
+    char text[32] = "";
+    uint64_t len, at = 0, start = json->at;
+    TRY(tkri_json_string(json, text, sizeof text - 1, &len));
+    int minus = text[0] == '-';
+    at += (uint64_t)minus;
+    int good = len < sizeof text && memcmp(text + at, "0x", 2) == 0;
+    at += 2;
+    int64_t mantissa = good ? read_digits(text, &at, 16, 14) : -1;
+    good = mantissa >= 0 && text[at] == 'p' && (text[at + 1] == '+' || text[at + 1] == '-');
+    int down = good && text[at + 1] == '-';
+    at += 2;
+    int64_t exponent = good ? read_digits(text, &at, 10, 4) : -1;
+    double size = exponent >= 0 ? ldexp((double)mantissa, (int)(down ? -exponent : exponent)) : 0;
+    if (exponent < 0 || at != len || isinf(size)) {
+        json->at = start;
+        return refuse(json, "expected a real number like \"0x3p-2\"");
+    }
+    *value = minus ? -size : size;
     return TKR_OK;
 }
 
@@ -214,7 +280,6 @@ void tkri_text_uint(tkri_text *out, uint64_t value) {
 }
 
 void tkri_text_quote(tkri_text *out, const char *text, uint64_t len) {
-    static const char hex[] = "0123456789abcdef";
     tkri_text_put(out, "\"");
     for (uint64_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -222,11 +287,32 @@ void tkri_text_quote(tkri_text *out, const char *text, uint64_t len) {
             tkri_text_put(out, "\\");
         }
         if (c < 0x20) {
-            char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+            char escape[] = {'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
             tkri_text_bytes(out, escape, sizeof escape);
         } else {
             tkri_text_bytes(out, text + i, 1);
         }
     }
+    tkri_text_put(out, "\"");
+}
+
+void tkri_text_real(tkri_text *out, double value) {
+    int exponent;
+    uint64_t mantissa = (uint64_t)ldexp(frexp(fabs(value), &exponent), 53);
+    char digits[14];
+    uint64_t n = 0;
+    exponent = mantissa ? exponent - 53 : 0;
+    while (mantissa && mantissa % 2 == 0) {
+        mantissa /= 2;
+        exponent++;
+    }
+    do {
+        digits[sizeof digits - ++n] = hex_digits[mantissa % 16];
+        mantissa /= 16;
+    } while (mantissa > 0);
+    tkri_text_put(out, signbit(value) ? "\"-0x" : "\"0x");
+    tkri_text_bytes(out, digits + sizeof digits - n, n);
+    tkri_text_put(out, exponent < 0 ? "p-" : "p+");
+    tkri_text_uint(out, (uint64_t)(exponent < 0 ? -exponent : exponent));
     tkri_text_put(out, "\"");
 }

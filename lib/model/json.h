@@ -5,9 +5,9 @@
  * there is no tree in memory, and the depth of nesting is the caller's, never the input's. Every
  * call returns TKR_OK, or TKR_ERR_FORMAT after setting `error`; no call reads past `len`.
  *
- *     tkri_json_open(&json, '{')
- *     while (tkri_json_more(&json, '}', &more), more)
- *         tkri_json_key(&json, ...), tkri_json_uint(&json, ...)
+ *     tkri_json_open(&json, '[')
+ *     while (tkri_json_more(&json, ']', &more), more)
+ *         tkri_json_uint(&json, ...)
  *     tkri_json_end(&json)
  *
  * The writer appends to a text that is measured first and placed second, by the same code. */
@@ -42,8 +42,17 @@ int32_t tkri_json_string(tkri_json *json, char *out, uint64_t capacity, uint64_t
 /* A member's name, as a string, and the colon behind it. */
 int32_t tkri_json_key(tkri_json *json, char *out, uint64_t capacity, uint64_t *len);
 
+/* In an object, past tkri_json_open(): the index of the next member's name among names [n], n <=
+ * 64, or -1 behind the last, with the object left. `seen` has a bit for each that came, 0 at first;
+ * a second one is refused, and one that is not among the names gives TKR_ERR_UNSUPPORTED. */
+int32_t tkri_json_member(tkri_json *json, const char *const *names, int n, uint64_t *seen,
+                         int *index);
+
 /* A non-negative integer below 2^64: digits, without leading zeros. */
 int32_t tkri_json_uint(tkri_json *json, uint64_t *value);
+
+/* A finite real number, as the string that tkri_text_real() writes. */
+int32_t tkri_json_real(tkri_json *json, double *value);
 
 /* Only white space is left. */
 int32_t tkri_json_end(tkri_json *json);
@@ -60,5 +69,9 @@ void tkri_text_bytes(tkri_text *out, const char *bytes, uint64_t len);
 void tkri_text_put(tkri_text *out, const char *string);
 void tkri_text_uint(tkri_text *out, uint64_t value);
 void tkri_text_quote(tkri_text *out, const char *text, uint64_t len);
+
+/* Append a finite number exactly, whatever the locale, as a string of a hexadecimal integer and a
+ * power of two that C and Python read too: 0.75 is "0x3p-2". */
+void tkri_text_real(tkri_text *out, double value);
 
 #endif

@@ -68,11 +68,20 @@ static void add_output_gradient(const tkri_lane *a, float *dh, tkri_view dy, int
     }
 }
 
+/* A reverse direction's rows of one step are of different times where lengths differ. */
 static void record_norm(const tkri_lane *a, const float *dh, int64_t t) {
     const tkr_sequence *seq = a->seq;
-    const int64_t chunk = a->chunk - seq->chunks;
-    seq->norms[(chunk * seq->net->n_slots + a->run->slot) * seq->max_steps + t] =
-        seq->cell->kern->sum_squares(dh, a->chunk->active[t] * a->layer->out_ld, 0.0f);
+    const tkri_kern *kern = seq->cell->kern;
+    const int64_t ld = a->layer->out_ld, chunk = a->chunk - seq->chunks;
+    double *norms = seq->norms + (chunk * seq->net->n_slots + a->run->slot) * seq->max_steps;
+    if (a->direction == a->layer->direction) {
+        norms[t] = kern->sum_squares(dh, a->chunk->active[t] * ld, 0.0f);
+        return;
+    }
+    for (int64_t i = 0; i < a->chunk->active[t]; i++) {
+        const int64_t when = seq->length[a->chunk->batch0 + i] - 1 - t;
+        norms[when] += kern->sum_squares(dh + i * ld, ld, 0.0f);
+    }
 }
 
 /* kept = mask * d, d = (1 - mask) * d. */
@@ -212,6 +221,9 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
         p.blocks = tiles;
         p.block_rows = p.k = gates * vl;
         p.a_block = tile_stride;
+    }
+    if (layer->ops->slots == 1) {
+        p.k = layer->units;
     }
     p.c = dx.p + from * dx.ld;
     p.c_row = dx.ld;

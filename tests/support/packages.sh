@@ -3,7 +3,7 @@
 # otherwise named. usage: need PROBE=PACKAGE...
 #
 # A probe is cmd:NAME (a command), pc:NAME (a pkg-config module), libc (its headers), cblas (a BLAS
-# that links) or asan (clang's sanitizers link).
+# that links), asan (clang's sanitizers link) or numpy (Debian's Python has it).
 
 have() {
     case $1 in
@@ -11,6 +11,7 @@ have() {
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
     libc) printf '#include <math.h>\n' | cc -xc -fsyntax-only - 2>/dev/null ;;
     cblas) have_cblas ;;
+    numpy) /usr/bin/python3 -c 'import numpy' 2>/dev/null ;;
     asan) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -xc -o /dev/null - 2>/dev/null ;;
     *) echo "have: no such probe: $1" >&2; exit 2 ;;

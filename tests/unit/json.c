@@ -3,9 +3,12 @@
  * past the end (the texts stand at the end of blocks of exactly their size). */
 #include "model/json.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/random.h"
 #include "support/support.h"
 
 /* A copy without a NUL behind it, so that a sanitizer sees every byte read too many. */
@@ -252,11 +255,93 @@ static void test_writer(void **unused) {
     assert_ok(tkri_json_end(&json));
 }
 
+static void check_real(double value, const char *want) {
+    char buffer[40];
+    double back = NAN;
+    tkri_text text = {NULL, 0};
+    tkri_text_real(&text, value);
+    assert_int_equal(text.used, strlen(want));
+    text = (tkri_text){buffer, 0};
+    tkri_text_real(&text, value);
+    assert_memory_equal(buffer, want, text.used);
+    tkri_json json = tkri_json_begin(buffer, text.used);
+    assert_ok(tkri_json_real(&json, &back));
+    assert_memory_equal(&back, &value, sizeof value);
+    /* Others read it so too. */
+    buffer[text.used - 1] = '\0';
+    assert_true(strtod(buffer + 1, NULL) == value);
+}
+
+static void test_reals(void **unused) {
+    (void)unused;
+    check_real(0, "\"0x0p+0\"");
+    check_real(-0.0, "\"-0x0p+0\"");
+    check_real(0.75, "\"0x3p-2\"");
+    check_real(-1, "\"-0x1p+0\"");
+    check_real(1e6, "\"0x3d09p+6\"");
+    check_real(0.1, "\"0xccccccccccccdp-55\"");
+    check_real(DBL_MAX, "\"0x1fffffffffffffp+971\"");
+    check_real(DBL_TRUE_MIN, "\"0x1p-1074\"");
+    tkri_random random = {.seed = compare_seed(10)};
+    for (int i = 0; i < 10000; i++) {
+        double value = ldexp(tkri_normal(&random), (int)(tkri_uniform(&random) * 2000) - 1000);
+        double back = NAN;
+        char buffer[40];
+        tkri_text text = {buffer, 0};
+        tkri_text_real(&text, value);
+        assert_in_range(text.used, 8, sizeof buffer);
+        tkri_json json = tkri_json_begin(buffer, text.used);
+        assert_ok(tkri_json_real(&json, &back));
+        assert_ok(tkri_json_end(&json));
+        assert_true(back == value);
+    }
+}
+
+static void test_bad_reals(void **unused) {
+    (void)unused;
+    static const char *const rows[] = {
+        "\"\"",
+        "\"-\"",
+        "\"0x\"",
+        "\"0x1\"",
+        "\"0x1p\"",
+        "\"0x1p1\"",
+        "\"0x1p+\"",
+        "\"0xp+1\"",
+        "\"1p+1\"",
+        "\"0X1p+1\"",
+        "\"0x1P+1\"",
+        "\"+0x1p+1\"",
+        "\"0x1p+1 \"",
+        "\" 0x1p+1\"",
+        "\"0x1p+a\"",
+        "\"0x1p+1024\"",
+        "\"0x1p+99999\"",
+        "\"0xAp+1\"",
+        "\"nan\"",
+        "\"inf\"",
+        "\"0x111111111111111p+1\"",
+        "\"0x1.8p+1\"",
+        "1",
+        "\"0x1p+0000000000000000000000000000000000000000000000000\"",
+        "\"0x1p+1\\u0000\"",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double value = 5;
+        exact e = make(rows[i], strlen(rows[i]));
+        assert_status(tkri_json_real(&e.json, &value), TKR_ERR_FORMAT);
+        assert_non_null(e.json.error);
+        assert_true(value == 5);
+        free(e.text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strings),    cmocka_unit_test(test_bad_strings),
         cmocka_unit_test(test_numbers),    cmocka_unit_test(test_structure),
         cmocka_unit_test(test_truncation), cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_reals),      cmocka_unit_test(test_bad_reals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,8 +29,8 @@ static void test_the_weight_is_the_best(void **unused) {
     for (int trial = 0; trial < 20; trial++) {
         double first[N], second[N], weight = -1;
         for (int i = 0; i < N; i++) {
-            first[i] = log(uniform(&random)) / (1 + trial % 4);
-            second[i] = log(uniform(&random)) / (1 + trial % 3);
+            first[i] = log(uniform(&random)) / (1 + 0.1 * (trial % 4));
+            second[i] = log(uniform(&random)) / (1 + 0.1 * (trial % 3));
         }
         assert_ok(tkr_mix_fit(&weight, first, second, N));
         assert_true(weight > 0 && weight < 1);

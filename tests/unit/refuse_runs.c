@@ -112,6 +112,7 @@ static void test_sequence_options(void **state) {
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_CARRY, 2));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_REDUCTION, -1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_TRUNCATE_EVERY, -1));
+    assert_ok(tkr_sequence_set_int(seq, TKR_TRUNCATE_EVERY, 1));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_sequence_set_int(seq, TKR_TRUNCATE_STEPS, 2));
     REFUSES(w, TKR_ERR_KEY, NULL, tkr_sequence_get_int(seq, 0, w->io.n));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sequence_get_int(seq, TKR_CARRY, NULL));

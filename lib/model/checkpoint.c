@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ * A training run: the cell's own tensors and texts, so that it can be loaded as a cell too, the
+ * optimizer's moments, and, where given, a sequence's random and carried state, a state, a cursor.
+ */
+#include <string.h>
+
+#include "core/arena.h"
+#include "model/model.h"
+#include "model/progress.h"
+
+/* Names with two dots or more: no parameter has as many. */
+static const char first_prefix[] = "checkpoint.first.", second_prefix[] = "checkpoint.second.",
+                  gradients_prefix[] = "checkpoint.gradients.",
+                  sequence_prefix[] = "checkpoint.sequence.", state_prefix[] = "checkpoint.state.";
+
+enum { MAX_GROUPS = 6 };
+
+/* A save or a load in progress. */
+typedef struct checkpoint {
+    const tkri_training *with;
+    tkri_progress progress;
+    tkri_group group[MAX_GROUPS];
+    int32_t n_groups;
+    float *start; /* the sequence's next initial state, as long as its batch; allocated */
+} checkpoint;
+
+static uint64_t start_bytes(const checkpoint *c) {
+    const tkri_net *net = c->with->opt->cell->net;
+    uint64_t batch = c->progress.has_sequence ? c->progress.sequence[TKRI_PROGRESS_BATCH] : 0;
+    return tkri_mul(tkri_mul((uint64_t)net->state_width, batch), sizeof(float));
+}
+
+static int32_t allocate_start(checkpoint *c) {
+    tkr_optimizer *opt = c->with->opt;
+    uint64_t bytes = start_bytes(c);
+    c->start = bytes > 0 ? tkri_allocate(&opt->env, bytes) : NULL;
+    REQUIRE(bytes == 0 || c->start, &opt->detail, TKR_ERR_MEMORY,
+            "no memory for %llu bytes of a carried state", (unsigned long long)bytes);
+    return TKR_OK;
+}
+
+static void release_start(checkpoint *c) {
+    tkri_release(&c->with->opt->env, c->start, start_bytes(c));
+}
+
+static void add_group(checkpoint *c, const char *prefix, const tkr_cell *cell, float *flat,
+                      int64_t batch) {
+    if (flat) {
+        c->group[c->n_groups++] = (tkri_group){prefix, cell, flat, batch};
+    }
+}
+
+/* The tensors that `progress` tells of and the caller gave room for. */
+static void list_groups(checkpoint *c) {
+    const tkri_training *with = c->with;
+    tkr_optimizer *opt = with->opt;
+    const tkri_progress *progress = &c->progress;
+    add_group(c, "", opt->cell, opt->cell->net->values, 0);
+    add_group(c, first_prefix, opt->cell, opt->first, 0);
+    add_group(c, second_prefix, opt->cell, opt->second, 0);
+    if (with->seq && progress->sequence[TKRI_PROGRESS_GRADIENTS]) {
+        add_group(c, gradients_prefix, opt->cell, with->seq->gradients, 0);
+    }
+    if (with->seq) {
+        add_group(c, sequence_prefix, opt->cell, c->start,
+                  (int64_t)progress->sequence[TKRI_PROGRESS_BATCH]);
+    }
+    if (with->state) {
+        add_group(c, state_prefix, with->state->cell, with->state->values, with->state->batch);
+    }
+}
+
+static int any(const float *values, int64_t n) {
+    int64_t i = 0;
+    while (i < n && values[i] == 0.0f) {
+        i++;
+    }
+    return i < n;
+}
+
+/* Where a sequence's next forward starts from: its last final state, what was set, or NULL for the
+ * cell's own. */
+static const float *start_of(const tkr_sequence *seq, int64_t *batch) {
+    if (seq->carry && seq->ran && !seq->restart) {
+        *batch = seq->batch;
+        return seq->final;
+    }
+    *batch = seq->has_initial ? seq->initial_batch : 0;
+    return seq->has_initial ? seq->given : NULL;
+}
+
+static void note_sequence(tkri_progress *progress, const tkr_sequence *seq) {
+    int64_t batch;
+    (void)start_of(seq, &batch);
+    progress->has_sequence = 1;
+    progress->sequence[TKRI_PROGRESS_SEED] = seq->seed;
+    progress->sequence[TKRI_PROGRESS_DRAWS] = seq->draws;
+    progress->sequence[TKRI_PROGRESS_CARRY] = (uint64_t)seq->carry;
+    progress->sequence[TKRI_PROGRESS_REDUCTION] = (uint64_t)seq->reduction;
+    progress->sequence[TKRI_PROGRESS_EVERY] = (uint64_t)seq->truncate_every;
+    progress->sequence[TKRI_PROGRESS_STEPS] = (uint64_t)seq->truncate_steps;
+    progress->sequence[TKRI_PROGRESS_BATCH] = (uint64_t)batch;
+    progress->sequence[TKRI_PROGRESS_GRADIENTS] =
+        seq->gradients && any(seq->gradients, seq->net->numbers);
+}
+
+static void note_progress(checkpoint *c) {
+    const tkri_training *with = c->with;
+    tkri_progress *progress = &c->progress;
+    progress->kind = with->opt->kind;
+    memcpy(progress->floats, with->opt->floats, sizeof progress->floats);
+    memcpy(progress->ints, with->opt->ints, sizeof progress->ints);
+    if (with->seq) {
+        note_sequence(progress, with->seq);
+    }
+    if (with->state) {
+        progress->has_state = 1;
+        progress->state_batch = (uint64_t)with->state->batch;
+    }
+    if (with->cursor) {
+        progress->has_cursor = 1;
+        memcpy(progress->cursor, with->cursor, sizeof progress->cursor);
+    }
+}
+
+int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *target) {
+    checkpoint c = {.with = with};
+    tkr_optimizer *opt = with->opt;
+    note_progress(&c);
+    TRY(allocate_start(&c));
+    if (c.start) {
+        int64_t batch;
+        const float *from = start_of(with->seq, &batch);
+        tkri_state_move(opt->cell->net, c.start, batch, from, with->seq->max_batch, batch);
+    }
+    list_groups(&c);
+    const tkri_page pages[] = {{"tekrar.cell", tkri_architecture_put, opt->cell},
+                               {"tekrar.checkpoint", tkri_progress_put, &c.progress}};
+    const tkri_model model = {
+        .content = "checkpoint",
+        .group = c.group,
+        .n_groups = c.n_groups,
+        .page = pages,
+        .n_pages = 2,
+        .notes = opt->cell->notes,
+    };
+    int32_t status = tkri_model_save(&model, target, &opt->env, &opt->detail);
+    release_start(&c);
+    return status;
+}
+
+static int32_t check_cell(const tkr_cell *cell, const tkri_file *file) {
+    tkr_cell *found;
+    TRY(tkri_architecture_make(&found, file));
+    int32_t status = tkri_architecture_compare(found, cell, file->detail);
+    tkr_cell_destroy(found);
+    return status;
+}
+
+static int32_t read_progress(checkpoint *c, const tkri_file *file) {
+    int32_t key = tkri_header_key(&file->header, "tekrar.checkpoint");
+    REQUIRE(key >= 0, file->detail, TKR_ERR_MISMATCH, "the file has no tekrar.checkpoint");
+    const tkri_string text = file->header.text[key];
+    tkri_json json = tkri_json_begin(text.text, text.len);
+    tkr_optimizer standard = {.kind = c->with->opt->kind};
+    tkri_opt_defaults(&standard);
+    memcpy(c->progress.floats, standard.floats, sizeof c->progress.floats);
+    memcpy(c->progress.ints, standard.ints, sizeof c->progress.ints);
+    int32_t status = tkri_progress_read(&c->progress, &json);
+    return tkri_model_explain(&json, "tekrar.checkpoint", status, file->detail);
+}
+
+/* The sequence's numbers fit the sequence. */
+static int32_t check_sequence(const tkr_sequence *seq, const tkri_progress *progress,
+                              tkri_detail *detail) {
+    const uint64_t *n = progress->sequence;
+    const int overlaps = n[TKRI_PROGRESS_EVERY] && n[TKRI_PROGRESS_STEPS] > n[TKRI_PROGRESS_EVERY];
+    REQUIRE(n[TKRI_PROGRESS_BATCH] <= (uint64_t)seq->max_batch, detail, TKR_ERR_MISMATCH,
+            "the file's sequence carries a batch of %llu, this one has room for %lld",
+            (unsigned long long)n[TKRI_PROGRESS_BATCH], (long long)seq->max_batch);
+    REQUIRE(seq->gradients || !n[TKRI_PROGRESS_GRADIENTS], detail, TKR_ERR_MISMATCH,
+            "the file has gradients, this sequence is for inference");
+    REQUIRE(!overlaps || (seq->mode & TKR_RETAIN), detail, TKR_ERR_MISMATCH,
+            "the file's truncation windows overlap: the sequence needs TKR_RETAIN");
+    return TKR_OK;
+}
+
+/* The file has what was asked for, and for objects like these. */
+static int32_t check_progress(const checkpoint *c, tkri_detail *detail) {
+    const tkri_training *with = c->with;
+    const tkri_progress *progress = &c->progress;
+    REQUIRE(progress->kind == with->opt->kind, detail, TKR_ERR_MISMATCH,
+            "the file's optimizer is %s, this one is %s", tkri_progress_kind_name(progress->kind),
+            tkri_progress_kind_name(with->opt->kind));
+    REQUIRE(progress->has_sequence || !with->seq, detail, TKR_ERR_MISMATCH,
+            "the file has no sequence");
+    REQUIRE(progress->has_state || !with->state, detail, TKR_ERR_MISMATCH, "the file has no state");
+    REQUIRE(progress->has_cursor || !with->cursor, detail, TKR_ERR_MISMATCH,
+            "the file has no cursor");
+    return with->seq ? check_sequence(with->seq, progress, detail) : TKR_OK;
+}
+
+static void restore_sequence(const checkpoint *c, tkr_sequence *seq) {
+    const uint64_t *n = c->progress.sequence;
+    const int64_t batch = (int64_t)n[TKRI_PROGRESS_BATCH];
+    seq->seed = n[TKRI_PROGRESS_SEED];
+    seq->draws = n[TKRI_PROGRESS_DRAWS];
+    seq->carry = (int64_t)n[TKRI_PROGRESS_CARRY];
+    seq->reduction = (int64_t)n[TKRI_PROGRESS_REDUCTION];
+    seq->truncate_every = (int64_t)n[TKRI_PROGRESS_EVERY];
+    seq->truncate_steps = (int64_t)n[TKRI_PROGRESS_STEPS];
+    if (seq->gradients && !n[TKRI_PROGRESS_GRADIENTS]) {
+        memset(seq->gradients, 0, (size_t)seq->net->numbers * sizeof *seq->gradients);
+    }
+    if (batch > 0) {
+        tkri_state_move(seq->net, seq->given, seq->max_batch, c->start, batch, batch);
+    }
+    seq->has_initial = batch > 0;
+    seq->initial_batch = batch;
+    seq->ran = seq->has_loss = seq->has_backward = seq->used_up = 0;
+    seq->restart = seq->decoder_left = 0;
+}
+
+/* What is left when all tensors are in place: nothing of it can fail. */
+static void restore(const checkpoint *c) {
+    const tkri_training *with = c->with;
+    memcpy(with->opt->floats, c->progress.floats, sizeof c->progress.floats);
+    memcpy(with->opt->ints, c->progress.ints, sizeof c->progress.ints);
+    tkri_cell_refresh(with->opt->cell);
+    if (with->seq) {
+        restore_sequence(c, with->seq);
+    }
+    if (with->cursor) {
+        memcpy(with->cursor, c->progress.cursor, sizeof c->progress.cursor);
+    }
+}
+
+static int32_t load(checkpoint *c, const tkri_file *file) {
+    const tkri_training *with = c->with;
+    const char *others[4] = {NULL};
+    int n = 0;
+    TRY(check_cell(with->opt->cell, file));
+    TRY(read_progress(c, file));
+    TRY(check_progress(c, file->detail));
+    if (!with->seq) {
+        c->progress.sequence[TKRI_PROGRESS_BATCH] = 0;
+        others[n++] = sequence_prefix;
+        others[n++] = gradients_prefix;
+    }
+    if (!with->state) {
+        others[n++] = state_prefix;
+    }
+    TRY(allocate_start(c));
+    list_groups(c);
+    const tkri_model model = {.group = c->group, .n_groups = c->n_groups, .others = others};
+    int32_t status = tkri_model_load(&model, file);
+    if (status == TKR_OK) {
+        restore(c);
+    }
+    release_start(c);
+    return status;
+}
+
+int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *source) {
+    checkpoint c = {.with = with};
+    tkri_file file;
+    tkr_optimizer *opt = with->opt;
+    TRY(tkri_model_open(&file, source, "checkpoint", &opt->env, &opt->detail));
+    int32_t status = load(&c, &file);
+    tkri_file_fini(&file);
+    return status;
+}
