@@ -448,13 +448,15 @@ static void test_kinds(void **unused) {
         const char *words[3];
         int32_t feeds; /* ids that "a\na\n" becomes */
         int64_t len;
-    } cases[] = {{{"a", "b", "<unk>"}, 2, 3}, {{"a", "</s>", "<unk>"}, 4, 3}, {{"\n", "a", "b"}, 4, 3}};
+    } cases[] = {
+        {{"a", "b", "<unk>"}, 2, 3}, {{"a", "</s>", "<unk>"}, 4, 3}, {{"\n", "a", "b"}, 4, 3}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         char text[200];
         tkr_ngram *ngram;
         tkr_vocabulary *v;
         int64_t n;
-        snprintf(text, sizeof text, "\\data\\\nngram 1=3\n\\1-grams:\n-1 %s\n-1 %s\n-1 %s\n\\end\\\n",
+        snprintf(text, sizeof text,
+                 "\\data\\\nngram 1=3\n\\1-grams:\n-1 %s\n-1 %s\n-1 %s\n\\end\\\n",
                  cases[c].words[0][0] == '\n' ? "<0x0A>" : cases[c].words[0], cases[c].words[1],
                  cases[c].words[2]);
         assert_ok(load(&ngram, text));
@@ -548,9 +550,19 @@ static void test_decimals(void **unused) {
     static const struct {
         const char *text;
         double value;
-    } good[] = {{"0", 0}, {"-0", 0}, {"1.5", 1.5}, {"-.25", -0.25}, {"5.", 5}, {"+2e3", 2000},
-                {"-1e-400", 0}, {"0e999999999999", 0}, {"123456789012345678901234567890e-20",
-                1234567890.1234567}, {"-99", -99}, {"0.1", 0.1}, {"1e22", 1e22}, {"1.7e308", 1.7e308},
+    } good[] = {{"0", 0},
+                {"-0", 0},
+                {"1.5", 1.5},
+                {"-.25", -0.25},
+                {"5.", 5},
+                {"+2e3", 2000},
+                {"-1e-400", 0},
+                {"0e999999999999", 0},
+                {"123456789012345678901234567890e-20", 1234567890.1234567},
+                {"-99", -99},
+                {"0.1", 0.1},
+                {"1e22", 1e22},
+                {"1.7e308", 1.7e308},
                 {"-2.2250738585072014e-308", -2.2250738585072014e-308}};
     static const char *const bad[] = {"", "-", ".", "e5", "1e", "1e+", "--1", "1..2", "1 ", " 1",
                                       "0x10", "inf", "nan", "1e309", "-1e99999", "1,5"};

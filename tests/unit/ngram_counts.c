@@ -260,9 +260,9 @@ static void test_readers(void **unused) {
                 s.piece = piece;
                 tkr_reader reader = stream_reader(&s);
                 tkr_ngram *got = empty(3, symbols);
-                assert_ok(tkr_ngram_count_from(got, &reader, kinds[k] == TKR_BYTES ? NULL : vocabulary,
-                                               sentences ? TKR_BEGIN : TKR_NOTHING,
-                                               sentences ? end : -1, -1));
+                assert_ok(tkr_ngram_count_from(
+                    got, &reader, kinds[k] == TKR_BYTES ? NULL : vocabulary,
+                    sentences ? TKR_BEGIN : TKR_NOTHING, sentences ? end : -1, -1));
                 expect_same(want, got);
                 tkr_ngram_destroy(got);
                 stream_fini(&s);
