@@ -84,8 +84,8 @@ int world_destroy(world *w, char kind);
 /* A number that changes when anything that a caller can see of any object changes. */
 uint64_t world_fingerprint(world *w);
 
-/* The same with what can only be seen by calls that change how an object lies in memory: counts that
- * are not sorted yet. */
+/* The same with what can only be seen by calls that change how an object lies in memory: counts
+ * that are not sorted yet. */
 uint64_t world_deep_fingerprint(world *w);
 
 /* An empty file to write to, or the same file to be read again from its start. */

@@ -81,6 +81,28 @@ static void expect_same_parameters(const tkr_cell *a, const tkr_cell *b) {
     }
 }
 
+/* Both compute the same from the same input. */
+static void expect_same_outputs(const tkr_cell *a, const tkr_cell *b, int ids) {
+    enum { T = 3, B = 2 };
+    float x[T * B * MODELS_I], out[2][T * B * 32];
+    const int32_t input[T * B] = {0, 1, 2, 3, 4, -1};
+    int64_t width;
+    for (int i = 0; i < T * B * MODELS_I; i++) {
+        x[i] = (float)(i % 11) / 5 - 1;
+    }
+    assert_ok(tkr_cell_shape(a, NULL, NULL, &width));
+    assert_true(width <= 32);
+    for (int k = 0; k < 2; k++) {
+        tkr_sequence *seq;
+        assert_ok(tkr_sequence_create(&seq, k ? b : a, T, B, TKR_INFERENCE, NULL));
+        assert_ok(ids ? tkr_sequence_forward_ids(seq, input, NULL, T, B)
+                      : tkr_sequence_forward(seq, x, NULL, T, B));
+        assert_ok(tkr_sequence_output(seq, out[k], T * B * width));
+        tkr_sequence_destroy(seq);
+    }
+    assert_true(compare_bits(out[0], out[1], T * B * width));
+}
+
 /* Every kind and option: saved, loaded by all three ways, saved again to the same bytes. */
 static void test_round_trip(void **unused) {
     (void)unused;
@@ -103,6 +125,7 @@ static void test_round_trip(void **unused) {
         for (int way = 0; way < 3; way++) {
             expect_same_options(cell, back[way]);
             expect_same_parameters(cell, back[way]);
+            expect_same_outputs(cell, back[way], models[i].ids);
             assert_string_equal(tkr_cell_get_note(back[way], "\xC5\x9F"), "a \"note\"\n\\");
             assert_string_equal(tkr_cell_get_note(back[way], "empty"), "");
             assert_string_equal(tkr_cell_detail(back[way]), "");
