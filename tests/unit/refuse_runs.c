@@ -131,6 +131,8 @@ static void test_forward(void **state) {
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T + 1, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, 0, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B + 1));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder),
+            tkr_sequence_forward(w->decoder, x, NULL, T, 0));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, longer, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, negative, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B - 1)); /* carried */
