@@ -1065,9 +1065,9 @@ TKR_API const char *tkr_ngram_detail(const tkr_ngram *ngram);
  * --------------------------------------------------------------------------------------------- */
 
 /**
- * Find the weight of `first` that makes the mixture of two streams likeliest: expectation-
- * maximisation (Dempster & others 1977) from 0.5 until it moves by less than 1e-9, at most 1000
- * rounds. Ids that both call impossible are passed over.
+ * Find the weight of `first` that makes the mixture of two streams likeliest: the one that a round of
+ * expectation-maximisation (Dempster & others 1977) leaves alone, to 1e-10. Ids that both call
+ * impossible are passed over.
  * @param weight  receives it, 0..1
  * @param first   [n] ln p of each id of a text; -inf is allowed
  * @param second  [n] the same of the other model
