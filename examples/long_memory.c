@@ -224,8 +224,8 @@ int main(int argc, char **argv) {
                     .iterations = 3000,
                     .seed = 1,
                     .threads = 1,
-                    .rate = 0.003,
-                    .clip = 1};
+                    .rate = 0.005,
+                    .clip = 0.3};
     static const int32_t kinds[3] = {TKR_ELMAN, TKR_LSTM, TKR_GRU};
     double history[3][REPORTS] = {{0}};
     contender all[3];
