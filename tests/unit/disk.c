@@ -177,6 +177,7 @@ static const struct {
     {SYSTEM_WRITE, 0, ENOSPC, "cannot write '", 0},
     {SYSTEM_WRITE, 1, ENOSPC, "cannot write '", 0},
     {SYSTEM_WRITE, 2, EDQUOT, "cannot write '", 0},
+    {SYSTEM_WRITE, 1, 99999, "cannot write '", 0}, /* a number that nobody has heard of */
     {SYSTEM_WRITE, 1, SYSTEM_NOTHING, "cannot write '", 0},
     {SYSTEM_SYNC, 0, EIO, "cannot sync '", 0},
     {SYSTEM_CLOSE, 0, EIO, "cannot close '", 0},
@@ -196,7 +197,9 @@ static void test_failures(void **unused) {
             system_fail(failures[i].kind, failures[i].k, failures[i].error);
             assert_status(save(&f, 2), TKR_ERR_IO);
             int error = failures[i].error > 0 ? failures[i].error : EIO;
-            assert_int_equal(strerror_r(error, want, sizeof want), 0);
+            if (strerror_r(error, want, sizeof want) != 0) {
+                snprintf(want, sizeof want, "error %d", error);
+            }
             assert_non_null(strstr(f.detail.text, failures[i].text));
             assert_non_null(strstr(f.detail.text, want));
             assert_true(load(&f) == (failures[i].replaced ? 2.0f : had_old ? 1.0f : -1.0f));
