@@ -68,17 +68,21 @@ typedef struct job {
 } job;
 
 /* Whether a row has a back-off weight that would not be written as 0. */
-static int weighs(const tkri_model *model, int level, uint64_t row) {
-    int last = level + 1 == model->order;
-    return !last && fabs(tkri_row_backoff(model, level, row) / ln_10) >= 0.5e-9;
+static int weighs(const job *j, int level, uint64_t row) {
+    int last = level + 1 == j->model->order;
+    return !last && fabs(tkri_row_backoff(j->model, level, row) / ln_10) >= 0.5e-9;
 }
 
-/* A row that nothing saw and that weighs nothing says nothing. */
+/* A row that nothing saw and that weighs nothing says nothing; but words have to be listed. */
 static int is_written(const job *j, int level, uint64_t row) {
     if (level == 0 && (int64_t)row == j->omitted) {
         return 0;
     }
-    return tkri_row_seen(j->model, level, row) || weighs(j->model, level, row);
+    if (level == 0 && (int64_t)row == j->model->symbols && j->model->order > 1) {
+        tkri_nodes children = tkri_row_children(j->model, 0, row);
+        return children.from < children.to || weighs(j, 0, row);
+    }
+    return tkri_row_seen(j->model, level, row) || weighs(j, level, row);
 }
 
 static uint64_t count_written(const job *j, int level) {
@@ -121,7 +125,7 @@ static int32_t pour_line(job *j, int level, const uint32_t *path) {
         TRY(tkri_sink_text(&j->sink, l ? " " : "\t"));
         TRY(pour_name(j, tkri_row_id(model, l, path[l])));
     }
-    if (weighs(model, level, path[level])) {
+    if (weighs(j, level, path[level])) {
         TRY(tkri_sink_text(&j->sink, "\t"));
         TRY(pour_number(j, tkri_row_backoff(model, level, path[level])));
     }

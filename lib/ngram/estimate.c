@@ -175,7 +175,7 @@ static void write_children(const work *w, tkri_model *model, int level, tkri_nod
         if (row == TKRI_NO_NODE) {
             continue;
         }
-        int seen = w->trie->level[level].counts[i] > 0;
+        int seen = level == 0 || w->trie->level[level].counts[i] > 0;
         tkri_model_put_logprob(model, level, row, log(w->own[i]), seen);
         if (level > 0) {
             tkri_model_put_id(model, level, row, w->trie->level[level].ids[i]);

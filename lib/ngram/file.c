@@ -103,7 +103,7 @@ static int32_t pour_padding(tkri_sink *to, uint64_t written) {
     return tkri_sink_pour(to, "\0\0\0\0\0\0\0", tkri_file_padded(written) - written);
 }
 
-static int32_t pour_level(tkri_sink *to, const tkri_level *level) {
+static int32_t pour_level(tkri_sink *to, const tkri_level *level, int last) {
     for (uint64_t i = 0; i < level->len; i++) {
         TRY(pour_number(to, level->counts[i], 8));
     }
@@ -111,11 +111,11 @@ static int32_t pour_level(tkri_sink *to, const tkri_level *level) {
         TRY(pour_number(to, level->ids[i], 4));
     }
     TRY(pour_padding(to, 4 * level->len));
-    if (!level->begin) {
+    if (last) {
         return TKR_OK;
     }
     for (uint64_t i = 0; i <= level->len; i++) {
-        TRY(pour_number(to, level->begin[i], 4));
+        TRY(pour_number(to, level->begin ? level->begin[i] : 0, 4)); /* NULL in the empty trie */
     }
     return pour_padding(to, 4 * (level->len + 1));
 }
@@ -148,7 +148,7 @@ static int32_t pour_all(tkri_sink *to, const tkr_ngram *ngram, const tkri_file_h
         TRY(tkri_sink_pour(to, ngram->model.block, header->block));
     } else {
         for (int l = 0; l < header->order; l++) {
-            TRY(pour_level(to, &ngram->counts.trie.level[l]));
+            TRY(pour_level(to, &ngram->counts.trie.level[l], l + 1 == header->order));
         }
     }
     TRY(pour_names(to, &ngram->names));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ngram/mix.h"
 
-/* One round: the mean share of the first model in what both together explain. */
-static double expected_share(const double *first, const double *second, int64_t n, double weight) {
+/* One round of expectation-maximisation: the mean share of the first model in what both together
+ * explain is the next weight. */
+static double next_weight(const double *first, const double *second, int64_t n, double weight) {
     double odds = (1 - weight) / weight, sum = 0;
     int64_t possible = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -14,19 +15,20 @@ static double expected_share(const double *first, const double *second, int64_t 
     return possible ? sum / (double)possible : weight;
 }
 
+/* The likelihood is concave in the weight, so a round always moves towards its only maximum: that
+ * is enclosed by halving, where repeated rounds would creep. */
 double tkri_mix_fit(const double *first, const double *second, int64_t n) {
-    enum { MOST_ROUNDS = 1000 };
-    const double settled = 1e-9;
-    double weight = 0.5;
-    for (int round = 0; round < MOST_ROUNDS; round++) {
-        double next = expected_share(first, second, n, weight);
-        double moved = fabs(next - weight);
-        weight = next;
-        if (!(moved > settled) || weight <= 0 || weight >= 1) {
-            break;
+    enum { HALVINGS = 36 };
+    double low = 0, high = 1;
+    for (int i = 0; i < HALVINGS; i++) {
+        double weight = (low + high) / 2;
+        double next = next_weight(first, second, n, weight);
+        if (next == weight) {
+            return weight;
         }
+        *(next > weight ? &low : &high) = weight;
     }
-    return weight;
+    return low == 0 ? 0 : high == 1 ? 1 : (low + high) / 2;
 }
 
 double tkri_log_sum(const float *logits, int64_t n) {

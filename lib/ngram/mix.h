@@ -15,8 +15,8 @@ static inline double tkri_mix(double first, double second, double weight) {
     return larger + log(weight * exp(first - larger) + (1 - weight) * exp(second - larger));
 }
 
-/* The weight of `first` that makes the mixture likeliest, by expectation-maximisation. Ids that
- * both call impossible say nothing. */
+/* The weight of `first` that makes the mixture likeliest: where expectation-maximisation stands
+ * still. Ids that both call impossible say nothing. */
 double tkri_mix_fit(const double *first, const double *second, int64_t n);
 
 /* ln(sum exp(logits)) of logits [n], the largest of which is finite. */
