@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * N-grams as bytes: 256 bytes of header, the model's block as it lies in memory (or the counts,
- * level by level), then the vocabulary's texts. Everything is little-endian, every part a multiple of 8
- * bytes, and the sum in the header covers all of it. docs/ngram.md tells each field. */
+ * level by level), then the vocabulary's texts. Everything is little-endian, every part a multiple
+ * of 8 bytes, and the sum in the header covers all of it. docs/ngram.md tells each field. */
 #ifndef TKRI_NGRAM_FILE_H
 #define TKRI_NGRAM_FILE_H
 

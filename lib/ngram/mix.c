@@ -15,8 +15,8 @@ static double next_weight(const double *first, const double *second, int64_t n, 
     return possible ? sum / (double)possible : weight;
 }
 
-/* The likelihood is concave in the weight, so a round always moves towards its only maximum: that is
- * enclosed by halving, where repeated rounds would creep. */
+/* The likelihood is concave in the weight, so a round always moves towards its only maximum: that
+ * is enclosed by halving, where repeated rounds would creep. */
 double tkri_mix_fit(const double *first, const double *second, int64_t n) {
     enum { HALVINGS = 36 };
     double low = 0, high = 1;

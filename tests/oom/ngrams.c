@@ -33,6 +33,116 @@ static int32_t estimate(world *w) {
     return tkr_ngram_estimate(w->counts, TKR_MAXIMUM_LIKELIHOOD);
 }
 
+static int32_t estimate_smooth(world *w) {
+    return tkr_ngram_estimate(w->counts, TKR_MODIFIED_KNESER_NEY);
+}
+
+/* Counts that can be estimated, some of them sorted and some not. */
+static int32_t use_fallback(world *w) {
+    uint64_t n;
+    int32_t status = tkr_ngram_get_count(w->counts, &n, ids, 1);
+    status = status ? status : tkr_ngram_count(w->counts, ids, 5, TKR_CONTINUE);
+    status = status ? status : tkr_ngram_set_int(w->counts, TKR_PRUNE + 3, 1);
+    return status ? status : tkr_ngram_set_int(w->counts, TKR_FALLBACK, 1);
+}
+
+static int32_t size(world *w) {
+    return tkr_ngram_size(w->io.u, 5, 200, 1000);
+}
+
+static int32_t set_int(world *w) {
+    return tkr_ngram_set_int(w->counts, TKR_FALLBACK, 1);
+}
+
+static int32_t set_float(world *w) {
+    return tkr_ngram_set_float(w->counts, TKR_ADDEND, 0.5);
+}
+
+static int32_t get_int(world *w) {
+    return tkr_ngram_get_int(w->counts, TKR_FALLBACK, w->io.n);
+}
+
+static int32_t get_float(world *w) {
+    return tkr_ngram_get_float(w->counts, TKR_ADDEND, w->io.real);
+}
+
+static int32_t bounds_int(world *w) {
+    return tkr_ngram_bounds_int(w->counts, TKR_FALLBACK, w->io.n, w->io.n + 1);
+}
+
+static int32_t bounds_float(world *w) {
+    return tkr_ngram_bounds_float(w->counts, TKR_ADDEND, w->io.real, w->io.real + 1);
+}
+
+static int32_t count_sentences(world *w) {
+    return tkr_ngram_count_sentences(w->counts, ids, N_IDS, 3);
+}
+
+static int32_t count_continued(world *w) {
+    return tkr_ngram_count(w->counts, ids, N_IDS, TKR_CONTINUE);
+}
+
+static int32_t write_text(world *w) {
+    static const char text[] = "abcd dcba";
+    world_file_empty(&w->written);
+    return w->written.writer.write(w->written.writer.user, text, 4);
+}
+
+static int32_t count_from(world *w) {
+    world_file_rewind(&w->written);
+    return tkr_ngram_count_from(w->counts, &w->written.reader, w->vocabulary, TKR_CONTINUE, 1, -1);
+}
+
+static int32_t merge(world *w) {
+    return tkr_ngram_merge(w->counts, w->ngram);
+}
+
+static int32_t get_count(world *w) {
+    return tkr_ngram_get_count(w->counts, w->io.u, ids, 3);
+}
+
+static int32_t set_vocabulary(world *w) {
+    return tkr_ngram_set_vocabulary(w->ngram, w->vocabulary);
+}
+
+static int32_t get_vocabulary(world *w) {
+    return tkr_ngram_get_vocabulary(&w->made.vocabulary, w->ngram, w->lent);
+}
+
+static int32_t start(world *w) {
+    tkr_ngram_state state;
+    return tkr_ngram_start(w->ngram, &state, ids, 2);
+}
+
+static int32_t step(world *w) {
+    tkr_ngram_state state = {{0, 0}};
+    return tkr_ngram_step(w->ngram, &state, w->io.real, 1);
+}
+
+static int32_t next(world *w) {
+    const tkr_ngram_state state = {{0, 0}};
+    return tkr_ngram_next(w->ngram, &state, w->io.values);
+}
+
+static int32_t logprobs(world *w) {
+    tkr_ngram_state state = {{0, 0}};
+    return tkr_ngram_logprobs(w->ngram, &state, w->io.real, ids, 5);
+}
+
+static int32_t score(world *w) {
+    tkr_ngram_state state = {{0, 0}};
+    tkr_score sum = {.size = sizeof sum};
+    return tkr_ngram_score(w->ngram, &state, &sum, ids, 5, -1);
+}
+
+static int32_t shape(world *w) {
+    return tkr_ngram_shape(w->ngram, &w->io.number, w->io.n, NULL);
+}
+
+static int32_t len(world *w) {
+    return tkr_ngram_len(w->ngram, 2, w->io.n, w->io.u);
+}
+
 static int32_t logprob(world *w) {
     double value;
     return tkr_ngram_logprob(w->ngram, &value, ids, 2, 1);
@@ -52,13 +162,36 @@ static int32_t detail(world *w) {
 }
 
 const scenario ngram_scenarios[] = {
+    {"tkr_ngram_size", size, NULL, 0, NO},
     {"tkr_ngram_create", create, NULL, 'n', YES},
     {"tkr_ngram_destroy", destroy, NULL, 0, NO},
+    {"tkr_ngram_set_int", set_int, NULL, 0, NO},
+    {"tkr_ngram_set_float", set_float, NULL, 0, NO},
+    {"tkr_ngram_get_int", get_int, NULL, 0, NO},
+    {"tkr_ngram_get_float", get_float, NULL, 0, NO},
+    {"tkr_ngram_bounds_int", bounds_int, NULL, 0, NO},
+    {"tkr_ngram_bounds_float", bounds_float, NULL, 0, NO},
     {"tkr_ngram_count", count, NULL, 0, MAYBE},
     {"tkr_ngram_count/many", count_many, NULL, 0, MAYBE},
+    {"tkr_ngram_count/continued", count_continued, NULL, 0, MAYBE},
+    {"tkr_ngram_count_sentences", count_sentences, NULL, 0, MAYBE},
+    {"tkr_ngram_count_from", count_from, write_text, 0, MAYBE},
+    {"tkr_ngram_merge", merge, NULL, 0, MAYBE},
+    {"tkr_ngram_merge/sorted", merge, use_fallback, 0, MAYBE},
+    {"tkr_ngram_get_count", get_count, NULL, 0, YES},
     {"tkr_ngram_estimate", estimate, NULL, 0, MAYBE},
+    {"tkr_ngram_estimate/smooth", estimate_smooth, use_fallback, 0, MAYBE},
     {"tkr_ngram_logprob", logprob, NULL, 0, NO},
     {"tkr_ngram_distribution", distribution, NULL, 0, NO},
+    {"tkr_ngram_start", start, NULL, 0, NO},
+    {"tkr_ngram_step", step, NULL, 0, NO},
+    {"tkr_ngram_next", next, NULL, 0, NO},
+    {"tkr_ngram_logprobs", logprobs, NULL, 0, NO},
+    {"tkr_ngram_score", score, NULL, 0, NO},
+    {"tkr_ngram_set_vocabulary", set_vocabulary, NULL, 0, YES},
+    {"tkr_ngram_get_vocabulary", get_vocabulary, set_vocabulary, 'v', YES},
+    {"tkr_ngram_shape", shape, NULL, 0, NO},
+    {"tkr_ngram_len", len, NULL, 0, NO},
     {"tkr_ngram_structure", structure, NULL, 0, NO},
     {"tkr_ngram_detail", detail, NULL, 0, NO},
     {0},

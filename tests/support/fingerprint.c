@@ -132,19 +132,42 @@ static void add_run(hash *h, world *w) {
     }
 }
 
-static void add_ngram(hash *h, const tkr_ngram *ngram) {
+/* Counts are seen through a copy, so that looking does not sort what was not sorted yet. */
+static void add_counts(hash *h, world *w, const tkr_ngram *ngram) {
+    world_file *file = &w->fingerprint_file;
+    tkr_ngram *copy;
+    world_file_empty(file);
+    if (tkr_ngram_create(&copy, 3, WORLD_V, NULL) == TKR_OK) {
+        add_int(h, tkr_ngram_merge(copy, ngram));
+        add_int(h, tkr_ngram_save_to(copy, &file->writer));
+        add(h, file->bytes, file->len);
+        tkr_ngram_destroy(copy);
+    }
+}
+
+static void add_ngram(hash *h, world *w, const tkr_ngram *ngram) {
     int64_t contexts = -1, pairs = -1;
     if (ngram) {
+        add_counts(h, w, ngram);
         add_int(h, tkr_ngram_structure(ngram, &contexts, &pairs));
         add_int(h, contexts), add_int(h, pairs);
         for (int32_t i = 0; i < WORLD_V * WORLD_V; i++) {
             const int32_t context[2] = {i / WORLD_V, i % WORLD_V};
             add_room(h, tkr_ngram_distribution(ngram, h->room, context, 2), WORLD_V);
         }
+        for (int32_t key = TKR_FALLBACK; key <= TKR_WARNINGS; key++) {
+            int64_t value = -1;
+            add_int(h, tkr_ngram_get_int(ngram, key, &value));
+            add_int(h, value);
+        }
+        tkr_vocabulary *vocabulary;
+        add_int(h, tkr_ngram_get_vocabulary(&vocabulary, ngram, NULL));
+        add_int(h, tkr_vocabulary_len(vocabulary));
+        tkr_vocabulary_destroy(vocabulary);
     }
 }
 
-static void add_language(hash *h, const world *w) {
+static void add_language(hash *h, world *w) {
     uint64_t random[4] = {0}, len = 0;
     char letters[4] = "";
     for (int32_t id = 0; w->vocabulary && id < WORLD_V; id++) {
@@ -156,8 +179,11 @@ static void add_language(hash *h, const world *w) {
         add_int(h, tkr_sampler_get_random(w->sampler, random));
         add(h, random, sizeof random);
     }
-    add_ngram(h, w->counts);
-    add_ngram(h, w->ngram);
+    add_ngram(h, w, w->counts);
+    add_ngram(h, w, w->ngram);
+    if (w->cache) {
+        add_room(h, tkr_cache_distribution(w->cache, h->room), WORLD_V);
+    }
 }
 
 /* An older file survives a failed save, byte for byte. */

@@ -112,6 +112,8 @@ static int32_t make_language(world *w) {
     TRY(tkr_ngram_create(&w->ngram, 3, WORLD_V, w->lent));
     TRY(tkr_ngram_count(w->counts, text_ids, 10, 0));
     TRY(tkr_ngram_count(w->ngram, text_ids, 10, 0));
+    TRY(tkr_cache_create(&w->cache, WORLD_V, 3, w->lent));
+    TRY(tkr_cache_logprobs(w->cache, NULL, text_ids, 5));
     return tkr_ngram_estimate(w->ngram, TKR_MAXIMUM_LIKELIHOOD);
 }
 
@@ -181,12 +183,14 @@ static void destroy_made(world *w, char kind) {
     case 'v': tkr_vocabulary_destroy(w->made.vocabulary); break;
     case 'p': tkr_sampler_destroy(w->made.sampler); break;
     case 'n': tkr_ngram_destroy(w->made.ngram); break;
+    case 'k': tkr_cache_destroy(w->made.cache); break;
     default: break;
     }
 }
 
 int world_destroy(world *w, char kind) {
     destroy_made(w, kind);
+    tkr_cache_destroy(w->cache);
     tkr_ngram_destroy(w->ngram);
     tkr_ngram_destroy(w->counts);
     tkr_sampler_destroy(w->sampler);

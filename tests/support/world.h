@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * One of everything, small and in use: a trained net, a state in mid-stream, a sequence after its
- * backward, an optimizer after a step, a vocabulary, a sampler, n-grams, and saved files of them in
- * memory and on disk. Tests call into it and then ask whether anything else has changed. */
+ * backward, an optimizer after a step, a vocabulary, a sampler, n-grams, a cache, and saved files
+ * of them in memory and on disk. Tests call into it and then ask whether anything else changed. */
 #ifndef TESTS_SUPPORT_WORLD_H
 #define TESTS_SUPPORT_WORLD_H
 
@@ -48,6 +48,7 @@ typedef struct world {
     tkr_vocabulary *vocabulary;
     tkr_sampler *sampler;
     tkr_ngram *counts, *ngram; /* counted; counted and estimated */
+    tkr_cache *cache;          /* of the last 3 of more ids */
 
     world_file cell_file, state_file, run_file; /* what the three _save_to wrote */
     world_file written;                         /* for the test's own writing */
@@ -64,6 +65,7 @@ typedef struct world {
         tkr_vocabulary *vocabulary;
         tkr_sampler *sampler;
         tkr_ngram *ngram;
+        tkr_cache *cache;
     } made;
     world_arrays io;
 } world;
@@ -73,8 +75,8 @@ typedef struct world {
 world *world_create(int32_t threads, int on_malloc);
 
 /* Destroy all that is there, and `made` if `kind` says what it is: 'c' cell, 's' state, 'q'
- * sequence, 'o' optimizer, 'v' vocabulary, 'p' sampler, 'n' n-gram, 0 nothing. Returns 1 if
- * nothing was left behind on the heap. */
+ * sequence, 'o' optimizer, 'v' vocabulary, 'p' sampler, 'n' n-gram, 'k' cache, 0 nothing. Returns 1
+ * if nothing was left behind on the heap. */
 int world_destroy(world *w, char kind);
 
 /* A number that changes when anything that a caller can see of any object changes. */

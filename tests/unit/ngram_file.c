@@ -136,7 +136,8 @@ static void test_files_and_maps(void **unused) {
 /* A handle without counts says so; one without a model too. */
 static void test_what_is_missing(void **unused) {
     (void)unused;
-    tkr_ngram *ngram = counted(3), *other = counted(3), *compact = (void *)text, *loaded = (void *)text;
+    tkr_ngram *ngram = counted(3), *other = counted(3), *compact = (void *)text,
+              *loaded = (void *)text;
     uint64_t count;
     int64_t n;
     assert_status(tkr_ngram_compact(&compact, ngram, NULL), TKR_ERR_ORDER);
@@ -443,7 +444,8 @@ static void test_scores(void **unused) {
     assert_ok(tkr_score_logprobs(&same, logprobs, unknown, LEN));
     assert_memory_equal(&score, &same, sizeof score);
     assert_true(score.symbols == LEN && score.unknown == LEN - n_known && score.impossible == 0);
-    assert_true(fabs(score.nats - sum) <= 1e-9 && fabs(score.nats - score.unknown_nats - known) <= 1e-9);
+    assert_true(fabs(score.nats - sum) <= 1e-9 &&
+                fabs(score.nats - score.unknown_nats - known) <= 1e-9);
     assert_true(fabs(score.nats_per_symbol - sum / LEN) <= 1e-12);
     assert_true(fabs(score.bits_per_symbol - sum / LEN / log(2)) <= 1e-12);
     assert_true(fabs(score.perplexity - exp(sum / LEN)) <= 1e-10);

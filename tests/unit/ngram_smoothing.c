@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Smoothed n-grams: by hand on small texts, against the definitions of docs/ngram.md computed slowly
- * and apart, and against what every distribution has to be. */
+ * Smoothed n-grams: by hand on small texts, against the definitions of docs/ngram.md computed
+ * slowly and apart, and against what every distribution has to be. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 enum { MAX_TEXT = 64, MAX_V = 4, MAX_ORDER = 8, BEGIN = TKR_BEGIN, NONE = -9, KATZ_MOST = 5 };
 
-/* ---- the definitions, slowly ------------------------------------------------------------------ */
+/* ---- the definitions, slowly ------------------------------------------------------------------
+ */
 
 /* One text behind one mark or behind nothing; every question is answered by walking over it. */
 typedef struct slow {
@@ -130,7 +131,8 @@ static double lower_p(const slow *s, const int32_t *context, int n, int32_t id) 
     return uniform ? 1.0 / s->symbols : slow_p(s, context + 1, n - 1, id);
 }
 
-/* Katz: discounted counts where there are any, the lower order in proportion where there are none. */
+/* Katz: discounted counts where there are any, the lower order in proportion where there are none.
+ */
 static double katz_p(const slow *s, const int32_t *context, int n, int32_t id, const int *c,
                      double total) {
     double kept = 0, covered = 0;
@@ -171,19 +173,21 @@ static double slow_p(const slow *s, const int32_t *context, int n, int32_t id) {
         return lower_p(s, context, n, id);
     }
     switch (s->smoothing) {
-    case TKR_ADD_K:
-        return (c[id] + 0.01) / (total + 0.01 * s->symbols);
-    case TKR_WITTEN_BELL:
-        return (c[id] + distinct * below) / (total + distinct);
-    case TKR_KATZ:
-        return katz_p(s, context, n, id, c, total);
-    default:
-        return (c[id] - (c[id] ? s->off[n + 1][c[id] < KATZ_MOST ? c[id] : KATZ_MOST] : 0) +
-                taken * below) / total;
+        case TKR_ADD_K:
+            return (c[id] + 0.01) / (total + 0.01 * s->symbols);
+        case TKR_WITTEN_BELL:
+            return (c[id] + distinct * below) / (total + distinct);
+        case TKR_KATZ:
+            return katz_p(s, context, n, id, c, total);
+        default:
+            return (c[id] - (c[id] ? s->off[n + 1][c[id] < KATZ_MOST ? c[id] : KATZ_MOST] : 0) +
+                    taken * below) /
+                   total;
     }
 }
 
-/* ---- what is asked ----------------------------------------------------------------------------- */
+/* ---- what is asked -----------------------------------------------------------------------------
+ */
 
 static uint64_t next_random(uint64_t *state) {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -290,7 +294,8 @@ static void test_sums_are_one(void **unused) {
     }
 }
 
-/* a b a b a c, order 2, Witten-Bell: after a come b, b, c; p(.) = (c + T p0) / (5 + ... ) by hand. */
+/* a b a b a c, order 2, Witten-Bell: after a come b, b, c; p(.) = (c + T p0) / (5 + ... ) by hand.
+ */
 static void test_witten_bell_by_hand(void **unused) {
     (void)unused;
     const int32_t text[] = {0, 1, 0, 1, 0, 2}, a = 0, d = 3;
@@ -304,8 +309,8 @@ static void test_witten_bell_by_hand(void **unused) {
     tkr_ngram_destroy(ngram);
 }
 
-/* <s> a b a b a c, order 2, Kneser-Ney with one discount. Adjusted counts of the unigrams: a has the
- * predecessors <s> and b, b has a, c has a. Raw bigrams: <s>a 1, ab 2, ba 2, ac 1. */
+/* <s> a b a b a c, order 2, Kneser-Ney with one discount. Adjusted counts of the unigrams: a has
+ * the predecessors <s> and b, b has a, c has a. Raw bigrams: <s>a 1, ab 2, ba 2, ac 1. */
 static void test_kneser_ney_by_hand(void **unused) {
     (void)unused;
     const int32_t text[] = {0, 1, 0, 1, 0, 2}, a = 0, begin = TKR_BEGIN;
@@ -355,7 +360,8 @@ static void test_an_unseen_context_is_the_lower_order(void **unused) {
     }
 }
 
-/* Discounts need n-grams seen once and twice: without them it is an error, unless told otherwise. */
+/* Discounts need n-grams seen once and twice: without them it is an error, unless told otherwise.
+ */
 static void test_no_discounts(void **unused) {
     (void)unused;
     const int32_t text[] = {0, 1, 0, 1, 0, 1, 0, 1};

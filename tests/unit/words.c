@@ -24,7 +24,8 @@ static void expect_spelling(const tkr_vocabulary *v, int32_t id, const char *wan
 
 static void test_words(void **unused) {
     (void)unused;
-    static const char *const words[] = {"<unk>", "the", "cat", "sat", "on", "mat.", "\xC3\xA7", "\xFF"};
+    static const char *const words[] = {"<unk>", "the",  "cat",      "sat",
+                                        "on",    "mat.", "\xC3\xA7", "\xFF"};
     static const int32_t want[] = {1, 2, 3, 4, 1, 5, 0, 0, 6, 7};
     tkr_vocabulary *v;
     int32_t ids[20];
