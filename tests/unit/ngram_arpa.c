@@ -40,6 +40,17 @@ static stream saved(tkr_ngram *ngram) {
     return s;
 }
 
+/* Whether the file holds this text. */
+static int has(const stream *s, const char *text) {
+    uint64_t len = strlen(text);
+    for (uint64_t i = 0; i + len <= s->len; i++) {
+        if (memcmp(s->bytes + i, text, (size_t)len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* log10 p(word | context), words being those of the file. */
 static double log_10(const tkr_ngram *ngram, const char *context, const char *word) {
     tkr_vocabulary *v;
@@ -252,8 +263,8 @@ static void test_missing_unknown(void **unused) {
     tkr_ngram *compact;
     assert_ok(tkr_ngram_compact(&compact, ngram, NULL));
     stream first = saved(ngram), second = saved(compact);
-    assert_null(strstr((char *)first.bytes, "<unk>"));
-    assert_null(strstr((char *)second.bytes, "<unk>"));
+    assert_false(has(&first, "<unk>"));
+    assert_false(has(&second, "<unk>"));
     stream_fini(&first);
     stream_fini(&second);
     tkr_ngram_destroy(compact);
@@ -274,7 +285,7 @@ static void test_missing_begin(void **unused) {
     expect_log_10(ngram, "<s>", "a", -0.5);
     expect_log_10(ngram, "a", "a", -0.1);
     stream s = saved(ngram);
-    assert_null(strstr((char *)s.bytes, "<s>"));
+    assert_false(has(&s, "<s>"));
     stream_fini(&s);
     tkr_ngram_destroy(ngram);
 }
@@ -303,7 +314,7 @@ static void test_missing_middles(void **unused) {
     assert_int_equal(n, 0);
     /* Nothing of it is written that was not read. */
     stream s = saved(ngram);
-    assert_non_null(strstr((char *)s.bytes, "ngram 2=1\nngram 3=0\nngram 4=1\n"));
+    assert_true(has(&s, "ngram 2=1\nngram 3=0\nngram 4=1\n"));
     stream_fini(&s);
     tkr_ngram_destroy(ngram);
 }
@@ -405,17 +416,15 @@ static void test_names(void **unused) {
     assert_ok(tkr_ngram_count(ngram, ids, n, TKR_BEGIN));
     assert_ok(tkr_ngram_estimate(ngram, TKR_WITTEN_BELL));
     stream numbers = saved(ngram);
-    assert_non_null(strstr((char *)numbers.bytes, "\t6\t"));
+    assert_true(has(&numbers, "\t6\t"));
     assert_ok(tkr_ngram_set_vocabulary(ngram, vocabulary));
     stream s = saved(ngram);
-    stream_put(&s, "", 1);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         char line[20], last[20];
         snprintf(line, sizeof line, "\t%s\t", want[i]);
         snprintf(last, sizeof last, "\t%s\n", want[i]);
-        assert_true(strstr((char *)s.bytes, line) || strstr((char *)s.bytes, last));
+        assert_true(has(&s, line) || has(&s, last));
     }
-    s.len--;
     assert_ok(load_bytes(&loaded, s.bytes, s.len, &env, 0));
     assert_ok(tkr_ngram_get_vocabulary(&read, loaded, NULL));
     assert_int_equal(tkr_vocabulary_len(read), n); /* characters again, without the <unk> */
@@ -436,11 +445,10 @@ static void test_names(void **unused) {
     expect_log_10(loaded, "", "<0x41>", -0.5);
     expect_log_10(loaded, "", "x<0x20>", -2);
     s = saved(loaded);
-    stream_put(&s, "", 1);
-    assert_non_null(strstr((char *)s.bytes, "\tx<0x3C>0x20>\n"));
+    assert_true(has(&s, "\tx<0x3C>0x20>\n"));
     /* "<0x41>" is written so that nothing is read into it. */
     tkr_ngram *second;
-    assert_ok(load_bytes(&second, s.bytes, s.len - 1, &env, 0));
+    assert_ok(load_bytes(&second, s.bytes, s.len, &env, 0));
     expect_log_10(second, "", "<0x41>", -0.5);
     stream_fini(&s);
     tkr_ngram_destroy(loaded);
