@@ -138,7 +138,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
     outcome outcomes[CONTENDERS_MAX];
     ours_memory memory;
     dataset d;
-    task t = {w, &d, threads};
+    assignment t = {w, &d, threads};
     report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes,
                       .latency = {NAN, NAN, NAN}};
     if (dataset_create(&d, w)) {

@@ -99,7 +99,8 @@ static void take_rounds(row *r) {
     }
 }
 
-int measure_row(contender *contenders, int n, const task *t, const effort *e, outcome *outcomes) {
+int measure_row(contender *contenders, int n, const assignment *t, const effort *e,
+                outcome *outcomes) {
     row r = {contenders, outcomes, n, t->w, e, malloc(TURN_MAX * sizeof(double))};
     int running = 0;
     memset(outcomes, 0, (size_t)n * sizeof *outcomes);

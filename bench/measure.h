@@ -10,11 +10,11 @@
 enum { CONTENDERS_MAX = 4 };
 
 /* What all contenders of a row compute. */
-typedef struct task {
+typedef struct assignment {
     const workload *w;
     const dataset *d;
     int threads;
-} task;
+} assignment;
 
 /* How long to measure. */
 typedef struct effort {
@@ -34,7 +34,8 @@ typedef struct outcome {
 
 /* Measure contenders[0..n); outcomes [n] are filled, and the contenders stay set up until
  * measure_finish(): the caller may ask them more. Returns 0, or -1 if none could run. */
-int measure_row(contender *contenders, int n, const task *t, const effort *e, outcome *outcomes);
+int measure_row(contender *contenders, int n, const assignment *t, const effort *e,
+                outcome *outcomes);
 void measure_finish(contender *contenders, int n, outcome *outcomes);
 
 #endif

@@ -84,7 +84,7 @@ static int listen_to(peer *p) {
     return -1;
 }
 
-/* Send what is in p->to, and get the answer. Returns the text after "ok", or NULL with c->detail. */
+/* Send what is in p->to and hear the answer: the text after "ok", or NULL with c->detail. */
 static const char *ask(contender *c) {
     peer *p = c->self;
     if (fflush(p->to) || listen_to(p)) {

@@ -170,9 +170,9 @@ static void padded_line(const lines *text, int64_t column, int32_t *padded) {
 
 static tkr_ngram *count_lines(const lines *text) {
     int32_t padded[ORDER - 1 + STEPS];
-    padded_line(text, 0, padded);
-    tkr_ngram *ngram = char_ngram(ORDER, SYMBOLS, padded + ORDER - 1, STEPS, PAD);
-    for (int64_t i = 1; i < text->n; i++) {
+    tkr_ngram *ngram;
+    ex_try(ex_env(1), tkr_ngram_create(&ngram, ORDER, SYMBOLS, ex_env(1)));
+    for (int64_t i = 0; i < text->n; i++) {
         padded_line(text, i, padded);
         ex_try(ngram, tkr_ngram_count(ngram, padded + ORDER - 1, STEPS, PAD));
     }

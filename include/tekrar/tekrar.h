@@ -447,6 +447,79 @@ TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float 
 /** What was wrong with the last failed call on this state, or step with it. Since: 0.1 */
 TKR_API const char *tkr_state_detail(const tkr_state *state);
 
+/*
+ * Reduced precision: a copy of a trained cell with smaller weights, for streaming. Steps are faster
+ * where weights are many (a step of a large cell waits for its weights), and the cell takes about a
+ * half or a quarter of the memory: the float32 weights are not kept. Reduced are the matrices of
+ * Elman, LSTM, GRU (reset after) and linear parts. Biases, peepholes, embeddings, GRUs that reset
+ * before the product, activations and states stay float32. docs/reduced.md has equations and bounds.
+ *
+ * What such a cell can do: tkr_state_..., tkr_cell_step(), tkr_cell_step_ids(), tkr_cell_compare(),
+ * and to be asked for its options, shape, tier, size, notes and the table of parameters' names. Every
+ * other call on it is TKR_ERR_UNSUPPORTED: keep the float32 cell to train, save or clone it. Its
+ * states have the tensors of the float32 cell's: tkr_state_copy() works between them, but a step
+ * needs a state that was created for a cell of its own precision.
+ */
+
+/* Precisions of weights. */
+#define TKR_FLOAT32 0
+#define TKR_BF16 1 /**< 8 bits of precision each; products with float32 inputs, sums in float32 */
+#define TKR_INT8 2 /**< -127..127, a scale for each gate of each unit; a step rounds the vectors that
+                        meet a matrix to -127..127 of their largest number; integer sums, exact.
+                        At most 131072 inputs */
+
+/** What two cells are compared on: T steps of B streams from their initial states, and a loss if
+ *  there are targets. Zero-fill it, set `size`, then what there is. Since: 0.1 */
+typedef struct tkr_trial {
+    uint64_t size;              /**< sizeof(tkr_trial) */
+    int64_t steps;              /**< T, at least 1 */
+    int64_t batch;              /**< B; 0 means 1 */
+    const float *input;         /**< [T][B][I], or NULL: ids */
+    const int32_t *ids;         /**< [T][B] as in tkr_cell_step_ids(), or NULL: input */
+    const int32_t *target_ids;  /**< [T][B] in [0, O): softmax cross-entropy in nats; or NULL */
+    const float *target_values; /**< [T][B][O]: the loss `loss`; or NULL */
+    int32_t loss;               /**< TKR_MSE (also 0) or TKR_BINARY_CROSS_ENTROPY */
+} tkr_trial;
+
+/* What a comparison reports, by place. y are the cell's outputs, y' the other's. */
+#define TKR_REPORT_MAX 0         /**< max |y' - y| */
+#define TKR_REPORT_RMS 1         /**< the root of the mean of (y' - y)^2 */
+#define TKR_REPORT_LOSS 2        /**< mean loss of the cell; 0 without targets */
+#define TKR_REPORT_LOSS_CHANGE 3 /**< the other's minus the cell's: how much worse it is */
+#define TKR_REPORT_LEN 4
+
+/** Bytes of the cell that tkr_cell_reduce() will make, its notes not counted: tkr_cell_size() of it.
+ *  @return as tkr_cell_size(); TKR_ERR_ARGUMENT also for the precision. Since: 0.1 */
+TKR_API int32_t tkr_cell_reduced_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
+
+/**
+ * Make a cell of reduced precision from a trained one, and report the error that this makes.
+ * Allocates; for a report also two states of the trial's batch, for the time of the call.
+ *
+ * @param reduced    receives the handle; NULL on failure
+ * @param report     [TKR_REPORT_LEN], or NULL together with `trial`: not measured
+ * @param cell       initialised, one direction; not changed, and not needed afterwards
+ * @param precision  TKR_BF16 or TKR_INT8
+ * @param trial      what to measure the error on
+ * @param env        or NULL; its tier is the reduced cell's
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_UNSUPPORTED (two
+ *         directions, reduced already, nothing in it to reduce, too many inputs), TKR_ERR_NUMERIC (a
+ *         weight, an output or a loss is not finite), TKR_ERR_TOKEN, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell,
+                                int32_t precision, const tkr_trial *trial, const tkr_env *env);
+
+/** Compare two cells of the same inputs and outputs: a reduced one with its original on other data,
+ *  two tiers, two trainings. Allocates for the time of the call.
+ *  @param report  [TKR_REPORT_LEN]
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER, TKR_ERR_SHAPE (widths), TKR_ERR_UNSUPPORTED,
+ *  TKR_ERR_NUMERIC, TKR_ERR_TOKEN, TKR_ERR_MEMORY, all as above. Since: 0.1 */
+TKR_API int32_t tkr_cell_compare(double *report, const tkr_cell *cell, const tkr_cell *other,
+                                 const tkr_trial *trial, const tkr_env *env);
+
+/** The precision of the cell's weights, a TKR_FLOAT32...; TKR_FLOAT32 for NULL. Since: 0.1 */
+TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
+
 /* ------------------------------------------------------------------------------------------------
  * SEQUENCES: a cell unrolled over time
  *

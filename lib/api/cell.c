@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cell/cell.h"
+#include "api/copy.h"
 
 static int32_t check_new(int32_t kind, int64_t input, int64_t hidden, const tkri_env *env) {
     const int64_t limit = INT32_MAX;
@@ -287,6 +287,7 @@ int32_t tkr_cell_init(tkr_cell *cell, uint64_t seed) {
     if (!cell) {
         return TKR_ERR_ARGUMENT;
     }
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     if (!cell->net) {
         TRY(tkri_net_create(cell));
     }
@@ -337,6 +338,9 @@ int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, float *va
     if (!p || len != tkri_parameter_len(p)) {
         return p ? TKR_ERR_SHAPE : TKR_ERR_KEY;
     }
+    if (cell->precision) {
+        return TKR_ERR_UNSUPPORTED;
+    }
     tkri_parameter_export(p, cell->kern->vl, cell->net->values, values);
     return TKR_OK;
 }
@@ -347,6 +351,7 @@ int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *va
     }
     REQUIRE(name && values, &cell->detail, TKR_ERR_ARGUMENT, "name or values is NULL");
     REQUIRE(cell->net, &cell->detail, TKR_ERR_ORDER, "the cell is not initialised");
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     const tkri_parameter *p = tkri_parameter_find(cell->net, name);
     REQUIRE(p, &cell->detail, TKR_ERR_KEY, "no parameter is named '%.100s'", name);
     REQUIRE(len == tkri_parameter_len(p), &cell->detail, TKR_ERR_SHAPE,

@@ -2,7 +2,7 @@
  * Notes, and copies of whole cells. */
 #include <string.h>
 
-#include "cell/cell.h"
+#include "api/copy.h"
 
 enum { MAX_KEY = 64, MAX_TEXT = 1 << 20 };
 
@@ -61,17 +61,10 @@ static int32_t copy_values(tkr_cell *to, const tkr_cell *from) {
         return TKR_OK;
     }
     TRY(tkri_net_create(to));
-    for (int64_t i = 0; i < from->net->n_parameters; i++) {
-        const tkri_parameter *p = &from->net->parameters[i], *q = &to->net->parameters[i];
-        for (int64_t row = 0; row < p->shape[0]; row++) {
-            for (int64_t column = 0; column < p->shape[1]; column++) {
-                to->net->values[tkri_parameter_index(q, to->kern->vl, row, column)] =
-                    from->net->values[tkri_parameter_index(p, from->kern->vl, row, column)];
-            }
-        }
+    if (to->precision) {
+        TRY(tkri_reduced_check(to));
     }
-    tkri_cell_refresh(to);
-    return TKR_OK;
+    return tkri_cell_fill(to, from);
 }
 
 static int32_t clone_part(tkr_cell **copy, const tkr_cell *part, const tkr_env *env) {
@@ -99,10 +92,38 @@ static int32_t clone_chain(tkr_cell **copy, const tkr_cell *chain, const tkr_env
     return status;
 }
 
-int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env) {
+static void set_precision(tkr_cell *cell, int32_t precision) {
+    tkri_reduced_kern kern[TKRI_MAX_REDUCED];
+    if (precision && tkri_reduced_select(cell->kern->tier, kern) > 0) {
+        cell->precision = precision;
+        cell->reduced = kern[0];
+    }
+}
+
+int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
+                       const tkr_env *env) {
     tkri_env own;
     tkr_cell *made = NULL;
     int32_t status;
+    TRY(tkri_env_read(&own, env));
+    if (cell->kind == TKR_CHAIN) {
+        TRY(clone_chain(&made, cell, env));
+        TRY_OR_FAIL(copy_settings(made, cell));
+    } else {
+        TRY(clone_part(&made, cell, env));
+    }
+    set_precision(made, precision);
+    TRY_OR_FAIL(copy_values(made, cell));
+    *copy = made;
+    return TKR_OK;
+fail:
+    (void)tkri_env_forward(&own, status, &made->detail);
+    tkr_cell_destroy(made);
+    return status;
+}
+
+int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env) {
+    tkri_env own;
     if (!copy) {
         return TKR_ERR_ARGUMENT;
     }
@@ -111,17 +132,8 @@ int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env
     if (!cell) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "cell is NULL");
     }
-    if (cell->kind == TKR_CHAIN) {
-        TRY(clone_chain(&made, cell, env));
-        TRY_OR_FAIL(copy_settings(made, cell));
-    } else {
-        TRY(clone_part(&made, cell, env));
+    if (cell->precision) {
+        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     }
-    TRY_OR_FAIL(copy_values(made, cell));
-    *copy = made;
-    return TKR_OK;
-fail:
-    (void)tkri_env_forward(&own, status, &made->detail);
-    tkr_cell_destroy(made);
-    return status;
+    return tkri_cell_copy(copy, cell, TKR_FLOAT32, env);
 }

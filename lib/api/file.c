@@ -2,6 +2,7 @@
  * Saving and loading: arguments checked, then down. */
 #include <stddef.h>
 
+#include "api/copy.h"
 #include "model/model.h"
 
 static int is_writer(const tkr_writer *writer) {
@@ -18,6 +19,7 @@ static const char no_reader[] = "reader is NULL, of an older size, or without it
 
 static int32_t save_cell(tkr_cell *cell, const tkri_target *target) {
     REQUIRE(cell->net, &cell->detail, TKR_ERR_ORDER, "the cell is not initialised");
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     return tkri_cell_save(cell, target);
 }
 

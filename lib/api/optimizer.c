@@ -2,6 +2,7 @@
  * Optimizers: creating, configuring, stepping. */
 #include <stddef.h>
 
+#include "api/copy.h"
 #include "train/optimizer.h"
 
 static int32_t measure(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
@@ -25,6 +26,9 @@ int32_t tkr_optimizer_size(uint64_t *bytes, int32_t kind, const tkr_cell *cell) 
     if (!cell->net) {
         return TKR_ERR_ORDER;
     }
+    if (cell->precision) {
+        return TKR_ERR_UNSUPPORTED;
+    }
     TRY(measure(&block, kind, cell));
     *bytes = tkri_allocation(block);
     return TKR_OK;
@@ -45,6 +49,9 @@ int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
     }
     if (!cell->net) {
         return tkri_env_fail(&own, TKR_ERR_ORDER, "the cell is not initialised");
+    }
+    if (cell->precision) {
+        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     }
     TRY(measure(&bytes, kind, cell));
     tkri_arena arena = {.base = tkri_allocate(&own, bytes)};

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/copy.h"
 #include "core/fpmode.h"
 #include "seq/seq.h"
 #include "train/loss.h"
@@ -31,6 +32,9 @@ static int32_t plan(tkr_sequence *seq, const tkr_cell *cell, int64_t max_steps, 
     TRY(check_mode(mode, env));
     if (!cell->net) {
         return tkri_env_fail(env, TKR_ERR_ORDER, "the cell is not initialised");
+    }
+    if (cell->precision) {
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
     }
     seq->env = *env;
     seq->env.detail = NULL;

@@ -150,9 +150,8 @@ int32_t tkr_state_set(tkr_state *state, const char *name, const float *values, i
 }
 
 static int32_t check_step(const tkr_cell *cell, tkr_state *state) {
-    REQUIRE(
-        cell && cell->net && tkri_state_alike(cell, state->cell) && cell->kern == state->cell->kern,
-        &state->detail, TKR_ERR_SHAPE, "the state is not one of this cell");
+    REQUIRE(cell && cell->net && tkri_state_fits(cell, state), &state->detail, TKR_ERR_SHAPE,
+            "the state is not one of this cell");
     REQUIRE(!cell->net->two_directions, &state->detail, TKR_ERR_UNSUPPORTED,
             "a cell of two directions cannot be streamed");
     return TKR_OK;

@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/env.h"
 #include "kern/kern.h"
+#include "kern/reduced.h"
 
 enum { TKRI_NAME_LEN = 64, TKRI_PARAMETER_NAME_LEN = 128 };
 
@@ -33,19 +34,33 @@ typedef struct tkri_note {
 
 /* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout. A matrix is
  * [gates * units][k] in packed panels; a vector is the same with k = 1; a table (embedding) is
- * row-major with rows `ld` apart. */
+ * row-major with rows `ld` apart. A matrix of reduced precision lies among the words instead. */
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
     int64_t shape[2];
-    int64_t offset, numbers; /* first float, and how many with padding */
+    int64_t offset, numbers; /* first float or word, and how many with padding */
     int64_t units, k;
     int64_t ld; /* > 0: a table */
     int32_t gates;
     int8_t place[4]; /* of PyTorch's gate g among the packed gates */
     int32_t role;    /* a TKRI_WEIGHT_IH...: what initialisers go by */
     int64_t layer;   /* of the net */
+    int32_t precision;
 } tkri_parameter;
+
+/* Where a row of PyTorch's matrix is among the packed columns: element k is `lane` numbers into row
+ * k of the panel that begins with vector `first` and is `width` numbers wide. */
+typedef struct tkri_place {
+    int64_t first, width, lane;
+} tkri_place;
+
+/* A matrix of reduced precision: see kern/reduced.h. */
+typedef struct tkri_words_at {
+    uint32_t *w;
+    float *scale;        /* int8 */
+    int32_t *correction; /* int8 */
+} tkri_words_at;
 
 enum {
     TKRI_WEIGHT_IH,
@@ -61,7 +76,8 @@ enum {
     TKRI_STATE_C
 };
 
-/* Offsets of one direction's parameters in the flat array; -1: absent. */
+/* Offsets of one direction's parameters in the flat array (in the words: w_ih, w_hh and w_hr of a
+ * reduced layer); -1: absent. */
 typedef struct tkri_direction {
     int64_t w_ih, w_hh, b_ih, b_hh, w_hr, peep, h0, c0;
     int64_t bias;    /* derived: what x W_ih starts from, [tile][gate][VL] */
@@ -73,6 +89,7 @@ typedef struct tkri_direction {
 /* One layer: a recurrent layer in one or two directions, a linear map, a table or a dropout. */
 typedef struct tkri_layer {
     int32_t kind, directions, activation;
+    int32_t precision; /* of its matrices */
     int32_t per_sequence, output_before, learned;
     const tkri_cell_ops *ops;  /* recurrent kinds */
     int64_t input, units, out; /* I; H; what one direction hands on: P, H or O */
@@ -106,7 +123,8 @@ typedef struct tkri_net {
     int64_t logical_numbers; /* without padding */
     int32_t two_directions;  /* in any layer */
     float *values, *derived;
-    uint64_t bytes; /* of the block */
+    uint32_t *words; /* matrices of reduced precision */
+    uint64_t bytes;  /* of the block */
 } tkri_net;
 
 struct tkr_cell {
@@ -121,8 +139,10 @@ struct tkr_cell {
     struct tkr_cell **parts; /* of a chain; owned */
     int64_t n_parts;
     tkri_note *notes;
-    tkri_net *net;    /* NULL until initialised */
-    uint64_t version; /* grows whenever a parameter changes */
+    tkri_net *net;             /* NULL until initialised */
+    uint64_t version;          /* grows whenever a parameter changes */
+    int32_t precision;         /* TKR_FLOAT32, or that of a cell for streaming alone */
+    tkri_reduced_kern reduced; /* of a reduced cell */
 };
 
 /* Row length of arrays over n units: the same in every tier. */
@@ -163,6 +183,7 @@ void tkri_net_destroy(tkr_cell *cell);
 
 /* parameters.c: the flat index of logical element (row, column); copies between a flat array (of
  * values, gradients or moments) and PyTorch's layout; the table by name. */
+tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column);
 int64_t tkri_parameter_len(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);
@@ -171,6 +192,18 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
 
 /* After any change of values: recompute what is derived from them, and say so in the version. */
 void tkri_cell_refresh(tkr_cell *cell);
+
+/* reduce.c: the words that a matrix of reduced precision takes, scales included; its parts. */
+uint64_t tkri_words_len(int32_t precision, uint64_t columns, uint64_t k);
+tkri_words_at tkri_words_find(const tkri_net *net, int32_t precision, int64_t offset,
+                              int64_t columns, int64_t k);
+
+/* Is there a matrix in this net that is reduced, and are its sums exact? */
+int32_t tkri_reduced_check(tkr_cell *cell);
+
+/* All parameters from those of a float32 cell of the same options, reduced where `to` has them so;
+ * NaN or infinity in such a matrix is TKR_ERR_NUMERIC. */
+int32_t tkri_cell_fill(tkr_cell *to, const tkr_cell *from);
 
 /* notes.c: the list of the caller's notes. text NULL removes. */
 int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);

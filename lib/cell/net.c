@@ -58,7 +58,8 @@ typedef struct walk {
     const tkri_kern *kern;
     const tkr_cell *part;
     char prefix[TKRI_NAME_LEN + 1], suffix[24];
-    uint64_t numbers, derived, state_width, logical;
+    uint64_t numbers, words, derived, state_width, logical;
+    int32_t precision; /* of the cell */
 } walk;
 
 static int64_t padded(const walk *w, int64_t n) {
@@ -72,13 +73,23 @@ static int64_t reserve(uint64_t *running, uint64_t n) {
     return at > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)at;
 }
 
+/* The precision of a parameter of the part at hand. What a GRU does with its reset gate before the
+ * product needs two products a step: it stays as it is. */
+static int32_t precision_of(const walk *w, int32_t role) {
+    const int before = w->part->kind == TKR_GRU && w->part->ints[TKR_RESET] == TKR_RESET_BEFORE;
+    return role <= TKRI_WEIGHT_LINEAR && !before ? w->precision : TKR_FLOAT32;
+}
+
 /* Append a parameter of `rows` = gates * units by `k`; returns its offset. */
 static int64_t parameter(walk *w, const char *name, int32_t role, int32_t gates, int64_t units,
                          int64_t k) {
     const uint64_t ld = role == TKRI_WEIGHT_EMBEDDING ? (uint64_t)padded(w, k) : 0;
     const uint64_t columns = tkri_mul((uint64_t)gates, (uint64_t)padded(w, units));
-    const uint64_t numbers = ld ? tkri_mul((uint64_t)units, ld) : tkri_mul(columns, (uint64_t)k);
-    const int64_t offset = reserve(&w->numbers, numbers);
+    const int32_t precision = precision_of(w, role);
+    const uint64_t numbers = ld          ? tkri_mul((uint64_t)units, ld)
+                             : precision ? tkri_words_len(precision, columns, (uint64_t)k)
+                                         : tkri_mul(columns, (uint64_t)k);
+    const int64_t offset = reserve(precision ? &w->words : &w->numbers, numbers);
     w->logical =
         tkri_add(w->logical, tkri_mul(tkri_mul((uint64_t)gates, (uint64_t)units), (uint64_t)k));
     if (w->net->parameters) {
@@ -96,6 +107,7 @@ static int64_t parameter(walk *w, const char *name, int32_t role, int32_t gates,
         p->gates = gates;
         p->role = role;
         p->layer = w->net->n_layers;
+        p->precision = precision;
     }
     w->net->n_parameters++;
     return offset;
@@ -195,6 +207,7 @@ static void append_dense(walk *w) {
         .kind = part->kind,
         .directions = 1,
         .activation = (int32_t)part->ints[TKR_ACTIVATION],
+        .precision = part->kind == TKR_LINEAR ? precision_of(w, TKRI_WEIGHT_LINEAR) : TKR_FLOAT32,
         .input = part->input,
         .units = part->hidden,
         .out = part->hidden,
@@ -220,6 +233,7 @@ static tkri_layer recurrent_layer(const walk *w, int64_t index, int64_t input) {
         .kind = part->kind,
         .directions = (int32_t)part->ints[TKR_DIRECTIONS],
         .activation = (int32_t)part->ints[TKR_ACTIVATION],
+        .precision = precision_of(w, TKRI_WEIGHT_HH),
         .ops = ops_of(w->kern, part),
         .input = input,
         .units = part->hidden,
@@ -297,7 +311,7 @@ static void walk_parts(walk *w, const tkr_cell *cell) {
 
 /* Walk into `net`, whose arrays may be NULL; sizes as the walk found them. */
 static walk walk_cell(const tkr_cell *cell, tkri_net *net) {
-    walk w = {.net = net, .kern = cell->kern};
+    walk w = {.net = net, .kern = cell->kern, .precision = cell->precision};
     net->n_layers = net->n_parameters = net->n_state = net->n_slots = 0;
     net->two_directions = 0;
     walk_parts(&w, cell);
@@ -311,6 +325,7 @@ static void place(tkri_arena *arena, tkri_net **net, tkri_net *counts, const wal
     TKRI_TAKE(arena, counts->state, counts->n_state);
     TKRI_TAKE(arena, counts->values, w->numbers);
     TKRI_TAKE(arena, counts->derived, w->derived);
+    TKRI_TAKE(arena, counts->words, w->words);
 }
 
 uint64_t tkri_net_bytes(const tkr_cell *cell) {

@@ -4,10 +4,7 @@
 
 #include "cell/cell.h"
 
-int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column) {
-    if (p->ld) {
-        return p->offset + row * p->ld + column;
-    }
+tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row) {
     const tkri_panels panels = tkri_panels_of(p->units, p->gates, vl);
     const int64_t gate = row / p->units, unit = row % p->units, tile = unit / vl;
     int64_t panel = tile;
@@ -18,9 +15,16 @@ int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, i
         }
     }
     const int64_t first = tkri_panel_start(&panels, panel);
-    const int64_t width = tkri_panel_width(&panels, panel) * vl;
     const int64_t vector = p->gates == 1 ? tile - first : p->place[gate];
-    return p->offset + first * vl * p->k + column * width + vector * vl + unit % vl;
+    return (tkri_place){first, tkri_panel_width(&panels, panel) * vl, vector * vl + unit % vl};
+}
+
+int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column) {
+    if (p->ld) {
+        return p->offset + row * p->ld + column;
+    }
+    const tkri_place at = tkri_parameter_place(p, vl, row);
+    return p->offset + at.first * vl * p->k + column * at.width + at.lane;
 }
 
 int64_t tkri_parameter_len(const tkri_parameter *p) {

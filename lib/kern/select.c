@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kern/kern.h"
+#include "kern/reduced.h"
 
 extern const tkri_kern tkri_kern_reference;
 extern const tkri_kern tkri_kern_generic;
@@ -14,6 +15,21 @@ extern const tkri_kern tkri_kern_avx512;
 #endif
 #ifdef TKRI_HAVE_TIER_NEON
 extern const tkri_kern tkri_kern_neon;
+#endif
+
+extern const tkri_reduced_kern tkri_reduced_reference;
+extern const tkri_reduced_kern tkri_reduced_generic;
+#ifdef TKRI_HAVE_TIER_AVX2
+extern const tkri_reduced_kern tkri_reduced_avx2;
+#endif
+#ifdef TKRI_HAVE_TIER_AVX512
+extern const tkri_reduced_kern tkri_reduced_avx512;
+#endif
+#ifdef TKRI_HAVE_TIER_AVX512_VNNI
+extern tkri_reduced_product tkri_int8_avx512_vnni;
+#endif
+#ifdef TKRI_HAVE_TIER_NEON
+extern const tkri_reduced_kern tkri_reduced_neon;
 #endif
 
 #if defined(TKRI_HAVE_TIER_AVX2) || defined(TKRI_HAVE_TIER_AVX512)
@@ -91,4 +107,48 @@ const tkri_kern *tkri_kern_select(int32_t tier) {
         tier = tkri_kern_has(best_first[i]) ? best_first[i] : TKR_TIER_BEST;
     }
     return tkri_kern_has(tier) ? table_of(tier) : NULL;
+}
+
+static const tkri_reduced_kern *reduced_table_of(int32_t tier) {
+    switch (tier) {
+#ifdef TKRI_HAVE_TIER_AVX2
+        case TKR_TIER_AVX2:
+            return &tkri_reduced_avx2;
+#endif
+#ifdef TKRI_HAVE_TIER_AVX512
+        case TKR_TIER_AVX512:
+            return &tkri_reduced_avx512;
+#endif
+#ifdef TKRI_HAVE_TIER_NEON
+        case TKR_TIER_NEON:
+            return &tkri_reduced_neon;
+#endif
+        case TKR_TIER_REFERENCE:
+            return &tkri_reduced_reference;
+        default:
+            return &tkri_reduced_generic;
+    }
+}
+
+#ifdef TKRI_HAVE_TIER_AVX512_VNNI
+/* Asked only where the AVX-512 tier is present. */
+static int has_vnni(void) {
+    uint32_t a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1);
+}
+#endif
+
+int32_t tkri_reduced_select(int32_t tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]) {
+    int32_t n = 0;
+    if (!tkri_kern_has(tier)) {
+        return 0;
+    }
+#ifdef TKRI_HAVE_TIER_AVX512_VNNI
+    if (tier == TKR_TIER_AVX512 && has_vnni()) {
+        kern[n] = *reduced_table_of(tier);
+        kern[n++].int8 = tkri_int8_avx512_vnni;
+    }
+#endif
+    kern[n++] = *reduced_table_of(tier);
+    return n;
 }

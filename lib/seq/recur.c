@@ -92,8 +92,7 @@ void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int
     }
 }
 
-/* The pointwise arguments for `tiles` tiles from `tile` on. */
-static tkri_point point_at(const tkri_recur *r, int64_t tile, int64_t tiles) {
+tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles) {
     const tkri_layer *layer = r->layer;
     const int64_t unit = tile * r->kern->vl;
     const int projected = r->m != NULL;
@@ -122,13 +121,14 @@ static tkri_point point_at(const tkri_recur *r, int64_t tile, int64_t tiles) {
     return p;
 }
 
-/* The q slot starts from its own bias. */
-static void start_q(const tkri_recur *r, int64_t tile) {
+void tkri_recur_start_q(const tkri_recur *r, int64_t tile, int64_t tiles) {
     const int64_t vl = r->kern->vl;
-    const float *bias = r->net->derived + r->direction->q_bias + tile * vl;
-    float *q = r->gates + tile * r->tile_stride + r->layer->ops->q_slot * vl;
-    for (int64_t row = 0; row < r->rows; row++) {
-        memcpy(q + row * r->row_stride, bias, (size_t)vl * sizeof *q);
+    for (int64_t end = tile + tiles; r->layer->ops->q_slot >= 0 && tile < end; tile++) {
+        const float *bias = r->net->derived + r->direction->q_bias + tile * vl;
+        float *q = r->gates + tile * r->tile_stride + r->layer->ops->q_slot * vl;
+        for (int64_t row = 0; row < r->rows; row++) {
+            memcpy(q + row * r->row_stride, bias, (size_t)vl * sizeof *q);
+        }
     }
 }
 
@@ -139,10 +139,8 @@ static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t pa
     const int64_t tile = tkri_panel_start(&p->panels, panel) / ops->gates;
     const int64_t tiles = tkri_panel_start(&p->panels, panel + 1) / ops->gates - tile;
     const tkri_gemm g = tkri_product_panel(p, panel);
-    const tkri_point point = point_at(r, tile, tiles);
-    if (ops->q_slot >= 0) {
-        start_q(r, tile);
-    }
+    const tkri_point point = tkri_recur_point(r, tile, tiles);
+    tkri_recur_start_q(r, tile, tiles);
     r->kern->gemm(&g);
     ops->forward[phase](&point);
 }
@@ -232,7 +230,7 @@ static void unproject(const tkri_recur *r) {
 
 void tkri_recur_backward(const tkri_recur *r) {
     const tkri_cell_ops *ops = r->layer->ops;
-    tkri_point point = point_at(r, 0, tkri_tiles(r->layer->units, r->kern->vl));
+    tkri_point point = tkri_recur_point(r, 0, tkri_tiles(r->layer->units, r->kern->vl));
     if (r->m) {
         unproject(r);
     }

@@ -55,6 +55,11 @@ void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int
 /* gates hold the input's part; writes the activations, c, h (and m, aux). */
 void tkri_recur_forward(const tkri_recur *r);
 
+/* Its parts, for whoever makes the products otherwise: the pointwise arguments for `tiles` tiles
+ * from `tile` on; start these tiles' q slots from their own bias. */
+tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles);
+void tkri_recur_start_q(const tkri_recur *r, int64_t tile, int64_t tiles);
+
 /* dh, dc hold the gradients of this step's h and c; writes dgates, and leaves in dh, dh_in and dc
  * what flows to h_prev, h_in and c_prev. With a projection dm is a buffer [rows][units_ld]. */
 void tkri_recur_backward(const tkri_recur *r);

@@ -16,8 +16,10 @@ struct tkr_state {
     float *values; /* [state_width * B] */
     float *gates;  /* scratch of one step from here on */
     float *h, *c, *m, *aux;
-    float *x, *y; /* [B][widest] each */
-    int64_t widest;
+    float *x, *y;   /* [B][widest] each */
+    uint32_t *q;    /* int8: [B][q_row] the row that a product reads */
+    float *q_scale; /* int8: [B] */
+    int64_t widest, widest_gates, q_row;
 };
 
 static inline int64_t tkri_state_len(const tkri_net *net, int64_t batch) {

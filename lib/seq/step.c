@@ -4,52 +4,60 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "seq/recur.h"
+#include "seq/reduced.h"
 #include "seq/seq.h"
 
 /* The widest row of anything between layers, and of the gates. */
-static void widths(const tkr_state *state, int64_t *between, int64_t *gates) {
-    const tkri_net *net = state->net;
+static void widths(const tkr_cell *cell, int64_t *between, int64_t *gates) {
+    const tkri_net *net = cell->net;
     *between = tkri_row_len(net->input);
     *gates = 0;
     for (int64_t l = 0; l < net->n_layers; l++) {
         const tkri_layer *layer = &net->layers[l];
         *between = tkri_max(*between, tkri_row_len(tkri_max(layer->output, layer->units)));
         if (tkri_is_recurrent(layer->kind)) {
-            *gates = tkri_max(*gates, tkri_gate_floats(layer, state->cell->kern->vl));
+            *gates = tkri_max(*gates, tkri_gate_floats(layer, cell->kern->vl));
         }
     }
 }
 
+int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
+    int64_t between, gates;
+    if (cell == state->cell) {
+        return 1;
+    }
+    if (!tkri_state_alike(cell, state->cell) || cell->kern != state->cell->kern ||
+        cell->precision != state->cell->precision) {
+        return 0;
+    }
+    widths(cell, &between, &gates);
+    return between <= state->widest && gates <= state->widest_gates;
+}
+
 void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     const uint64_t batch = (uint64_t)state->batch;
-    int64_t between, gates;
-    widths(state, &between, &gates);
-    state->widest = between;
-    const uint64_t rows = tkri_mul(batch, (uint64_t)between);
+    const int64_t int8 = state->cell->precision == TKR_INT8;
+    widths(state->cell, &state->widest, &state->widest_gates);
+    state->q_row = int8 * tkri_row_len(tkri_words(TKR_INT8, state->widest));
+    const uint64_t rows = tkri_mul(batch, (uint64_t)state->widest);
     TKRI_TAKE(arena, state->values, tkri_mul(batch, (uint64_t)state->net->state_width));
-    TKRI_TAKE(arena, state->gates, tkri_mul(batch, (uint64_t)gates));
+    TKRI_TAKE(arena, state->gates, tkri_mul(batch, (uint64_t)state->widest_gates));
     TKRI_TAKE(arena, state->h, rows);
     TKRI_TAKE(arena, state->c, rows);
     TKRI_TAKE(arena, state->m, rows);
     TKRI_TAKE(arena, state->aux, rows);
     TKRI_TAKE(arena, state->x, rows);
     TKRI_TAKE(arena, state->y, rows);
+    TKRI_TAKE(arena, state->q, tkri_mul(batch, (uint64_t)state->q_row));
+    TKRI_TAKE(arena, state->q_scale, int8 ? batch : 0);
 }
 
-/* What flows from layer to layer: rows at p, or ids, or (at a layer that does not need it) nothing.
- */
-typedef struct signal {
-    const float *p;
-    int64_t ld;
-    const int32_t *ids;
-} signal;
-
 /* One stream of a plain layer: products and pointwise part in one go. */
-static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer, signal in) {
+static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                      tkri_signal in) {
     const tkri_direction *d = &layer->direction[0];
     const float *values = cell->net->values, *derived = cell->net->derived;
-    if (!layer->ops->step || state->batch != 1 || layer->out != layer->units ||
+    if (layer->precision || !layer->ops->step || state->batch != 1 || layer->out != layer->units ||
         layer->zoneout > 0.0f || layer->zoneout_cell > 0.0f) {
         return 0;
     }
@@ -73,13 +81,13 @@ static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *
     return 1;
 }
 
-static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
-                             signal in, float *out) {
+static tkri_signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                                  tkri_signal in, float *out) {
     const tkri_direction *d = &layer->direction[0];
     const int64_t batch = state->batch, h_len = batch * layer->out_ld;
     float *h = tkri_state_rows(state->values, d->state_h, batch);
     float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
-    const signal after = {layer->output_before ? out : h, layer->out_ld, NULL};
+    const tkri_signal after = {layer->output_before ? out : h, layer->out_ld, NULL};
     if (layer->output_before) {
         memcpy(out, h, (size_t)h_len * sizeof *out);
     }
@@ -105,8 +113,12 @@ static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_
         .aux = state->aux,
     };
     tkri_gate_strides(layer, cell->kern->vl, batch, &r.row_stride, &r.tile_stride);
-    tkri_recur_input(&r, in.p, in.ld, in.ids, 0);
-    tkri_recur_forward(&r);
+    if (layer->precision) {
+        tkri_reduced_recurrent(cell, state, &r, in);
+    } else {
+        tkri_recur_input(&r, in.p, in.ld, in.ids, 0);
+        tkri_recur_forward(&r);
+    }
     if (layer->zoneout > 0.0f) {
         tkri_zone(r.h, h, NULL, layer->zoneout, h_len);
     }
@@ -120,8 +132,8 @@ static signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_
     return after;
 }
 
-static signal step_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
-                          signal in, float *out) {
+static void float_linear(const tkr_cell *cell, const tkr_state *state, const tkri_layer *layer,
+                         tkri_signal in, float *out) {
     tkri_product p = tkri_plain_product(cell->kern, layer->units, cell->net->values + layer->weight,
                                         layer->input);
     p.rows = state->batch;
@@ -140,14 +152,24 @@ static signal step_linear(const tkr_cell *cell, tkr_state *state, const tkri_lay
     if (!in.ids) {
         tkri_product_run(&p);
     }
-    if (layer->activation != TKR_IDENTITY) {
-        cell->kern->activate(out, out, p.rows * p.c_row, layer->activation);
-    }
-    return (signal){out, p.c_row, NULL};
 }
 
-static signal step_embedding(const tkr_cell *cell, const tkr_state *state, const tkri_layer *layer,
-                             const int32_t *ids, float *out) {
+static tkri_signal step_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                               tkri_signal in, float *out) {
+    const int64_t ld = tkri_row_len(layer->output);
+    if (layer->precision) {
+        tkri_reduced_linear(cell, state, layer, in, out);
+    } else {
+        float_linear(cell, state, layer, in, out);
+    }
+    if (layer->activation != TKR_IDENTITY) {
+        cell->kern->activate(out, out, state->batch * ld, layer->activation);
+    }
+    return (tkri_signal){out, ld, NULL};
+}
+
+static tkri_signal step_embedding(const tkr_cell *cell, const tkr_state *state,
+                                  const tkri_layer *layer, const int32_t *ids, float *out) {
     const int64_t ld = tkri_row_len(layer->output);
     const int64_t table_ld = tkri_tiles(layer->units, cell->kern->vl) * cell->kern->vl;
     const float *table = cell->net->values + layer->weight;
@@ -159,10 +181,11 @@ static signal step_embedding(const tkr_cell *cell, const tkr_state *state, const
             memcpy(out + b * ld, table + ids[b] * table_ld, row);
         }
     }
-    return (signal){out, ld, NULL};
+    return (tkri_signal){out, ld, NULL};
 }
 
-static signal step_layer(const tkr_cell *cell, tkr_state *state, int64_t l, signal in, float *out) {
+static tkri_signal step_layer(const tkr_cell *cell, tkr_state *state, int64_t l, tkri_signal in,
+                              float *out) {
     const tkri_layer *layer = &cell->net->layers[l];
     if (tkri_is_recurrent(layer->kind)) {
         return step_recurrent(cell, state, layer, in, out);
@@ -179,7 +202,7 @@ static signal step_layer(const tkr_cell *cell, tkr_state *state, int64_t l, sign
 void tkri_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
                const int32_t *ids) {
     const tkri_net *net = cell->net;
-    signal s = {x, net->input, ids};
+    tkri_signal s = {x, net->input, ids};
     for (int64_t l = 0; l < net->n_layers; l++) {
         s = step_layer(cell, state, l, s, l % 2 ? state->y : state->x);
     }

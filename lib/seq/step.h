@@ -5,6 +5,17 @@
 
 #include "seq/state.h"
 
+/* What flows from layer to layer: rows at p, or ids, or (at a layer that does not need it) nothing.
+ */
+typedef struct tkri_signal {
+    const float *p;
+    int64_t ld;
+    const int32_t *ids;
+} tkri_signal;
+
+/* Can this cell be stepped with this state: tensors, scratch memory, kernels, precision? */
+int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state);
+
 /* Measure or place a state's arrays. */
 void tkri_state_place(tkr_state *state, tkri_arena *arena);
 

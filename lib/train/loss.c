@@ -21,14 +21,13 @@ typedef struct task {
     double scale; /* of a weight, in the gradient and in the loss */
 } task;
 
-/* Squared error or binary cross-entropy of one row; dy may be NULL. */
-static double value_row(const task *k, float *dy, const float *y, const float *target, double w) {
-    const int64_t n = k->seq->net->output;
+double tkri_loss_row(int32_t kind, const float *y, const float *target, int64_t n, float *dy,
+                     double w) {
     double sum = 0;
     for (int64_t j = 0; j < n; j++) {
         const double a = (double)y[j], t = (double)target[j];
         double slope;
-        if (k->kind == TKR_MSE) {
+        if (kind == TKR_MSE) {
             sum += (a - t) * (a - t);
             slope = 2 * (a - t);
         } else {
@@ -48,7 +47,7 @@ static double one_row(const task *k, float *dy, const float *y, int64_t user, do
     if (k->ids) {
         return k->seq->cell->kern->softmax(dy, y, n, k->ids[user], (float)w);
     }
-    return value_row(k, dy, y, k->values + user * n, w);
+    return tkri_loss_row(k->kind, y, k->values + user * n, n, dy, w);
 }
 
 static void loss_chunk(void *argument, int64_t index) {

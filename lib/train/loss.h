@@ -5,6 +5,10 @@
 
 #include "seq/seq.h"
 
+/* Squared error or binary cross-entropy of one row of n outputs; dy (may be NULL) = w dL/dy. */
+double tkri_loss_row(int32_t kind, const float *y, const float *target, int64_t n, float *dy,
+                     double w);
+
 /* Compute the loss and leave dL/doutput in the sequence. ids or values is NULL; kind is a
  * TKR_MSE... for values. Statuses as tkr_sequence_loss_ids(). */
 int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const float *values,

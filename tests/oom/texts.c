@@ -11,22 +11,6 @@ static int32_t create_bytes(world *w) {
     return tkr_vocabulary_create(&w->made.vocabulary, TKR_BYTES, NULL, 0, w->lent);
 }
 
-static int32_t create_words(world *w) {
-    const char text[] = "so much\ndepends upon a red wheel barrow\n";
-    return tkr_vocabulary_create(&w->made.vocabulary, TKR_SENTENCES, text, sizeof text - 1,
-                                 w->lent);
-}
-
-static int32_t spell(world *w) {
-    char letters[4];
-    uint64_t bytes;
-    return tkr_vocabulary_spell(w->vocabulary, 1, letters, 4, &bytes);
-}
-
-static int32_t find(world *w) {
-    return tkr_vocabulary_find(w->vocabulary, &w->io.number, "b", 1);
-}
-
 static int32_t destroy(world *w) {
     tkr_vocabulary_destroy(w->vocabulary);
     w->vocabulary = NULL;
@@ -47,6 +31,23 @@ static int32_t decode(world *w) {
     char text[4];
     uint64_t bytes;
     return tkr_vocabulary_decode(w->vocabulary, 1, text, &bytes);
+}
+
+static int32_t spell(world *w) {
+    char text[8];
+    uint64_t bytes;
+    return tkr_vocabulary_spell(w->vocabulary, 1, text, 8, &bytes);
+}
+
+static int32_t find(world *w) {
+    int32_t id;
+    return tkr_vocabulary_find(w->vocabulary, &id, "d", 1);
+}
+
+static int32_t create_words(world *w) {
+    const char text[] = "a rose is a rose\nis a rose";
+    return tkr_vocabulary_create(&w->made.vocabulary, TKR_SENTENCES, text, sizeof text - 1,
+                                 w->lent);
 }
 
 static int32_t sampler_create(world *w) {

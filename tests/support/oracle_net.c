@@ -279,7 +279,8 @@ void orc_noise_expect(orc_net *net) {
         memset(&part->noise, 0, sizeof part->noise);
         if (recurrent(part)) {
             part->noise.zoneout = constant(net, rows * part->recur, part->spec.zoneout);
-            part->noise.zoneout_c = constant(net, rows * part->spec.hidden, part->spec.zoneout_cell);
+            part->noise.zoneout_c =
+                constant(net, rows * part->spec.hidden, part->spec.zoneout_cell);
         }
     }
 }

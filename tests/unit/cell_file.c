@@ -189,6 +189,26 @@ static void test_tiers(void **unused) {
     }
 }
 
+static void test_absent_tier(void **unused) {
+    (void)unused;
+    place p;
+    stream file;
+    tkr_cell *cell = models_make(&models[0], 1, NULL), *back;
+    place_init(&p);
+    save(cell, &file);
+#if defined(__aarch64__)
+    p.env.tier = TKR_TIER_AVX2;
+#else
+    p.env.tier = TKR_TIER_NEON;
+#endif
+    assert_status(load(&back, &file, &p), TKR_ERR_UNSUPPORTED);
+    assert_null(back);
+    assert_non_null(strstr(p.detail, "tier"));
+    assert_true(heap_is_clean(&p.heap));
+    tkr_cell_destroy(cell);
+    stream_fini(&file);
+}
+
 /* Change a good file's header; the load must fail so, with these words, and leave nothing. */
 static void expect_refused(const stream *good, const char *from, const char *to, int32_t status,
                            const char *words) {
@@ -570,12 +590,19 @@ static void test_a_state_is_not_a_cell(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_options_that_init_goes_by),
-        cmocka_unit_test(test_tiers),           cmocka_unit_test(test_tensors_that_do_not_fit),
-        cmocka_unit_test(test_format_version),  cmocka_unit_test(test_bad_architectures),
-        cmocka_unit_test(test_number_of_parts), cmocka_unit_test(test_bad_notes),
-        cmocka_unit_test(test_damaged),         cmocka_unit_test(test_other_precisions),
-        cmocka_unit_test(test_states),          cmocka_unit_test(test_a_state_is_not_a_cell),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_options_that_init_goes_by),
+        cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_absent_tier),
+        cmocka_unit_test(test_tensors_that_do_not_fit),
+        cmocka_unit_test(test_format_version),
+        cmocka_unit_test(test_bad_architectures),
+        cmocka_unit_test(test_number_of_parts),
+        cmocka_unit_test(test_bad_notes),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_other_precisions),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_a_state_is_not_a_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

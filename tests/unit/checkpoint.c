@@ -434,6 +434,8 @@ static void test_mismatches(void **unused) {
          "the file holds a cell, not a checkpoint"},
         {Q "hidden" Q ":9", Q "hidden" Q ":8", TKR_ERR_MISMATCH,
          "part 0 is lstm 5 x 8 in the file, lstm 5 x 9 here"},
+        {Q "input" Q ":5", Q "input" Q ":4", TKR_ERR_MISMATCH, "part 0 is lstm 4 x 9 in the file"},
+        {Q "kind" Q ":" Q "lstm" Q, Q "kind" Q ":" Q "elman" Q, TKR_ERR_FORMAT, "option"},
         {Q "zoneout" Q ":" Q "0x0p+0", Q "zoneout" Q ":" Q "0x1p-2", TKR_ERR_MISMATCH,
          "zoneout is 0.25 in the file, 0 in the cell"},
         {Q "peepholes" Q ":0", Q "peepholes" Q ":1", TKR_ERR_MISMATCH,
@@ -464,6 +466,72 @@ static void test_mismatches(void **unused) {
     assert_true(stream_edit(&good, Q "init" Q ":1", Q "init" Q ":2"));
     assert_ok(load(&b, &good));
     stream_fini(&good);
+    run_fini(&a);
+    run_fini(&b);
+}
+
+/* Mismatches between chains, whose parts have names. */
+static void test_mismatched_chains(void **unused) {
+    (void)unused;
+    setup with = {&models[14], TKR_ADAM, TKR_TRAINING, 0, 0, 1}, single = with, longer = with;
+    run a, b;
+    stream good, bad;
+    run_init(&a, &with, 1);
+    run_init(&b, &with, 1);
+    train(&a);
+    save(&a, &good);
+    stream_copy(&bad, &good);
+    assert_true(stream_edit(&bad, Q "name" Q ":" Q "table" Q, Q "name" Q ":" Q "fable" Q));
+    expect_refused(&b, &bad, TKR_ERR_MISMATCH, "part 0 is named 'fable' in the file, 'table' here");
+    stream_fini(&bad);
+    stream_copy(&bad, &good);
+    assert_true(stream_edit(&bad, Q "zoneout" Q ":" Q "0x0p+0", Q "zoneout" Q ":" Q "0x1p-2"));
+    expect_refused(&b, &bad, TKR_ERR_MISMATCH, "checkpoint.zoneout is 0.25 in the file");
+    stream_fini(&bad);
+    stream_copy(&bad, &good);
+    assert_true(stream_edit(&bad, Q "kind" Q ":" Q "embedding" Q, Q "kind" Q ":" Q "linear" Q));
+    assert_true(stream_edit(&bad, Q "init" Q ":1",
+                            Q "init" Q ":1," Q "biases" Q ":0," Q "activation" Q ":4"));
+    expect_refused(&b, &bad, TKR_ERR_MISMATCH, "part 0 is linear 5 x 6 in the file");
+    stream_fini(&bad);
+    run_fini(&b);
+    single.model = &models[4];
+    run_init(&b, &single, 1);
+    expect_refused(&b, &good, TKR_ERR_MISMATCH, "the file's cell has 4 parts, this one has 1");
+    run_fini(&b);
+    static const model two = {"two parts",
+                              {{.kind = TKR_EMBEDDING, .input = MODELS_I, .hidden = 6},
+                               {.kind = TKR_LSTM, .input = 6, .hidden = 4}},
+                              2,
+                              1};
+    longer.model = &two;
+    run_init(&b, &longer, 1);
+    expect_refused(&b, &good, TKR_ERR_MISMATCH, "the file's cell has 4 parts, this one has 2");
+    run_fini(&b);
+    run_fini(&a);
+    stream_fini(&good);
+}
+
+/* A sequence for inference has a carried state too. */
+static void test_inference_sequence(void **unused) {
+    (void)unused;
+    setup with = {&models[4], TKR_ADAM, TKR_INFERENCE, 1, 0, 1};
+    run a, b;
+    stream saved, last[2];
+    run_init(&a, &with, 1);
+    run_init(&b, &with, 0);
+    const int32_t ids[T * B] = {0, 1, 2, 3};
+    assert_ok(tkr_sequence_forward_ids(a.seq, ids, NULL, T, B));
+    save(&a, &saved);
+    assert_ok(load(&b, &saved));
+    assert_ok(tkr_sequence_forward_ids(a.seq, ids, NULL, T, B));
+    assert_ok(tkr_sequence_forward_ids(b.seq, ids, NULL, T, B));
+    save(&a, &last[0]);
+    save(&b, &last[1]);
+    expect_same_bytes(&last[0], &last[1]);
+    stream_fini(&saved);
+    stream_fini(&last[0]);
+    stream_fini(&last[1]);
     run_fini(&a);
     run_fini(&b);
 }
@@ -730,12 +798,20 @@ static void test_killed(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_model),   cmocka_unit_test(test_every_moment),
-        cmocka_unit_test(test_truncation),    cmocka_unit_test(test_given_state),
-        cmocka_unit_test(test_options),       cmocka_unit_test(test_parts_of_a_run),
-        cmocka_unit_test(test_as_a_cell),     cmocka_unit_test(test_mismatches),
-        cmocka_unit_test(test_other_objects), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_memory),        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_every_model),
+        cmocka_unit_test(test_every_moment),
+        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_given_state),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_parts_of_a_run),
+        cmocka_unit_test(test_as_a_cell),
+        cmocka_unit_test(test_mismatches),
+        cmocka_unit_test(test_mismatched_chains),
+        cmocka_unit_test(test_inference_sequence),
+        cmocka_unit_test(test_other_objects),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

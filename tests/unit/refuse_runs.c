@@ -131,6 +131,8 @@ static void test_forward(void **state) {
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T + 1, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, 0, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B + 1));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder),
+            tkr_sequence_forward(w->decoder, x, NULL, T, 0));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, longer, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, negative, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B - 1)); /* carried */
@@ -235,7 +237,8 @@ static void test_link(void **state) {
     assert_ok(tkr_sequence_create(&other, w->part[1], T, B, TKR_TRAINING, &w->env));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sequence_link(NULL, w->seq));
     REFUSES(w, TKR_ERR_ARGUMENT, tkr_sequence_detail(w->seq), tkr_sequence_link(w->seq, w->seq));
-    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder), tkr_sequence_link(w->decoder, other));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder),
+            tkr_sequence_link(w->decoder, other));
     assert_ok(tkr_sequence_link(w->seq, w->decoder));
     REFUSES(w, TKR_ERR_ORDER, tkr_sequence_detail(w->seq), /* the encoder was not run */
             tkr_sequence_forward(w->seq, w->io.input, NULL, T, B));

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * From a trained cell to one of reduced precision. A row of a matrix is one gate of one unit.
+ *
+ *     bf16   w' = the nearest number of 8 bits of precision, ties to even; the largest stays finite
+ *     int8   scale = max |w| / 127 over the row (0 for a row below TKRI_INT8_LEAST)
+ *            w' = scale * q,  q = w / scale to the nearest integer, ties away from zero */
+#include <math.h>
+#include <string.h>
+
+#include "cell/cell.h"
+
+uint64_t tkri_words_len(int32_t precision, uint64_t columns, uint64_t k) {
+    const uint64_t words = (uint64_t)tkri_words(precision, (int64_t)k);
+    const uint64_t matrix = tkri_round_up(tkri_mul(columns, words), TKRI_MAX_VL);
+    const uint64_t vectors = precision == TKR_INT8 ? tkri_round_up(columns, TKRI_MAX_VL) : 0;
+    return tkri_add(matrix, tkri_mul(2, vectors));
+}
+
+tkri_words_at tkri_words_find(const tkri_net *net, int32_t precision, int64_t offset,
+                              int64_t columns, int64_t k) {
+    tkri_words_at at = {.w = net->words + offset};
+    if (precision == TKR_INT8) {
+        uint32_t *vectors = at.w + tkri_row_len(columns * tkri_words(precision, k));
+        at.scale = (float *)vectors;
+        at.correction = (int32_t *)(vectors + tkri_row_len(columns));
+    }
+    return at;
+}
+
+/* A row of the float32 matrix, and where it goes. */
+typedef struct row {
+    const float *from;
+    int64_t from_step, k;
+    uint32_t *to;
+    int64_t to_step;
+} row;
+
+static float at(const row *r, int64_t k) {
+    return r->from[k * r->from_step];
+}
+
+static uint16_t bf16_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)((rounded & 0x7FFF) < 0x7F80 ? rounded : rounded - 1);
+}
+
+static void reduce_bf16(const row *r) {
+    for (int64_t k = 0; k < r->k; k++) {
+        const uint16_t number = bf16_of(at(r, k));
+        unsigned char *word = (unsigned char *)(r->to + k / 2 * r->to_step);
+        memcpy(word + k % 2 * 2, &number, sizeof number);
+    }
+}
+
+/* The largest |w|, or NaN if one is not finite. */
+static float largest_of(const row *r) {
+    float largest = 0.0f;
+    for (int64_t k = 0; k < r->k; k++) {
+        const float size = fabsf(at(r, k));
+        if (!isfinite(size)) {
+            return NAN;
+        }
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+static void reduce_int8(const row *r, float largest, float *scale, int32_t *correction) {
+    int32_t sum = 0;
+    const int zero = largest <= TKRI_INT8_LEAST;
+    *scale = zero ? 0.0f : largest / 127.0f;
+    for (int64_t k = 0; k < r->k && !zero; k++) {
+        const double exact = (double)at(r, k) / (double)largest * 127.0;
+        const int8_t number = (int8_t)(exact + (exact < 0 ? -0.5 : 0.5));
+        unsigned char *word = (unsigned char *)(r->to + k / 4 * r->to_step);
+        memcpy(word + k % 4, &number, sizeof number);
+        sum += number;
+    }
+    *correction = -128 * sum;
+}
+
+static int32_t reduce_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
+                             const tkri_parameter *p) {
+    const int32_t vl = to->kern->vl;
+    const int64_t columns = tkri_panels_of(q->units, q->gates, vl).vectors * vl;
+    const tkri_words_at words = tkri_words_find(to->net, q->precision, q->offset, columns, q->k);
+    for (int64_t i = 0; i < q->shape[0]; i++) {
+        const tkri_place source = tkri_parameter_place(p, from->kern->vl, i);
+        const tkri_place target = tkri_parameter_place(q, vl, i);
+        const int64_t column = target.first * vl + target.lane;
+        const row r = {
+            .from = from->net->values + tkri_parameter_index(p, from->kern->vl, i, 0),
+            .from_step = source.width,
+            .k = q->k,
+            .to = words.w + target.first * vl * tkri_words(q->precision, q->k) + target.lane,
+            .to_step = target.width,
+        };
+        const float largest = largest_of(&r);
+        REQUIRE(isfinite(largest), &to->detail, TKR_ERR_NUMERIC,
+                "row %lld of %s has a NaN or an infinity", (long long)i, q->name);
+        if (q->precision == TKR_BF16) {
+            reduce_bf16(&r);
+        } else {
+            reduce_int8(&r, largest, words.scale + column, words.correction + column);
+        }
+    }
+    return TKR_OK;
+}
+
+int32_t tkri_reduced_check(tkr_cell *cell) {
+    int32_t found = 0;
+    for (int64_t i = 0; i < cell->net->n_parameters; i++) {
+        const tkri_parameter *p = &cell->net->parameters[i];
+        REQUIRE(p->precision != TKR_INT8 || p->k <= TKRI_INT8_INPUTS, &cell->detail,
+                TKR_ERR_UNSUPPORTED, "%s has %lld inputs, int8 sums are exact up to %d", p->name,
+                (long long)p->k, (int)TKRI_INT8_INPUTS);
+        found |= p->precision;
+    }
+    REQUIRE(found, &cell->detail, TKR_ERR_UNSUPPORTED,
+            "the cell has no matrix that can be reduced");
+    return TKR_OK;
+}
+
+static void copy_parameter(const tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
+                           const tkri_parameter *p) {
+    for (int64_t i = 0; i < p->shape[0]; i++) {
+        for (int64_t column = 0; column < p->shape[1]; column++) {
+            to->net->values[tkri_parameter_index(q, to->kern->vl, i, column)] =
+                from->net->values[tkri_parameter_index(p, from->kern->vl, i, column)];
+        }
+    }
+}
+
+int32_t tkri_cell_fill(tkr_cell *to, const tkr_cell *from) {
+    for (int64_t i = 0; i < from->net->n_parameters; i++) {
+        const tkri_parameter *p = &from->net->parameters[i], *q = &to->net->parameters[i];
+        if (q->precision) {
+            TRY(reduce_matrix(to, q, from, p));
+        } else {
+            copy_parameter(to, q, from, p);
+        }
+    }
+    tkri_cell_refresh(to);
+    return TKR_OK;
+}

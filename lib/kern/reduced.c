@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * The bf16 product, gathering and rounding to int8, compiled once per tier. */
+#include <stddef.h>
+
+#include "kern/lanes.h"
+
+extern tkri_reduced_product TIER(tkri_int8);
+
+/* The halves of words as float32; which of them came first in memory. */
+INLINE vf low_half(vu words) {
+    return float_of(words << 16);
+}
+INLINE vf high_half(vu words) {
+    return float_of(words & u_all(0xFFFF0000u));
+}
+INLINE vf first_bf16(vu words) {
+    return LITTLE ? low_half(words) : high_half(words);
+}
+INLINE vf second_bf16(vu words) {
+    return LITTLE ? high_half(words) : low_half(words);
+}
+
+/* The int8 number `index` of each word. */
+INLINE vf int8_at(vu words, int32_t index) {
+    const vi highest = signed_of(words << 8 * (LITTLE ? 3 - index : index));
+    return I_TO_FLOAT(highest >> 24);
+}
+
+INLINE void bf16_row(const tkri_reduced *r, int64_t row, int64_t first, float *c, const int width) {
+    const uint32_t *w = r->w + first * VL * tkri_words(TKR_BF16, r->k);
+    const float *x = r->x + row * r->x_row;
+    vf even[4], odd[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        even[j] = j < width ? start_of(r, c, first, j) : v_zero();
+        odd[j] = v_zero();
+    }
+    for (int64_t k = 1; k < r->k; k += 2, w += width * VL) {
+        const vf x0 = v_all(x[k - 1]), x1 = v_all(x[k]);
+#pragma GCC unroll 4
+        for (int j = 0; j < width; j++) {
+            const vu words = u_load(w + j * VL);
+            even[j] = v_fma(x0, first_bf16(words), even[j]);
+            odd[j] = v_fma(x1, second_bf16(words), odd[j]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < width; j++) {
+        if (r->k % 2) {
+            even[j] = v_fma(v_all(x[r->k - 1]), first_bf16(u_load(w + j * VL)), even[j]);
+        }
+        v_store(c + j * VL, even[j] + odd[j]);
+    }
+}
+
+static DEFINE_PRODUCT(product_bf16, bf16_row)
+
+    /* Element `id` of the columns of vector `vector`, whose words of that row are given. */
+    INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector) {
+    if (r->scale) {
+        return int8_at(words, id % 4) * v_load(r->scale + vector * VL);
+    }
+    return id % 2 ? second_bf16(words) : first_bf16(words);
+}
+
+static void gather(const tkri_reduced *r, const int32_t *ids) {
+    const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_word_inputs(precision);
+    for (int64_t p = 0; p < r->panels.n; p++) {
+        const int64_t first = tkri_panel_start(&r->panels, p);
+        const int32_t width = tkri_panel_width(&r->panels, p);
+        const uint32_t *panel = r->w + first * VL * tkri_words(precision, r->k);
+        for (int64_t i = 0; i < r->rows; i++) {
+            float *c = panel_c(r, p, first) + i * r->c_row;
+            const uint32_t *words = panel + ids[i] / each * (int64_t)width * VL;
+            for (int32_t j = 0; j < width; j++) {
+                vf sum = start_of(r, c, first, j);
+                if (ids[i] >= 0) {
+                    sum = sum + weight_of(r, u_load(words + j * VL), ids[i], first + j);
+                }
+                v_store(c + j * VL, sum);
+            }
+        }
+    }
+}
+
+/* x[i .. i + VL), zeros from index n on. */
+INLINE vf load_row(const float *x, int64_t i, int64_t n) {
+    if (i + VL <= n) {
+        return v_load(x + i);
+    }
+    float lane[VL] = {0};
+    for (int64_t j = i; j < n; j++) {
+        lane[j - i] = x[j];
+    }
+    return v_load(lane);
+}
+
+/* max |x| / 127, by which the row is scaled, or NaN; *inverse receives what brings x to -127..127.
+ */
+static float row_scale(const float *x, int64_t n, float *inverse) {
+    vf top = v_zero(), bad = v_zero();
+    float lane[VL], wrong[VL], largest = 0.0f, sum = 0.0f;
+    for (int64_t i = 0; i < n; i += VL) {
+        const vf a = float_of(bits_of(load_row(x, i, n)) & u_all(0x7FFFFFFFu));
+        top = v_max(a, top);
+        bad = bad + (a - a); /* NaN as soon as a number is not finite */
+    }
+    v_store(lane, top);
+    v_store(wrong, bad);
+    for (int i = 0; i < VL; i++) {
+        largest = lane[i] > largest ? lane[i] : largest;
+        sum += wrong[i];
+    }
+    const int zero = !(largest > TKRI_INT8_LEAST);
+    *inverse = zero ? 0.0f : 127.0f / largest;
+    return (zero ? 0.0f : largest / 127.0f) + sum;
+}
+
+/* Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, and leaves it in the low bits. */
+static float quantise(uint32_t *q, const float *x, int64_t k) {
+    uint8_t *out = (uint8_t *)q;
+    float inverse;
+    const float scale = row_scale(x, k, &inverse);
+    for (int64_t i = 0; i < tkri_words(TKR_INT8, k) * 4; i += VL) {
+        const vf shifted = load_row(x, i, k) * v_all(inverse) + v_all(12582912.0f);
+        const bytes low = U_TO_BYTES((bits_of(shifted) + u_all(128)) & u_all(255));
+        memcpy(out + i, &low, sizeof low);
+    }
+    return scale;
+}
+
+const tkri_reduced_kern TIER(tkri_reduced) = {
+    .tier = TKRI_TIER_ID,
+    .quantise = quantise,
+    .bf16 = product_bf16,
+    .int8 = TIER(tkri_int8),
+    .gather = gather,
+};

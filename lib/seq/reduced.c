@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "seq/reduced.h"
+
+#include <stddef.h>
+
+/* The operand W of a product: `gates` x `units` columns over k inputs. */
+static tkri_reduced matrix(const tkr_cell *cell, int64_t offset, int64_t units, int32_t gates,
+                           int64_t k) {
+    const tkri_panels panels = tkri_panels_of(units, gates, cell->kern->vl);
+    const tkri_words_at at =
+        tkri_words_find(cell->net, cell->precision, offset, panels.vectors * cell->kern->vl, k);
+    return (tkri_reduced){
+        .panels = panels,
+        .k = k,
+        .w = at.w,
+        .scale = at.scale,
+        .correction = at.correction,
+        .from = TKRI_FROM_ZERO,
+        .c_tile = cell->kern->vl,
+    };
+}
+
+static void product(const tkr_cell *cell, tkr_state *state, tkri_reduced *p, tkri_signal in) {
+    const tkri_reduced_kern *kern = &cell->reduced;
+    const int32_t int8 = cell->precision == TKR_INT8;
+    p->rows = state->batch;
+    if (in.ids) {
+        kern->gather(p, in.ids);
+    } else if (int8) {
+        p->q = state->q;
+        p->q_scale = state->q_scale;
+        p->x_row = state->q_row;
+        for (int64_t b = 0; b < state->batch; b++) {
+            state->q_scale[b] = kern->quantise(state->q + b * p->x_row, in.p + b * in.ld, p->k);
+        }
+        kern->int8(p);
+    } else {
+        p->x = in.p;
+        p->x_row = in.ld;
+        kern->bf16(p);
+    }
+}
+
+/* Where gates begin that a product adds to. */
+static void into_gates(tkri_reduced *p, const tkri_recur *r, int32_t slot) {
+    p->c = r->gates + slot * r->kern->vl;
+    p->c_row = r->row_stride;
+    p->c_tile = r->tile_stride;
+}
+
+void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_recur *r,
+                            tkri_signal in) {
+    const tkri_layer *layer = r->layer;
+    const tkri_direction *d = r->direction;
+    const int32_t gates = layer->ops->gates;
+    const int64_t tiles = tkri_tiles(layer->units, r->kern->vl);
+    tkri_reduced ih = matrix(cell, d->w_ih, layer->units, gates, layer->input);
+    tkri_reduced hh = matrix(cell, d->w_hh, layer->units, gates, layer->out);
+    ih.start = r->net->derived + d->bias;
+    ih.from = TKRI_FROM_ROW;
+    hh.from = TKRI_FROM_C;
+    into_gates(&ih, r, layer->ops->ih_slot);
+    into_gates(&hh, r, layer->ops->hh_slot);
+    product(cell, state, &ih, in);
+    tkri_recur_start_q(r, 0, tiles);
+    product(cell, state, &hh, (tkri_signal){r->h_in, layer->out_ld, NULL});
+    const tkri_point point = tkri_recur_point(r, 0, tiles);
+    layer->ops->forward[0](&point);
+    if (r->m) {
+        tkri_reduced hr = matrix(cell, d->w_hr, layer->out, 1, layer->units);
+        hr.c = r->h;
+        hr.c_row = layer->out_ld;
+        product(cell, state, &hr, (tkri_signal){r->m, layer->units_ld, NULL});
+    }
+}
+
+void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                         tkri_signal in, float *out) {
+    tkri_reduced p = matrix(cell, layer->weight, layer->units, 1, layer->input);
+    p.c = out;
+    p.c_row = tkri_row_len(layer->output);
+    if (layer->bias >= 0) {
+        p.start = cell->net->values + layer->bias;
+        p.from = TKRI_FROM_ROW;
+    }
+    product(cell, state, &p, in);
+}

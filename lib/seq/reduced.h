@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * Streaming with reduced weights: the products of step.c and recur.c in another precision, around
+ * the same pointwise parts. */
+#ifndef TKRI_SEQ_REDUCED_H
+#define TKRI_SEQ_REDUCED_H
+
+#include "seq/recur.h"
+#include "seq/step.h"
+
+/* A whole step of a recurrent layer. `r` is the step's, as for tkri_recur_forward(). */
+void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_recur *r,
+                            tkri_signal in);
+
+/* out [B][row] = x W + b of a linear layer. */
+void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                         tkri_signal in, float *out);
+
+#endif
