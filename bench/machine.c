@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "machine_loops.h"
 
-enum { SMALLEST = 8 << 10 }; /* bytes of the smallest working set; each next one is twice as large */
+enum { SMALLEST = 8 << 10 }; /* bytes of the smallest working set; each next one doubles */
 
 /* One core's share of a measurement. */
 typedef struct worker {

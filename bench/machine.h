@@ -11,7 +11,7 @@ typedef struct machine {
     const char *isa;                                /* of the loops that measured */
     char cpu[96];                                   /* the name the system gives it */
     int cores;                                      /* that this process may use */
-    double flops[MACHINE_THREADS];                  /* fp32 multiply-adds, counted as 2, per second */
+    double flops[MACHINE_THREADS];                  /* fp32, a multiply-add counts 2, per second */
     double size[MACHINE_SIZES];                     /* working sets in bytes, ascending */
     double bytes[MACHINE_THREADS][MACHINE_SIZES];   /* read per second at that working set */
     double activation;                              /* seconds per element of a rational tanh */

@@ -138,6 +138,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
     outcome outcomes[CONTENDERS_MAX];
     ours_memory memory;
     dataset d;
+    assignment t = {w, &d, threads};
     report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes,
                       .latency = {NAN, NAN, NAN}};
     if (dataset_create(&d, w)) {
@@ -145,7 +146,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
         r->problems++;
         return;
     }
-    measure_row(contenders, r->n_contenders, w, &d, threads, e, outcomes);
+    measure_row(contenders, r->n_contenders, &t, e, outcomes);
     if (outcomes[0].status == SETUP_OK) {
         row.tier = ours_tier_text(&contenders[0]);
         memory = ours_memory_of(&contenders[0]);

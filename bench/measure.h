@@ -9,6 +9,13 @@
 
 enum { CONTENDERS_MAX = 4 };
 
+/* What all contenders of a row compute. */
+typedef struct assignment {
+    const workload *w;
+    const dataset *d;
+    int threads;
+} assignment;
+
 /* How long to measure. */
 typedef struct effort {
     double row_seconds; /* about, for all contenders together */
@@ -20,6 +27,7 @@ typedef struct effort {
 typedef struct outcome {
     int status; /* a SETUP_..., or SETUP_FAILED when it failed later */
     samples times;
+    double guess; /* of the next time */
     double best, median;
     double first[CHECKS], later[CHECKS]; /* its checks at the first iteration and after some */
     int differs;                         /* 1: its checks are not the first contender's */
@@ -27,8 +35,8 @@ typedef struct outcome {
 
 /* Measure contenders[0..n); outcomes [n] are filled, and the contenders stay set up until
  * measure_finish(): the caller may ask them more. Returns 0, or -1 if none could run. */
-int measure_row(contender *contenders, int n, const workload *w, const dataset *d, int threads,
-                const effort *e, outcome *outcomes);
+int measure_row(contender *contenders, int n, const assignment *t, const effort *e,
+                outcome *outcomes);
 void measure_finish(contender *contenders, int n, outcome *outcomes);
 
 #endif

@@ -155,7 +155,7 @@ static int ours_setup(contender *c, const workload *w, const dataset *d, int thr
     return SETUP_OK;
 }
 
-/* ---- what is timed ---------------------------------------------------------------------------- */
+/* ---- what is timed --------------------------------------------------------------------------- */
 
 static int32_t forward(ours *o) {
     const workload *w = o->w;
@@ -188,7 +188,7 @@ static int32_t stream_once(ours *o) {
     return tkr_cell_step(o->cell, o->state, o->output, x);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static double squares(const float *values, int64_t n) {
     double sum = 0;

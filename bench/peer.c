@@ -23,7 +23,7 @@ typedef struct peer {
     char answer[ANSWER_MAX];
 } peer;
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 /* In the child: become the peer. BLAS and OpenMP threads are the peer's own affair. */
 static void become(const peer_command *command, const int *in, const int *out) {
@@ -84,7 +84,7 @@ static int listen_to(peer *p) {
     return -1;
 }
 
-/* Send what is in p->to, and get the answer. Returns the text after "ok", or NULL with c->detail. */
+/* Send what is in p->to and hear the answer: the text after "ok", or NULL with c->detail. */
 static const char *ask(contender *c) {
     peer *p = c->self;
     if (fflush(p->to) || listen_to(p)) {
@@ -98,7 +98,7 @@ static const char *ask(contender *c) {
     return p->answer + 2 + (p->answer[2] == ' ');
 }
 
-/* ---- the contender ---------------------------------------------------------------------------- */
+/* ---- the contender --------------------------------------------------------------------------- */
 
 /* Hand the numbers over in a temporary file. */
 static int write_file(peer *p, const dataset *d) {

@@ -42,7 +42,7 @@ static figures figures_of(const report *r, const report_row *row) {
     return f;
 }
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void print_bandwidths(const machine *m) {
     printf("| reads, GB/s per core |");
@@ -88,7 +88,7 @@ void report_machine(const report *r) {
     fflush(stdout);
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 /* What there is to say about the rows of a table, below it. */
 static void print_notes(report *r) {
@@ -217,7 +217,7 @@ static void print_problems(report *r, const report_row *row) {
     r->problems += differ;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* A number, or null for what JSON cannot say. */
 static void json_number(FILE *json, const char *key, double value) {

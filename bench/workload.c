@@ -72,7 +72,7 @@ int64_t workload_parameters(const workload *w) {
     return n + w->output * (w->hidden + 1);
 }
 
-/* ---- the numbers ---------------------------------------------------------------------------- */
+/* ---- the numbers ----------------------------------------------------------------------------- */
 
 /* 32 bits of a fixed sequence (splitmix64). */
 static uint32_t draw(uint64_t *state) {
@@ -144,7 +144,7 @@ static void place(dataset *d, uint64_t *state, const workload *w) {
     }
 }
 
-/* A text-like sequence of ids, each likely to follow from the one before; the target is the next. */
+/* A text-like sequence of ids, each nearly determined by the last; the target is the next one. */
 static void fill_ids(dataset *d, uint64_t *state, const workload *w) {
     for (int64_t b = 0; b < w->batch; b++) {
         int32_t id = (int32_t)(draw(state) % (uint64_t)w->input);

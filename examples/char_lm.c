@@ -26,6 +26,7 @@ static char_options defaults(void) {
                           .cell = 1,
                           .hidden = 256,
                           .layers = 1,
+                          .embedding = 64,
                           .steps = 64,
                           .batch = 32,
                           .iterations = 2000,
@@ -35,7 +36,7 @@ static char_options defaults(void) {
                           .seeds = 5,
                           .sample = 500,
                           .threads = 1,
-                          .rate = 0.004,
+                          .rate = 0.01,
                           .clip = 1,
                           .temperature = 1,
                           .top_p = 1};

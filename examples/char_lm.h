@@ -45,8 +45,6 @@ int32_t *char_encode(const corpus *data, const char *name, const char *text, siz
                      int64_t *n);
 void char_free_corpus(corpus *data);
 
-/** An n-gram of one order that has counted `ids`, with `pad` before them. */
-tkr_ngram *char_ngram(int32_t order, int64_t symbols, const int32_t *ids, int64_t n, int32_t pad);
 /** Score the held-out text with n-grams of the training text, and print it. */
 void char_rivals(const corpus *data, int64_t order);
 

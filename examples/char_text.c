@@ -40,6 +40,10 @@ static tkr_cell *make_net(const char_options *set, int64_t symbols) {
         add_part(parts, &n, TKR_EMBEDDING, symbols, width = set->embedding);
     }
     part = add_part(parts, &n, ex_cell_kind(set->cell), width, set->hidden);
+    ex_try(part, tkr_cell_set_int(part, TKR_INIT, TKR_INIT_ORTHOGONAL));
+    if (ex_cell_kind(set->cell) == TKR_LSTM) {
+        ex_try(part, tkr_cell_set_float(part, TKR_FORGET_BIAS, 1));
+    }
     ex_try(part, tkr_cell_set_int(part, TKR_LAYERS, set->layers));
     ex_try(part, tkr_cell_set_float(part, TKR_DROPOUT_BETWEEN, set->dropout));
     if (set->dropout > 0) {
@@ -209,8 +213,12 @@ static void train(trainer *run, const char_options *set, const corpus *data) {
         ex_die("%s: %lld characters are too few for %lld streams of %lld steps", set->text,
                (long long)data->train_len, (long long)run->batch, (long long)run->steps);
     }
-    printf("%9s %6s %16s %17s %10s %8s\n%9s %6s %8s %7s %9s %7s\n", "", "", "training   ",
-           "validation  ", "", "time", "iteration", "epoch", "nats", "bits", "nats", "bits");
+    if (done >= total) {
+        printf("nothing is left to train; --iterations N would go on to iteration N\n");
+        return;
+    }
+    printf("                      training         validation                  time\n"
+           "iteration  epoch     nats    bits      nats    bits    chars/s     left\n");
     ex_progress progress =
         ex_progress_start("train", done, total, (double)(run->steps * run->batch), "chars");
     while (done < total) {

@@ -124,7 +124,7 @@ static _Noreturn void print_help(const char *about, const ex_option *options) {
         putchar('\n');
     }
     printf("  --help                print this and exit\n");
-    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    exit(ex_done());
 }
 
 static _Noreturn void refuse(const char *name, const char *text, const char *wanted) {

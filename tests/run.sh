@@ -69,10 +69,12 @@ if build "clang with ASan and UBSan" build-test/sanitized clang -Dbuildtype=debu
     -Db_ndebug=false -Db_sanitize=address,undefined -Db_lundef=false; then
     check "sanitized" build-test/sanitized --no-suite abi --timeout-multiplier 10
 fi
-if build "without a BLAS" build-test/noblas cc -Dblas=none; then
+if build "without a BLAS" build-test/noblas cc -Dblas=none -Dexamples=false \
+    -Dbench=false; then
     check "without a BLAS" build-test/noblas --suite unit --suite golden
 fi
-if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true; then
+if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true \
+    -Dexamples=false -Dbench=false; then
     check "coverage" build-test/coverage --no-suite abi --timeout-multiplier 5
     coverage
 fi

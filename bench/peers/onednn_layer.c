@@ -24,7 +24,7 @@ static const int diff_args[ROLES] = {
     DNNL_ARG_DIFF_WEIGHTS_LAYER, DNNL_ARG_DIFF_WEIGHTS_ITER, DNNL_ARG_DIFF_BIAS,
     DNNL_ARG_DIFF_DST_LAYER,     DNNL_ARG_DIFF_DST_ITER, DNNL_ARG_DIFF_DST_ITER_C};
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 dnnl_status_t buffer_create(buffer *b, const device *dev, const dnnl_memory_desc_t *md,
                             float *data) {
@@ -93,7 +93,7 @@ dnnl_status_t buffer_reorder(const device *dev, const buffer *from, const buffer
     return status;
 }
 
-/* ---- descriptions ----------------------------------------------------------------------------- */
+/* ---- descriptions ---------------------------------------------------------------------------- */
 
 static int bias_gates(const layer *l) {
     return l->kind == 3 ? 4 : l->kind; /* a GRU's recurrent bias of the candidate stands apart */
@@ -177,7 +177,7 @@ static const dnnl_memory_desc_t *wanted(const_dnnl_primitive_desc_t pd, int arg)
     return dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, arg);
 }
 
-/* ---- parameters ------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 /* Gate g of oneDNN in PyTorch's order: a GRU's r and z change places. */
 static int64_t gate_of(const layer *l, int64_t g) {
@@ -221,7 +221,7 @@ static dnnl_status_t import_bias(layer *l, words *w) {
     return dnnl_success;
 }
 
-/* ---- making a layer --------------------------------------------------------------------------- */
+/* ---- making a layer -------------------------------------------------------------------------- */
 
 static dnnl_status_t make_values(layer *l, const_dnnl_primitive_desc_t pd, float *src) {
     for (int i = 0; i < ROLES; i++) {
@@ -339,7 +339,7 @@ void layer_destroy(layer *l) {
     memset(l, 0, sizeof *l);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 dnnl_status_t layer_forward(layer *l) {
     return call_run(&l->forward[0], l->dev);

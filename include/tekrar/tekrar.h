@@ -546,8 +546,8 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
 #define TKR_TRUNCATE_EVERY 65 /**< k1 of truncated BPTT; 0 (default) no truncation */
 #define TKR_TRUNCATE_STEPS 66 /**< k2: the losses of every k1 steps go back k2 steps from the window's
-                                   end (Williams & Peng 1990); k2 >= k1; 0 (default) = k1. k2 > k1
-                                   needs TKR_RETAIN. One direction only. */
+                                   end (Williams & Peng 1990); less than k1 counts as k1; 0 is the
+                                   default. k2 > k1 needs TKR_RETAIN. One direction only. */
 #define TKR_REDUCTION 67      /**< 0 (default): mean over the loss weights; 1: sum */
 
 /** Bytes that tkr_sequence_create() will allocate. @return as there. Since: 0.1 */
@@ -793,11 +793,15 @@ typedef struct tkr_sampler tkr_sampler;
 
 #define TKR_BYTES 1      /**< ids are bytes, V = 256 */
 #define TKR_CHARACTERS 2 /**< ids are the distinct UTF-8 characters of a text, by code point */
+#define TKR_WORDS 3      /**< ids are the distinct words of a text, in order, behind <unk> (0); a word
+                              is what stands between white space: space, tab, LF, VT, FF, CR */
+#define TKR_SENTENCES 4  /**< the same, with </s> (1), which a line feed stands for */
 
 /**
  * Make a vocabulary. Allocates.
- * @param kind  TKR_BYTES (text is ignored) or TKR_CHARACTERS
- * @param text  [len] valid UTF-8, at least one character
+ * @param kind  TKR_BYTES (text is ignored), TKR_CHARACTERS, TKR_WORDS, TKR_SENTENCES
+ * @param text  [len] characters: valid UTF-8, at least one character; words: any bytes. The word
+ *              <s> gets no id
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_FORMAT (not UTF-8; env->detail says at which byte),
  *         TKR_ERR_MEMORY. Since: 0.1
  */
@@ -817,9 +821,21 @@ TKR_API int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t 
                                       uint64_t len, int32_t unknown);
 
 /** The UTF-8 text of one id, not NUL-terminated: 1..4 bytes.
- *  @param text  [4]. @param len  receives the number of bytes. @return TKR_OK, TKR_ERR_TOKEN. Since: 0.1 */
+ *  @param text  [4]. @param len  receives the number of bytes. @return TKR_OK, TKR_ERR_TOKEN,
+ *  TKR_ERR_UNSUPPORTED (words: tkr_vocabulary_spell()). Since: 0.1 */
 TKR_API int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char *text,
                                       uint64_t *len);
+
+/** The text of one id of any vocabulary, not NUL-terminated. @param text  [capacity], as much of it as
+ *  fits; or NULL if capacity is 0. @param len  receives the whole number of bytes
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char *text,
+                                     uint64_t capacity, uint64_t *len);
+
+/** The id of one symbol's text: of a character, of a word, of "<unk>" or "</s>". @param text  [len]
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN (none has it). Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_find(const tkr_vocabulary *vocabulary, int32_t *id, const char *text,
+                                    uint64_t len);
 
 /* Options of samplers. */
 #define TKR_TEMPERATURE 160 /**< float: 1; 0 is greedy; >= 0 */
@@ -849,42 +865,128 @@ TKR_API const char *tkr_sampler_detail(const tkr_sampler *sampler);
 /* ------------------------------------------------------------------------------------------------
  * N-GRAMS: the Markov rival
  *
- * A model of the next id given the `order` - 1 ids before it: count, then estimate, then ask.
+ * A model of the next id given the `order` - 1 ids before it: count, then estimate, then ask. What
+ * was counted stays, so that one counter can be estimated by one smoothing after the other. The
+ * definitions of the smoothings are in docs/ngram.md.
+ *
+ * Ids are those of any vocabulary: bytes, characters, words. Beside them there is one mark of a
+ * beginning, <s>, which is context only: it has no probability and is not one of the V ids. The end
+ * of a sentence, where it matters, is an ordinary id of the caller's choice.
  * --------------------------------------------------------------------------------------------- */
 
 typedef struct tkr_ngram tkr_ngram;
 
 /* Smoothings of tkr_ngram_estimate(). */
 #define TKR_MAXIMUM_LIKELIHOOD 1 /**< count(context, id) / count(context): the founding page's */
-#define TKR_ADD_K 2              /**< (count + k) / (total + k V), k = TKR_ADDEND           Lidstone 1920 */
-#define TKR_WITTEN_BELL 3        /**< interpolated                          Witten & Bell 1991, method C */
-#define TKR_KATZ 4               /**< Good-Turing discounts up to 5, backing off              Katz 1987 */
-#define TKR_ABSOLUTE_DISCOUNT 5  /**< interpolated, one discount per order           Ney & others 1994 */
-#define TKR_KNESER_NEY 6         /**< interpolated, adjusted counts                Kneser & Ney 1995 */
-#define TKR_MODIFIED_KNESER_NEY 7 /**< the same with three discounts          Chen & Goodman 1998 */
+#define TKR_ADD_K 2              /**< (count + k) / (count(context) + k V), k = TKR_ADDEND */
+#define TKR_WITTEN_BELL 3        /**< interpolated                       Witten & Bell 1991, method C */
+#define TKR_KATZ 4               /**< Good-Turing discounts of counts up to 5, backing off  Katz 1987 */
+#define TKR_ABSOLUTE_DISCOUNT 5  /**< interpolated, a discount for each order  Ney & others 1994 */
+#define TKR_KNESER_NEY 6         /**< interpolated, adjusted counts           Kneser & Ney 1995 */
+#define TKR_MODIFIED_KNESER_NEY 7 /**< the same with three discounts       Chen & Goodman 1998 */
+
+/* What precedes a text, in the place of an id that is repeated order - 1 times. */
+#define TKR_NOTHING (-1)  /**< nothing: its first ids are counted after shorter contexts only */
+#define TKR_BEGIN (-2)    /**< one mark of a beginning */
+#define TKR_CONTINUE (-3) /**< the text that was counted last, which goes on */
+
+/* Options of n-grams. They are read by the next tkr_ngram_estimate(). */
+#define TKR_ADDEND 224   /**< float: k of add-k; 0.01; > 0 */
+#define TKR_FALLBACK 256 /**< int: 1 lets an order that is too small or too regular for discounts of its
+                              own take 0.5, 1, 1.5 (one discount: 0.5); 0 (default) is an error */
+#define TKR_PRUNE 256    /**< int, TKR_PRUNE + n for n = 2..16: n-grams of n ids that were seen at most
+                              so often are dropped, unless a longer one that stays begins or ends
+                              with them; their mass goes to the lower order; 0 (default) none */
+#define TKR_WARNINGS 288 /**< int, read only: what the load that made it wondered about, a sum of: */
+#define TKR_WARNING_NO_UNKNOWN 1 /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
+
+/**
+ * An upper bound of the memory that counting `n` ids and one estimation take at their peak.
+ * @param bytes    receives it
+ * @param n        ids in all, plus `order` for each text
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY (too large). Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_size(uint64_t *bytes, int32_t order, int64_t symbols, int64_t n);
 
 /**
  * Make an empty n-gram counter. Allocates, as every call that counts or estimates does.
  * @param order    1..16: context of order - 1 ids. (The founding page calls the context's length the
  *                 order: its "order 4" is 5 here.)
- * @param symbols  V >= 1: ids are in [0, V)
+ * @param symbols  V >= 1, below 2^31 - 1: ids are in [0, V)
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1
  */
 TKR_API int32_t tkr_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols,
                                  const tkr_env *env);
 TKR_API void tkr_ngram_destroy(tkr_ngram *ngram);
 
-/** Count one text, whose first ids follow order - 1 times the id `pad` (the page's "~"), or, with
- *  pad = -1, follow nothing. @return TKR_OK, TKR_ERR_TOKEN, TKR_ERR_ORDER (estimated already),
- *  TKR_ERR_MEMORY. Since: 0.1 */
+/** Set, read, ask the bounds of an option. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ARGUMENT (bounds,
+ *  NaN). Since: 0.1 */
+TKR_API int32_t tkr_ngram_set_int(tkr_ngram *ngram, int32_t key, int64_t value);
+TKR_API int32_t tkr_ngram_set_float(tkr_ngram *ngram, int32_t key, double value);
+TKR_API int32_t tkr_ngram_get_int(const tkr_ngram *ngram, int32_t key, int64_t *value);
+TKR_API int32_t tkr_ngram_get_float(const tkr_ngram *ngram, int32_t key, double *value);
+TKR_API int32_t tkr_ngram_bounds_int(const tkr_ngram *ngram, int32_t key, int64_t *low,
+                                     int64_t *high);
+TKR_API int32_t tkr_ngram_bounds_float(const tkr_ngram *ngram, int32_t key, double *low,
+                                       double *high);
+
+/**
+ * Count one text: every n-gram of 1..order ids that ends in it. A text may come in any number of
+ * pieces, the first with its pad, the others with TKR_CONTINUE: the counts are the same.
+ * @param ids  [n], or NULL if n is 0
+ * @param pad  what its first ids follow: order - 1 times this id (the page's "~"), or TKR_NOTHING,
+ *             TKR_BEGIN, TKR_CONTINUE
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN, TKR_ERR_ORDER (estimated already, or loaded),
+ *         TKR_ERR_MEMORY. Since: 0.1
+ */
 TKR_API int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t pad);
 
-/** Turn counts into probabilities. @param smoothing  TKR_MAXIMUM_LIKELIHOOD ..
- *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (nothing counted), TKR_ERR_MEMORY. Since: 0.1 */
+/**
+ * Count sentences: each follows one mark of a beginning and ends behind the id `end`, which is
+ * counted, or with the ids.
+ * @param ids  [n], or NULL if n is 0
+ * @param end  the id that ends a sentence: of a line feed, of </s>
+ * @return as tkr_ngram_count(). Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_count_sentences(tkr_ngram *ngram, const int32_t *ids, int64_t n,
+                                          int32_t end);
+
+/**
+ * Count a text of any length as it comes out of a reader: memory grows with its n-grams alone.
+ * @param reader      all of it is read
+ * @param vocabulary  of at most V symbols; NULL: bytes
+ * @param pad         what the text follows, as in tkr_ngram_count()
+ * @param end         -1, or an id behind which a new sentence begins, with its mark
+ * @param unknown     the id of what has none, or -1 to refuse it
+ * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8), TKR_ERR_IO.
+ *         Nothing is counted unless all is. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
+                                     const tkr_vocabulary *vocabulary, int32_t pad, int32_t end,
+                                     int32_t unknown);
+
+/** Add what `from` counted, of the same order and V: so threads and processes count parts.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (order, V), TKR_ERR_ORDER (`ngram` is estimated, or
+ *  one of them has no counts), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from);
+
+/** How often an n-gram was counted. Allocates, to sort what is new. @param ids  [n] the first of
+ *  which may be TKR_BEGIN. @param n  1..order. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN,
+ *  TKR_ERR_ORDER (loaded), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *ids,
+                                    int64_t n);
+
+/**
+ * Turn counts into probabilities, in the place of earlier ones. States that were carried are void.
+ * @param smoothing  TKR_MAXIMUM_LIKELIHOOD .. TKR_MODIFIED_KNESER_NEY
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (nothing counted), TKR_ERR_NUMERIC (an order has no
+ *         discounts of its own, see TKR_FALLBACK), TKR_ERR_MEMORY. Since: 0.1
+ */
 TKR_API int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing);
 
 /** ln p(id | context), -inf for probability 0. @param context  [n] the ids before, oldest first; only
- *  the last order - 1 count. @return TKR_OK, TKR_ERR_TOKEN, TKR_ERR_ORDER (not estimated). Since: 0.1 */
+ *  the last order - 1 count; TKR_BEGIN may be among them. @return TKR_OK, TKR_ERR_ARGUMENT,
+ *  TKR_ERR_TOKEN, TKR_ERR_ORDER (not estimated). Since: 0.1 */
 TKR_API int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
                                   int64_t n, int32_t id);
 
@@ -893,10 +995,205 @@ TKR_API int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const
 TKR_API int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs,
                                        const int32_t *context, int64_t n);
 
-/** How many distinct contexts of full length, and (context, id) pairs, were seen. Since: 0.1 */
+/** What is carried from id to id: plain memory, copied by assignment, owned by the caller. It is of use
+ *  only with the model that wrote it, or with a copy of it that tkr_ngram_compact() or a file made. */
+typedef struct tkr_ngram_state {
+    uint64_t place[2];
+} tkr_ngram_state;
+
+/** Set a state behind a context; n = 0: behind nothing. @return as tkr_ngram_logprob(). Since: 0.1 */
+TKR_API int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state,
+                                const int32_t *context, int64_t n);
+
+/** ln p(id | state), and the state moves behind `id`. @param logprob  or NULL if not wanted
+ *  @return as tkr_ngram_logprob(); TKR_ERR_ARGUMENT also for a state of another model. Since: 0.1 */
+TKR_API int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
+                               int32_t id);
+
+/** ln p of every id after a state, which stays. @param logprobs  [V]. @return as tkr_ngram_step().
+ *  Since: 0.1 */
+TKR_API int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state,
+                               float *logprobs);
+
+/** ln p of each id of a text given those before it. @param state  moves behind the text.
+ *  @param logprobs  [n]. @param ids  [n]. @return as tkr_ngram_step(). Since: 0.1 */
+TKR_API int32_t tkr_ngram_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprobs,
+                                   const int32_t *ids, int64_t n);
+
+/** Totals of scored texts. Zero-fill it and set `size`; each call adds to it. Since: 0.1 */
+typedef struct tkr_score {
+    uint64_t size;       /**< sizeof(tkr_score) */
+    int64_t symbols;     /**< ids that were scored */
+    int64_t unknown;     /**< of these: the unknown id */
+    int64_t impossible;  /**< of these: probability 0; they are in no sum */
+    int64_t impossible_unknown; /**< of these: both */
+    double nats;         /**< sum of -ln p */
+    double unknown_nats; /**< the unknown id's share of it */
+    /** Of all ids; infinite if one was impossible, NaN if there were none. */
+    double nats_per_symbol, bits_per_symbol, perplexity;
+    /** The same without the unknown id. */
+    double known_nats_per_symbol, known_bits_per_symbol, known_perplexity;
+} tkr_score;
+
+/** Score a text. @param state  moves behind the text. @param ids  [n]. @param unknown  the id of
+ *  unknown words, or -1. @return as tkr_ngram_step(). Since: 0.1 */
+TKR_API int32_t tkr_ngram_score(const tkr_ngram *ngram, tkr_ngram_state *state, tkr_score *score,
+                                const int32_t *ids, int64_t n, int32_t unknown);
+
+/** Score a stream of ln p [n] that some other model gave. @param unknown  [n] 1 where the id was the
+ *  unknown one; or NULL. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC (NaN, or ln p > 0).
+ *  Since: 0.1 */
+TKR_API int32_t tkr_score_logprobs(tkr_score *score, const double *logprobs, const uint8_t *unknown,
+                                   int64_t n);
+
+/** A copy that cannot count or be estimated any more, with probabilities in 4 bytes: it is what to ask
+ *  at length, to save and to map. Allocates. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not
+ *  estimated), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkr_env *env);
+
+/**
+ * Save the model, or, of an n-gram that is not estimated, the counts. The bytes are the same on
+ * every machine. docs/ngram.md has the format. The file appears whole or not at all, as a cell's
+ * does. Allocates for the time of the call.
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_save(tkr_ngram *ngram, const char *path);
+TKR_API int32_t tkr_ngram_save_to(tkr_ngram *ngram, const tkr_writer *writer);
+
+/**
+ * Make an n-gram from a file of tkr_ngram_save(). The bytes are not trusted: a model is checked so
+ * far that no question can lead out of it, and by a sum over all bytes. Allocates.
+ * @param ngram  receives the handle; NULL on failure
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT, TKR_ERR_MEMORY, TKR_ERR_UNSUPPORTED
+ *         (a file of a newer format). Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_load(tkr_ngram **ngram, const char *path, const tkr_env *env);
+TKR_API int32_t tkr_ngram_load_from(tkr_ngram **ngram, const tkr_reader *reader,
+                                    const tkr_env *env);
+
+/** The same without reading the model into memory: it is mapped, checked in place, and shared by all
+ *  processes that map it. The file must not change before the n-gram is destroyed; to replace it,
+ *  save, which renames. @return also TKR_ERR_UNSUPPORTED (counts, or no mmap here). Since: 0.1 */
+TKR_API int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env);
+
+/** Let the n-gram keep a copy of the texts of its ids: they go with its files and its copies. NULL
+ *  removes them. Allocates. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (the vocabulary has not V
+ *  symbols), TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_ngram_set_vocabulary(tkr_ngram *ngram, const tkr_vocabulary *vocabulary);
+
+/** Make a vocabulary from that copy, or from the words of an ARPA file; if all words of the file are
+ *  single characters in order, of characters. Allocates. @param vocabulary  receives the handle; NULL
+ *  on failure. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_KEY (there is none), TKR_ERR_MEMORY.
+ *  Since: 0.1 */
+TKR_API int32_t tkr_ngram_get_vocabulary(tkr_vocabulary **vocabulary, const tkr_ngram *ngram,
+                                         const tkr_env *env);
+
+/**
+ * Write the model in the ARPA format: text, one n-gram a line, that other n-gram tools read. Names
+ * are those of tkr_ngram_set_vocabulary(), else the ids in decimal; what would separate words or
+ * hide is written as <0x20>. The file appears whole or not at all. Allocates for the time of the
+ * call.
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not estimated), TKR_ERR_UNSUPPORTED (maximum
+ *         likelihood and add-k do not back off), TKR_ERR_IO, TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_save_arpa(tkr_ngram *ngram, const char *path);
+TKR_API int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *writer);
+
+/**
+ * Make an n-gram from an ARPA file; the bytes are not trusted. Its ids are the words in the order of
+ * the file, without <s>, which is the mark of a beginning; tkr_ngram_vocabulary() has their names.
+ * Words may be separated by tabs or spaces; a missing back-off weight is 0, it may be positive; a
+ * probability may not. N-grams that a longer one begins or ends with may be missing. See
+ * TKR_WARNINGS. Allocates.
+ * @param ngram  receives the handle; NULL on failure
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT (env->detail names the line),
+ *         TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_load_arpa(tkr_ngram **ngram, const char *path, const tkr_env *env);
+TKR_API int32_t tkr_ngram_load_arpa_from(tkr_ngram **ngram, const tkr_reader *reader,
+                                         const tkr_env *env);
+
+/** Order, V and whether the probabilities have 4 or 8 bytes (0: not estimated). Each pointer may be
+ *  NULL. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_ngram_shape(const tkr_ngram *ngram, int32_t *order, int64_t *symbols,
+                                int32_t *precision);
+
+/** N-grams of `n` ids in the model, and the bytes of the whole model. Either pointer may be NULL.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not estimated). Since: 0.1 */
+TKR_API int32_t tkr_ngram_len(const tkr_ngram *ngram, int32_t n, int64_t *ngrams, uint64_t *bytes);
+
+/** How many distinct contexts of full length, and (context, id) pairs, the model has.
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not estimated). Since: 0.1 */
 TKR_API int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs);
 
+/** What was wrong with the last failed call on this n-gram; "" if none. Since: 0.1 */
 TKR_API const char *tkr_ngram_detail(const tkr_ngram *ngram);
+
+/* ------------------------------------------------------------------------------------------------
+ * MIXING: two models of the same ids, one probability
+ *
+ * p = w first + (1 - w) second. A model enters as a stream of ln p, one for each id of a text, or as
+ * a distribution, one for each symbol: of an n-gram, of a network's logits, of a cache, of another
+ * mixture. The weight is found on text that neither model was trained on.
+ * --------------------------------------------------------------------------------------------- */
+
+/**
+ * Find the weight of `first` that makes the mixture of two streams likeliest: the one that a round of
+ * expectation-maximisation (Dempster & others 1977) leaves alone, to 1e-10. Ids that both call
+ * impossible are passed over.
+ * @param weight  receives it, 0..1
+ * @param first   [n] ln p of each id of a text; -inf is allowed
+ * @param second  [n] the same of the other model
+ * @param n       at least 1
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC (NaN or +inf). Since: 0.1
+ */
+TKR_API int32_t tkr_mix_fit(double *weight, const double *first, const double *second, int64_t n);
+
+/** Mix two streams. @param mixed  [n], may be one of the others. @param weight  of `first`, 0..1
+ *  @return as tkr_mix_fit(). Since: 0.1 */
+TKR_API int32_t tkr_mix_logprobs(double *mixed, const double *first, const double *second, int64_t n,
+                                 double weight);
+
+/** Mix two distributions [symbols], to sample from. @return as tkr_mix_logprobs(). Since: 0.1 */
+TKR_API int32_t tkr_mix_distribution(float *mixed, const float *first, const float *second,
+                                     int64_t symbols, double weight);
+
+/** A network's stream: ln softmax(logits)[id] for each id. Sums are double. @param logprobs  [n]
+ *  @param logits  [n][symbols], of tkr_sequence_output() or tkr_cell_step(). @param ids  [n]
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN, TKR_ERR_NUMERIC (NaN, +inf, all -inf). Since: 0.1 */
+TKR_API int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t *ids,
+                                    int64_t n, int64_t symbols);
+
+/** A network's distribution: ln softmax(logits). @param logprobs  [symbols], may be `logits`
+ *  @return as tkr_logits_logprobs(). Since: 0.1 */
+TKR_API int32_t tkr_logits_distribution(float *logprobs, const float *logits, int64_t symbols);
+
+/* The unigram cache (Kuhn & De Mori 1990): p(id) is its share among the last `window` ids, and 1 / V
+ * while there are none. Alone it is no model; mixed with a little weight it learns a text's words. */
+typedef struct tkr_cache tkr_cache;
+
+/** Bytes that tkr_cache_create() will allocate. @return as there. Since: 0.1 */
+TKR_API int32_t tkr_cache_size(uint64_t *bytes, int64_t symbols, int64_t window);
+
+/** An empty cache. Allocates. @param symbols  V >= 1. @param window  at least 1
+ *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1 */
+TKR_API int32_t tkr_cache_create(tkr_cache **cache, int64_t symbols, int64_t window,
+                                 const tkr_env *env);
+TKR_API void tkr_cache_destroy(tkr_cache *cache);
+
+/** Forget everything. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_cache_reset(tkr_cache *cache);
+
+/** ln p of each id, given those before it, and remember it. @param logprobs  [n], or NULL if not
+ *  wanted. @param ids  [n]. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN. Since: 0.1 */
+TKR_API int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids,
+                                   int64_t n);
+
+/** ln p of every id now. @param logprobs  [V]. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
+TKR_API int32_t tkr_cache_distribution(const tkr_cache *cache, float *logprobs);
+
+/** What was wrong with the last failed call on this cache; "" if none. Since: 0.1 */
+TKR_API const char *tkr_cache_detail(const tkr_cache *cache);
 
 #ifdef __cplusplus
 }

@@ -78,7 +78,7 @@ int32_t tkr_gradient_check(tkr_loss_function function, void *user, float *x, con
         scale = fmax(scale, fmax(fabs(slope), fabs((double)gradient[i])));
     }
     if (status == 0) {
-        *worst = isfinite(error) && isfinite(scale) ? error / scale : (double)INFINITY;
+        *worst = isfinite(error) ? error / scale : (double)INFINITY;
     }
     return status;
 }

@@ -1,5 +1,30 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ * N-grams: making, counting, estimating. */
+#include "core/check.h"
 #include "ngram/ngram.h"
+
+/* Why an order or a number of symbols is refused, or TKR_OK. */
+static int32_t check_shape(const tkri_env *env, int32_t order, int64_t symbols) {
+    if (order < 1 || order > TKRI_MAX_ORDER || symbols < 1 || symbols >= INT32_MAX) {
+        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "order %d of 1..%d, %lld symbols of 1..%d",
+                             (int)order, TKRI_MAX_ORDER, (long long)symbols, INT32_MAX - 1);
+    }
+    return TKR_OK;
+}
+
+int32_t tkr_ngram_size(uint64_t *bytes, int32_t order, int64_t symbols, int64_t n) {
+    const tkri_env silent = {.detail = NULL};
+    if (!bytes || n < 0) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_shape(&silent, order, symbols));
+    uint64_t needed = tkri_ngram_size(order, symbols, (uint64_t)n);
+    if (needed > TKRI_SIZE_LIMIT) {
+        return TKR_ERR_MEMORY;
+    }
+    *bytes = needed;
+    return TKR_OK;
+}
 
 int32_t tkr_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkr_env *env) {
     tkri_env own;
@@ -8,55 +33,100 @@ int32_t tkr_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, cons
     }
     *ngram = NULL;
     TRY(tkri_env_read(&own, env));
-    if (order < 1 || order > TKRI_MAX_ORDER || symbols < 1 || symbols >= INT32_MAX) {
-        return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "order %d of 1..%d, %lld symbols of 1..%d",
-                             (int)order, TKRI_MAX_ORDER, (long long)symbols, INT32_MAX - 1);
-    }
-    tkr_ngram *created = tkri_allocate(&own, sizeof *created);
-    if (!created) {
-        return tkri_env_fail(&own, TKR_ERR_MEMORY, "no memory for an n-gram counter");
-    }
-    created->env = own;
-    created->env.detail = NULL;
-    created->smoothing.symbols = symbols;
-    tkri_counts_init(&created->counts, &created->env, order, symbols);
-    *ngram = created;
-    return TKR_OK;
+    TRY(check_shape(&own, order, symbols));
+    return tkri_ngram_create(ngram, order, symbols, &own);
 }
 
 void tkr_ngram_destroy(tkr_ngram *ngram) {
     if (ngram) {
-        tkri_env env = ngram->env;
-        tkri_model_destroy(&ngram->model, &env);
-        tkri_counts_fini(&ngram->counts);
-        tkri_release(&env, ngram, sizeof *ngram);
+        tkri_ngram_destroy(ngram);
     }
 }
 
-/* The first id that is outside [0, V), or n. */
-static int64_t first_bad(const int32_t *ids, int64_t n, int64_t symbols) {
-    int64_t i = 0;
-    while (i < n && ids[i] >= 0 && ids[i] < symbols) {
-        i++;
+/* Refuse ids outside [0, V); a mark of a beginning is let through if `marks` is set. */
+static int32_t check_ids(tkr_ngram *ngram, const int32_t *ids, int64_t n, int marks) {
+    tkri_detail *detail = &ngram->detail;
+    REQUIRE(n >= 0 && (ids || !n), detail, TKR_ERR_ARGUMENT,
+            "no ids, or a negative number of them");
+    for (int64_t i = 0; i < n; i++) {
+        int good = ids[i] >= 0 ? ids[i] < ngram->counts.symbols : marks && ids[i] == TKR_BEGIN;
+        REQUIRE(good, detail, TKR_ERR_TOKEN, "id %d at %lld of %lld symbols", (int)ids[i],
+                (long long)i, (long long)ngram->counts.symbols);
     }
-    return i;
+    return TKR_OK;
+}
+
+static int32_t check_open(tkr_ngram *ngram) {
+    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER,
+            "a compact or loaded model has no counts");
+    REQUIRE(!ngram->model.order, &ngram->detail, TKR_ERR_ORDER,
+            "counting after tkr_ngram_estimate()");
+    return TKR_OK;
+}
+
+static int32_t count_piece(tkr_ngram *ngram, const tkri_piece *piece) {
+    int32_t status = tkri_counts_add(&ngram->counts, piece);
+    REQUIRE(status == TKR_OK, &ngram->detail, status, "no memory to count %llu ids",
+            (unsigned long long)piece->n);
+    return TKR_OK;
 }
 
 int32_t tkr_ngram_count(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t pad) {
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
-    tkri_detail *detail = &ngram->detail;
-    int64_t symbols = ngram->counts.symbols;
-    REQUIRE(n >= 0 && (ids || !n), detail, TKR_ERR_ARGUMENT, "no ids, or a negative number of them");
-    REQUIRE(!ngram->model.order, detail, TKR_ERR_ORDER, "counting after tkr_ngram_estimate()");
-    REQUIRE(pad >= -1 && pad < symbols, detail, TKR_ERR_TOKEN, "pad %d of %lld symbols", (int)pad,
-            (long long)symbols);
-    int64_t bad = first_bad(ids, n, symbols);
-    REQUIRE(bad == n, detail, TKR_ERR_TOKEN, "id %d at %lld of %lld symbols", (int)ids[bad],
-            (long long)bad, (long long)symbols);
-    int32_t status = tkri_counts_add(&ngram->counts, ids, (uint64_t)n, pad);
-    REQUIRE(status == TKR_OK, detail, status, "no memory to count %lld ids", (long long)n);
+    TRY(check_open(ngram));
+    TRY(check_ids(ngram, ids, n, 0));
+    REQUIRE(pad >= TKR_CONTINUE && pad < ngram->counts.symbols, &ngram->detail, TKR_ERR_TOKEN,
+            "pad %d of %lld symbols", (int)pad, (long long)ngram->counts.symbols);
+    const tkri_piece piece = {ids, (uint64_t)n, pad, -1};
+    return count_piece(ngram, &piece);
+}
+
+int32_t tkr_ngram_count_sentences(tkr_ngram *ngram, const int32_t *ids, int64_t n, int32_t end) {
+    if (!ngram) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_open(ngram));
+    TRY(check_ids(ngram, ids, n, 0));
+    TRY(check_ids(ngram, &end, 1, 0));
+    const tkri_piece piece = {ids, (uint64_t)n, TKR_BEGIN, end};
+    return count_piece(ngram, &piece);
+}
+
+int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from) {
+    if (!ngram || !from || ngram == from) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_open(ngram));
+    REQUIRE(!from->sealed, &ngram->detail, TKR_ERR_ORDER, "the other n-gram has no counts");
+    REQUIRE(
+        from->counts.order == ngram->counts.order && from->counts.symbols == ngram->counts.symbols,
+        &ngram->detail, TKR_ERR_SHAPE, "order %d and %lld symbols into order %d and %lld",
+        (int)from->counts.order, (long long)from->counts.symbols, (int)ngram->counts.order,
+        (long long)ngram->counts.symbols);
+    int32_t status = tkri_counts_merge(&ngram->counts, &from->counts);
+    REQUIRE(status == TKR_OK, &ngram->detail, status, "no memory to merge counts");
+    return TKR_OK;
+}
+
+static int32_t flush(tkr_ngram *ngram) {
+    REQUIRE(!ngram->sealed, &ngram->detail, TKR_ERR_ORDER,
+            "a compact or loaded model has no counts");
+    int32_t status = tkri_counts_flush(&ngram->counts);
+    REQUIRE(status == TKR_OK, &ngram->detail, status, "no memory to sort what was counted");
+    return TKR_OK;
+}
+
+int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *ids, int64_t n) {
+    if (!ngram) {
+        return TKR_ERR_ARGUMENT;
+    }
+    REQUIRE(count && n >= 1 && n <= ngram->counts.order, &ngram->detail, TKR_ERR_ARGUMENT,
+            "%lld ids, order %d", (long long)n, (int)ngram->counts.order);
+    TRY(check_ids(ngram, ids, n, 1));
+    TRY(flush(ngram));
+    *count = tkri_counts_get(&ngram->counts, ids, n);
     return TKR_OK;
 }
 
@@ -65,75 +135,15 @@ int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
-    tkri_detail *detail = &ngram->detail;
-    REQUIRE(smoothing >= TKR_MAXIMUM_LIKELIHOOD &&
-                smoothing <= TKR_MODIFIED_KNESER_NEY,
-            detail, TKR_ERR_ARGUMENT, "no smoothing %d",
-            (int)smoothing);
-    tkri_model_destroy(&ngram->model,&ngram->env);
-    int32_t status = tkri_counts_flush(&ngram->counts);
-    REQUIRE(status == TKR_OK, detail, status, "no memory to sort what was counted");
-    REQUIRE(ngram->counts.trie.block, detail, TKR_ERR_ORDER, "nothing was counted");
+    REQUIRE(smoothing >= TKR_MAXIMUM_LIKELIHOOD && smoothing <= TKR_MODIFIED_KNESER_NEY,
+            &ngram->detail, TKR_ERR_ARGUMENT, "no smoothing has the number %d", (int)smoothing);
+    TRY(flush(ngram));
+    REQUIRE(ngram->counts.trie.block, &ngram->detail, TKR_ERR_ORDER, "nothing was counted");
     ngram->smoothing.kind = smoothing;
-    TRY(tkri_model_estimate(&model, &ngram->env, &ngram->counts.trie, &ngram->smoothing, detail));
+    TRY(tkri_model_estimate(&model, &ngram->env, &ngram->counts.trie, &ngram->smoothing,
+                            &ngram->detail));
+    tkri_model_destroy(&ngram->model, &ngram->env);
     ngram->model = model;
-    return TKR_OK;
-}
-
-/* Go behind a context. */
-static int32_t find_place(const tkr_ngram *ngram, tkri_place *place, const int32_t *context,
-                          int64_t n) {
-    if (!ngram || n < 0 || (!context && n)) {
-        return TKR_ERR_ARGUMENT;
-    }
-    const tkri_model *model = &ngram->model;
-    if (!model->order) {
-        return TKR_ERR_ORDER;
-    }
-    int64_t from = n < model->order ? 0 : n - (model->order - 1);
-    if (first_bad(context + from, n - from, model->symbols) < n - from) {
-        return TKR_ERR_TOKEN;
-    }
-    *place = (tkri_place){0, 0, 0};
-    for (int64_t i = from; i < n; i++) {
-        tkri_model_move(model, place, (uint32_t)context[i]);
-    }
-    return TKR_OK;
-}
-
-int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context, int64_t n,
-                          int32_t id) {
-    tkri_place place;
-    if (!logprob) {
-        return TKR_ERR_ARGUMENT;
-    }
-    TRY(find_place(ngram, &place, context, n));
-    if (id < 0 || id >= ngram->model.symbols) {
-        return TKR_ERR_TOKEN;
-    }
-    *logprob = tkri_model_step(&ngram->model, &place, (uint32_t)id);
-    return TKR_OK;
-}
-
-int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs, const int32_t *context,
-                               int64_t n) {
-    tkri_place place;
-    if (!logprobs) {
-        return TKR_ERR_ARGUMENT;
-    }
-    TRY(find_place(ngram, &place, context, n));
-    tkri_model_distribution(&ngram->model, &place, logprobs);
-    return TKR_OK;
-}
-
-int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs) {
-    if (!ngram || !contexts || !pairs) {
-        return TKR_ERR_ARGUMENT;
-    }
-    if (!ngram->model.order) {
-        return TKR_ERR_ORDER;
-    }
-    tkri_model_structure(&ngram->model, contexts, pairs);
     return TKR_OK;
 }
 

@@ -107,7 +107,7 @@ void tkr_sequence_destroy(tkr_sequence *seq) {
 static int32_t check_truncation(tkr_sequence *seq, int64_t every, int64_t steps) {
     REQUIRE(!(every || steps) || !seq->net->two_directions, &seq->detail, TKR_ERR_UNSUPPORTED,
             "truncation needs a cell of one direction");
-    REQUIRE(!steps || steps <= every || (seq->mode & TKR_RETAIN), &seq->detail, TKR_ERR_UNSUPPORTED,
+    REQUIRE(!every || steps <= every || (seq->mode & TKR_RETAIN), &seq->detail, TKR_ERR_UNSUPPORTED,
             "windows overlap (k2 > k1): the sequence needs TKR_RETAIN");
     return TKR_OK;
 }

@@ -14,11 +14,14 @@ int32_t tkr_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const c
     }
     *vocabulary = NULL;
     TRY(tkri_env_read(&own, env));
-    if (kind != TKR_BYTES && kind != TKR_CHARACTERS) {
+    if (kind < TKR_BYTES || kind > TKR_SENTENCES) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "no kind of vocabulary is %d", (int)kind);
     }
     if (kind == TKR_CHARACTERS && (!text || len == 0)) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "a vocabulary of no text");
+    }
+    if (kind > TKR_CHARACTERS && !text && len > 0) {
+        return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "text is NULL");
     }
     return tkri_vocabulary_create(vocabulary, kind, text, len, &own);
 }
@@ -59,10 +62,38 @@ int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char
     if (!vocabulary || !text || !len) {
         return TKR_ERR_ARGUMENT;
     }
+    if (vocabulary->kind > TKR_CHARACTERS) {
+        return TKR_ERR_UNSUPPORTED;
+    }
     if (id < 0 || id >= vocabulary->len) {
         return TKR_ERR_TOKEN;
     }
     *len = tkri_vocabulary_decode(vocabulary, id, text);
+    return TKR_OK;
+}
+
+int32_t tkr_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char *text,
+                             uint64_t capacity, uint64_t *len) {
+    if (!vocabulary || !len || (!text && capacity > 0)) {
+        return TKR_ERR_ARGUMENT;
+    }
+    if (id < 0 || id >= vocabulary->len) {
+        return TKR_ERR_TOKEN;
+    }
+    *len = tkri_vocabulary_spell(vocabulary, id, text, capacity);
+    return TKR_OK;
+}
+
+int32_t tkr_vocabulary_find(const tkr_vocabulary *vocabulary, int32_t *id, const char *text,
+                            uint64_t len) {
+    if (!vocabulary || !id || (!text && len > 0)) {
+        return TKR_ERR_ARGUMENT;
+    }
+    int32_t found = tkri_vocabulary_find(vocabulary, text, len);
+    if (found < 0) {
+        return TKR_ERR_TOKEN;
+    }
+    *id = found;
     return TKR_OK;
 }
 

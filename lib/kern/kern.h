@@ -77,8 +77,8 @@ typedef struct tkri_update {
     int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
 } tkri_update;
 
-/* One whole step of one stream of one layer: the products and the pointwise part in one go, with the
- * bits of the same step done by its pieces. */
+/* One whole step of one stream of one layer: the products and the pointwise part in one go, with
+ * the bits of the same step done by its pieces. */
 typedef struct tkri_stream {
     const float *x; /* [input]; NULL: the one-hot vector `id`, or zeros if id < 0 */
     int32_t id;

@@ -70,7 +70,6 @@ static int32_t load_cell(tkr_cell **cell, const tkri_file *file) {
     TRY(tkri_architecture_make(&made, file));
     TRY_OR_FAIL(load_parameters(made, file));
     TRY_OR_FAIL(load_notes(made, file));
-    made->detail.text[0] = '\0';
     *cell = made;
     return TKR_OK;
 fail:

@@ -174,7 +174,7 @@ static int32_t read_progress(checkpoint *c, const tkri_file *file) {
 static int32_t check_sequence(const tkr_sequence *seq, const tkri_progress *progress,
                               tkri_detail *detail) {
     const uint64_t *n = progress->sequence;
-    int overlaps = n[TKRI_PROGRESS_STEPS] > n[TKRI_PROGRESS_EVERY];
+    const int overlaps = n[TKRI_PROGRESS_EVERY] && n[TKRI_PROGRESS_STEPS] > n[TKRI_PROGRESS_EVERY];
     REQUIRE(n[TKRI_PROGRESS_BATCH] <= (uint64_t)seq->max_batch, detail, TKR_ERR_MISMATCH,
             "the file's sequence carries a batch of %llu, this one has room for %lld",
             (unsigned long long)n[TKRI_PROGRESS_BATCH], (long long)seq->max_batch);

@@ -49,13 +49,14 @@ static int open_patiently(const char *path, int flags) {
 }
 
 int32_t tkri_disk_open(tkri_disk_reader *disk, const char *path, tkri_detail *detail) {
-    struct stat info;
+    struct stat info = {.st_mode = 0};
     int descriptor = open_patiently(path, O_RDONLY | O_NOCTTY);
     if (descriptor < 0) {
         return tkri_disk_fail(detail, "open", path, errno);
     }
     *disk = (tkri_disk_reader){{sizeof(tkr_reader), disk_read, disk}, descriptor, UINT64_MAX};
-    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode)) {
+    (void)fstat(descriptor, &info);
+    if (S_ISREG(info.st_mode)) {
         disk->bytes = (uint64_t)info.st_size;
     }
     return TKR_OK;

@@ -120,7 +120,7 @@ static int32_t read_tensor(walk *w) {
     tkri_tensor tensor = {.rank = 0};
     tkri_json_peek(&w->json);
     w->name_at = w->json.at;
-    TRY(read_text(w, tkri_json_key, &tensor.name));
+    (void)read_text(w, tkri_json_key, &tensor.name); /* read_entry() could read it */
     TRY(read_members(w, &tensor));
     TRY(check_size(w, &tensor));
     if (header->n_tensors == TKRI_MAX_TENSORS) {
@@ -184,7 +184,7 @@ static int32_t read_all(walk *w) {
     int more;
     w->header->n_tensors = w->header->n_keys = 0;
     w->header->strings_len = 0;
-    TRY(tkri_json_open(&w->json, '{'));
+    (void)tkri_json_open(&w->json, '{'); /* tkri_header_parse() saw it */
     for (;;) {
         TRY(tkri_json_more(&w->json, '}', &more));
         if (!more) {

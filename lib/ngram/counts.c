@@ -5,9 +5,6 @@
 
 #include "core/check.h"
 
-/* Symbols that the buffer holds at least before it is sorted: the size of a megabyte of text. */
-static const uint64_t CHUNK = (uint64_t)1 << 20;
-
 void tkri_counts_init(tkri_counts *counts, const tkri_env *env, int32_t order, int64_t symbols) {
     memset(counts, 0, sizeof *counts);
     counts->env = env;
@@ -26,8 +23,8 @@ void tkri_counts_fini(tkri_counts *counts) {
 /* Sort as much at once as the trie is large, so that merging costs a constant share. */
 static uint64_t limit(const tkri_counts *counts) {
     uint64_t longest = counts->trie.level[counts->order - 1].len;
-    uint64_t most = (uint64_t)1 << 31;
-    uint64_t wanted = longest > CHUNK ? longest : CHUNK;
+    uint64_t most = (uint64_t)1 << 30;
+    uint64_t wanted = longest > TKRI_COUNTS_CHUNK ? longest : TKRI_COUNTS_CHUNK;
     return wanted < most ? wanted : most;
 }
 
@@ -72,7 +69,7 @@ static int32_t reserve_span(tkri_counts *counts) {
 
 static int32_t reserve(tkri_counts *counts, uint64_t n) {
     TRY(reserve_span(counts));
-    return reserve_symbols(counts, tkri_add(n, (uint64_t)counts->order + 1));
+    return reserve_symbols(counts, n);
 }
 
 static void push(tkri_counts *counts, int64_t id) {
@@ -104,9 +101,28 @@ static void open_text(tkri_counts *counts, int32_t lead) {
     }
 }
 
-static void push_ids(tkri_counts *counts, const int32_t *ids, uint64_t n) {
-    for (uint64_t i = 0; i < n; i++) {
-        push(counts, ids[i]);
+/* Whether the id at `i` of a piece is the first behind a lead. */
+static int is_led(const tkri_piece *piece, uint64_t i) {
+    return i == 0 || (piece->end >= 0 && piece->ids[i - 1] == piece->end);
+}
+
+/* Symbols that the ids from .. to - 1 become, at most. */
+static uint64_t symbols_of(const tkri_counts *counts, const tkri_piece *piece, uint64_t from,
+                           uint64_t to) {
+    uint64_t led = 0;
+    for (uint64_t i = from; i < to; i++) {
+        led += (uint64_t)is_led(piece, i);
+    }
+    return to - from + 2 * led + (uint64_t)counts->order;
+}
+
+/* The room was reserved. */
+static void push_ids(tkri_counts *counts, const tkri_piece *piece, uint64_t from, uint64_t to) {
+    for (uint64_t i = from; i < to; i++) {
+        if (is_led(piece, i)) {
+            open_text(counts, i ? TKRI_LEAD_BEGIN : piece->first);
+        }
+        push(counts, piece->ids[i]);
     }
 }
 
@@ -130,8 +146,8 @@ static void uncount_context(tkri_trie *trie, const tkri_counts *counts) {
             uncount(trie, symbols + from, counts->spans[s].len - from);
         }
     }
-    uint32_t begin = tkri_level_find(&trie->level[0], tkri_trie_roots(trie),
-                                     (uint32_t)counts->symbols);
+    uint32_t begin =
+        tkri_level_find(&trie->level[0], tkri_trie_roots(trie), (uint32_t)counts->symbols);
     if (begin != TKRI_NO_NODE) {
         trie->level[0].counts[begin] = 0;
     }
@@ -199,38 +215,35 @@ int32_t tkri_counts_flush(tkri_counts *counts) {
     return TKR_OK;
 }
 
-/* Count a text of any length. A failure leaves a part of it counted. */
-static int32_t feed(tkri_counts *counts, const int32_t *ids, uint64_t n) {
-    while (n) {
-        uint64_t room = limit(counts) - counts->len;
-        uint64_t now = n < room ? n : room;
-        TRY(reserve(counts, now));
-        push_ids(counts, ids, now);
-        ids += now;
-        n -= now;
-        if (now == room) {
-            TRY(tkri_counts_flush(counts));
-        }
-    }
-    return tkri_counts_flush(counts);
-}
-
-/* Start `part` where `counts` ends: with the context that a continued text needs. */
-static int32_t open_part(tkri_counts *part, const tkri_counts *counts, int32_t lead) {
-    TRY(reserve(part, (uint64_t)counts->order));
-    open_text(part, lead);
-    if (lead == TKRI_LEAD_CONTINUE && counts->len) {
-        uint64_t most = (uint64_t)counts->order - 1;
-        uint64_t n = counts->len < most ? counts->len : most;
-        memcpy(part->buffer, counts->buffer + counts->len - n, (size_t)n * sizeof(uint32_t));
-        part->len = n;
-        keep_context(part);
+/* Count a piece of any length. A failure leaves a part of it counted. */
+static int32_t feed(tkri_counts *counts, const tkri_piece *piece) {
+    uint64_t done = 0;
+    while (done < piece->n) {
+        uint64_t room = counts->len < limit(counts) ? limit(counts) - counts->len : 1;
+        uint64_t to = piece->n - done < room ? piece->n : done + room;
+        TRY(reserve(counts, symbols_of(counts, piece, done, to)));
+        push_ids(counts, piece, done, to);
+        TRY(tkri_counts_flush(counts));
+        done = to;
     }
     return TKR_OK;
 }
 
-/* `counts` becomes the sum of both, and continues the text of `part`. */
-static int32_t join(tkri_counts *counts, tkri_counts *part) {
+int32_t tkri_counts_follow(tkri_counts *part, const tkri_counts *counts) {
+    uint64_t most = (uint64_t)counts->order - 1;
+    uint64_t n = counts->len < most ? counts->len : most;
+    if (!n) {
+        return TKR_OK;
+    }
+    TRY(reserve(part, n));
+    memcpy(part->buffer, counts->buffer + counts->len - n, (size_t)n * sizeof(uint32_t));
+    part->len = n;
+    keep_context(part);
+    return TKR_OK;
+}
+
+int32_t tkri_counts_join(tkri_counts *counts, tkri_counts *part) {
+    TRY(tkri_counts_flush(part));
     TRY(tkri_counts_flush(counts));
     TRY(absorb(part, &counts->trie));
     memset(&counts->trie, 0, sizeof counts->trie);
@@ -239,30 +252,31 @@ static int32_t join(tkri_counts *counts, tkri_counts *part) {
     return TKR_OK;
 }
 
-/* A text that is too long for the buffer is counted apart, so that a failure changes nothing. */
-static int32_t add_long(tkri_counts *counts, const int32_t *ids, uint64_t n, int32_t lead) {
+/* A piece that is too long for the buffer is counted apart, so that a failure changes nothing. */
+static int32_t add_long(tkri_counts *counts, const tkri_piece *piece) {
     int32_t status;
     tkri_counts part;
     tkri_counts_init(&part, counts->env, counts->order, counts->symbols);
-    TRY_OR_FAIL(open_part(&part, counts, lead));
-    TRY_OR_FAIL(feed(&part, ids, n));
-    TRY_OR_FAIL(join(counts, &part));
+    if (piece->first == TKRI_LEAD_CONTINUE) {
+        TRY_OR_FAIL(tkri_counts_follow(&part, counts));
+    }
+    TRY_OR_FAIL(feed(&part, piece));
+    TRY_OR_FAIL(tkri_counts_join(counts, &part));
     return TKR_OK;
 fail:
     tkri_counts_fini(&part);
     return status;
 }
 
-int32_t tkri_counts_add(tkri_counts *counts, const int32_t *ids, uint64_t n, int32_t lead) {
-    if (!n) {
+int32_t tkri_counts_add(tkri_counts *counts, const tkri_piece *piece) {
+    if (!piece->n) {
         return TKR_OK;
     }
-    if (n > limit(counts) || counts->len + n > limit(counts)) {
-        return add_long(counts, ids, n, lead);
+    if (piece->n > limit(counts) || counts->len + piece->n > limit(counts)) {
+        return add_long(counts, piece);
     }
-    TRY(reserve(counts, n));
-    open_text(counts, lead);
-    push_ids(counts, ids, n);
+    TRY(reserve(counts, symbols_of(counts, piece, 0, piece->n)));
+    push_ids(counts, piece, 0, piece->n);
     return TKR_OK;
 }
 
@@ -282,4 +296,19 @@ fail:
     tkri_trie_destroy(&all, counts->env);
     tkri_trie_destroy(&pending, counts->env);
     return status;
+}
+
+uint64_t tkri_counts_get(const tkri_counts *counts, const int32_t *ids, int64_t n) {
+    const tkri_trie *trie = &counts->trie;
+    tkri_nodes among = tkri_trie_roots(trie);
+    uint32_t node = TKRI_NO_NODE;
+    for (int l = 0; l < n; l++) {
+        uint32_t id = ids[l] == TKRI_LEAD_BEGIN ? (uint32_t)counts->symbols : (uint32_t)ids[l];
+        node = tkri_level_find(&trie->level[l], among, id);
+        if (node == TKRI_NO_NODE) {
+            return 0;
+        }
+        among = l + 1 < n ? tkri_trie_children(trie, l, node) : among;
+    }
+    return trie->level[n - 1].counts[node];
 }

@@ -175,7 +175,8 @@ static void write_children(const work *w, tkri_model *model, int level, tkri_nod
         if (row == TKRI_NO_NODE) {
             continue;
         }
-        tkri_model_put_logprob(model, level, row, log(w->own[i]), w->trie->level[level].counts[i] > 0);
+        int seen = level == 0 || w->trie->level[level].counts[i] > 0;
+        tkri_model_put_logprob(model, level, row, log(w->own[i]), seen);
         if (level > 0) {
             tkri_model_put_id(model, level, row, w->trie->level[level].ids[i]);
             tkri_model_put_suffix(model, level, row, w->row[level - 1][w->suffix[level][i]]);
@@ -232,12 +233,12 @@ static void estimate_level(work *w, tkri_model *model, int l) {
 
 static int32_t missing_rule(const tkri_smoothing *smoothing) {
     switch (smoothing->kind) {
-    case TKR_MAXIMUM_LIKELIHOOD:
-        return TKRI_NEVER;
-    case TKR_ADD_K:
-        return TKRI_TO_UNIFORM;
-    default:
-        return TKRI_BACKS_OFF;
+        case TKR_MAXIMUM_LIKELIHOOD:
+            return TKRI_NEVER;
+        case TKR_ADD_K:
+            return TKRI_TO_UNIFORM;
+        default:
+            return TKRI_BACKS_OFF;
     }
 }
 
@@ -265,6 +266,19 @@ static int32_t estimate(work *w, tkri_model *model, const tkri_env *env, tkri_de
         estimate_level(w, model, l);
     }
     return TKR_OK;
+}
+
+uint64_t tkri_model_estimate_size(int32_t order, const uint64_t *lens) {
+    tkri_trie trie = {.order = order};
+    tkri_smoothing most = {.kind = TKR_MAXIMUM_LIKELIHOOD};
+    work w = {.trie = &trie, .smoothing = &most};
+    tkri_arena measure = {0};
+    for (int l = 0; l < order; l++) {
+        trie.level[l].len = lens[l];
+        most.prune[l] = 1; /* so that every level has counts of its own */
+    }
+    lay_out(&w, &measure);
+    return measure.used;
 }
 
 int32_t tkri_model_estimate(tkri_model *model, const tkri_env *env, const tkri_trie *trie,

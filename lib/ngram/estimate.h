@@ -16,6 +16,9 @@ int32_t tkri_trie_link(const tkri_trie *trie, uint32_t *const *suffix);
 void tkri_trie_adjust(const tkri_trie *trie, uint32_t *const *suffix, uint32_t begin,
                       uint64_t *const *adjusted, uint64_t *scratch);
 
+/* Bytes of workspace for a trie with levels of these lengths, whatever the smoothing. */
+uint64_t tkri_model_estimate_size(int32_t order, const uint64_t *lens);
+
 /* Estimate a model of 8-byte values. Allocates it, and workspace for the time of the call. */
 int32_t tkri_model_estimate(tkri_model *model, const tkri_env *env, const tkri_trie *trie,
                             const tkri_smoothing *smoothing, tkri_detail *detail);

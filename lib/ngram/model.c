@@ -62,8 +62,8 @@ uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
         rows->rows = take(&arena, tkri_add(rows->len, sentinel), rows->stride);
         rows->ids = l ? take(&arena, rows->len, rows->id_bytes) : NULL;
     }
-    model->bytes = arena.used;
-    return arena.used;
+    model->bytes = tkri_round_up(arena.used, 64);
+    return model->bytes;
 }
 
 int32_t tkri_model_create(tkri_model *model, const tkri_env *env, const tkri_model_shape *shape) {
@@ -133,4 +133,33 @@ void tkri_model_put_logprob(tkri_model *model, int level, uint64_t row, double l
 
 void tkri_model_put_backoff(tkri_model *model, int level, uint64_t row, double log_weight) {
     store_value(own_row(model, level, row) + model->value_bytes, log_weight, model->value_bytes);
+}
+
+static void copy_row(tkri_model *to, const tkri_model *from, int l, uint64_t row) {
+    tkri_model_put_logprob(to, l, row, tkri_row_logprob(from, l, row), tkri_row_seen(from, l, row));
+    if (l + 1 < from->order) {
+        tkri_model_put_backoff(to, l, row, tkri_row_backoff(from, l, row));
+        tkri_model_put_begin(to, l, row, tkri_row_children(from, l, row).from);
+    }
+    if (l > 0) {
+        tkri_model_put_id(to, l, row, tkri_row_id(from, l, row));
+        tkri_model_put_suffix(to, l, row, tkri_row_suffix(from, l, row));
+    }
+}
+
+int32_t tkri_model_narrow(tkri_model *model, const tkri_env *env, const tkri_model *from) {
+    tkri_model_shape shape = {from->symbols, from->order, 4, from->missing, {0}};
+    for (int l = 0; l < from->order; l++) {
+        shape.lens[l] = from->level[l].len;
+    }
+    TRY(tkri_model_create(model, env, &shape));
+    for (int l = 0; l < from->order; l++) {
+        for (uint64_t row = 0; row < from->level[l].len; row++) {
+            copy_row(model, from, l, row);
+        }
+        if (l + 1 < from->order) {
+            tkri_model_put_begin(model, l, from->level[l].len, from->level[l + 1].len);
+        }
+    }
+    return TKR_OK;
 }

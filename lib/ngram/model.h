@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * An estimated model in its packed, immutable form: what is queried, saved and memory-mapped.
  *
- * Level l holds the n-grams of l + 1 ids as rows, in lexicographic order. Numbers have just the bytes
- * that they need, little-endian and unaligned, so the form is the same on every machine. The first
- * level has a row for every id (and for the mark of a beginning, id V); the others have their ids in
- * an array apart, which a search walks alone. The children of a row lie between its `begin` and the
- * next row's; its `suffix` is the row on the level below without the oldest id.
+ * Level l holds the n-grams of l + 1 ids as rows, in lexicographic order. Numbers have just the
+ * bytes that they need, little-endian and unaligned, so the form is the same on every machine. The
+ * first level has a row for every id (and for the mark of a beginning, id V); the others have their
+ * ids in an array apart, which a search walks alone. The children of a row lie between its `begin`
+ * and the next row's; its `suffix` is the row on the level below without the oldest id.
  *
- *     row = value ln p, value ln of the back-off weight, begin, suffix    (last level: ln p, suffix)
+ *     row = value ln p, value ln of the back-off weight, begin, suffix   (last level: ln p, suffix)
  *
  * ln p has its sign bit set, also for 0, unless the n-gram was never seen: then the row stands only
- * because a longer n-gram begins or ends with it, and the value is -ln p, what backing off gives. */
+ * because a longer n-gram begins or ends with it, and the value is -ln p of what backing off
+ * gives. */
 #ifndef TKRI_NGRAM_MODEL_H
 #define TKRI_NGRAM_MODEL_H
 
@@ -21,9 +22,9 @@
 
 /* How a row that is missing is answered. */
 enum {
-    TKRI_BACKS_OFF = 0,   /* back-off weight times the lower order */
-    TKRI_TO_UNIFORM = 1,  /* back-off weight times 1 / V */
-    TKRI_NEVER = 2        /* probability 0; so is everything after a context that was not seen */
+    TKRI_BACKS_OFF = 0,  /* back-off weight times the lower order */
+    TKRI_TO_UNIFORM = 1, /* back-off weight times 1 / V */
+    TKRI_NEVER = 2       /* probability 0; so is everything after a context that was not seen */
 };
 
 /* The n-grams of one length. */
@@ -38,7 +39,7 @@ typedef struct tkri_rows {
 typedef struct tkri_model {
     tkri_rows level[TKRI_MAX_ORDER];
     int64_t symbols;
-    double uniform;      /* ln(1 / V) */
+    double uniform; /* ln(1 / V) */
     int32_t order;
     int32_t value_bytes; /* 8 double, 4 float */
     int32_t missing;     /* TKRI_BACKS_OFF .. */
@@ -61,6 +62,9 @@ uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
 /* A model of zeros. Allocates. */
 int32_t tkri_model_create(tkri_model *model, const tkri_env *env, const tkri_model_shape *shape);
 void tkri_model_destroy(tkri_model *model, const tkri_env *env);
+
+/* The same model with values of 4 bytes. Allocates. */
+int32_t tkri_model_narrow(tkri_model *model, const tkri_env *env, const tkri_model *from);
 
 /* Writing a model that was just created. */
 void tkri_model_put_id(tkri_model *model, int level, uint64_t row, uint32_t id);
@@ -132,8 +136,10 @@ static inline tkri_nodes tkri_row_children(const tkri_model *model, int level, u
 /* The last id of a row's n-gram. */
 static inline uint32_t tkri_row_id(const tkri_model *model, int level, uint64_t row) {
     const tkri_rows *rows = &model->level[level];
-    return rows->ids ? (uint32_t)tkri_load(rows->ids + row * (uint64_t)rows->id_bytes, rows->id_mask)
-                     : (uint32_t)row;
+    if (!rows->ids) {
+        return (uint32_t)row;
+    }
+    return (uint32_t)tkri_load(rows->ids + row * (uint64_t)rows->id_bytes, rows->id_mask);
 }
 
 #endif

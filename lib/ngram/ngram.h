@@ -3,6 +3,7 @@
 #ifndef TKRI_NGRAM_NGRAM_H
 #define TKRI_NGRAM_NGRAM_H
 
+#include "core/names.h"
 #include "ngram/counts.h"
 #include "ngram/estimate.h"
 #include "ngram/query.h"
@@ -13,6 +14,36 @@ struct tkr_ngram {
     tkri_counts counts;
     tkri_smoothing smoothing;
     tkri_model model; /* order 0 before tkr_ngram_estimate() */
+    tkri_names names; /* the texts of the ids, if a vocabulary was given */
+    void *mapped;     /* the file that the model lies in; NULL for none */
+    uint64_t mapped_bytes;
+    int32_t vocabulary; /* kind of the vocabulary that was given; 0 for none */
+    int32_t warnings;   /* a sum of TKR_WARNING_... */
+    int32_t sealed;     /* 1: made from a model, there are no counts */
 };
+
+/* A handle without counts or model; `env` is the caller's, read. */
+int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkri_env *env);
+
+void tkri_ngram_destroy(tkr_ngram *ngram);
+
+/* Which kind of vocabulary the names of an ARPA file are. */
+int32_t tkri_ngram_guess(const tkr_ngram *ngram);
+
+/* Whether the names are of the kind that the n-gram says. */
+int tkri_ngram_has_kind(const tkr_ngram *ngram);
+
+/* Bytes of the names that are characters or bytes: all but a <unk> that the reader added. */
+uint64_t tkri_ngram_characters(const tkr_ngram *ngram);
+
+/* A sealed copy of the model with values of 4 bytes, and of the vocabulary. */
+int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkri_env *env);
+
+/* Map a file of a model. */
+int32_t tkri_ngram_map(tkr_ngram **ngram, const char *path, const tkri_env *env,
+                       tkri_detail *detail);
+
+/* An upper bound of what counting n symbols and one estimation hold at once. */
+uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n);
 
 #endif

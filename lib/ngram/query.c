@@ -56,21 +56,31 @@ double tkri_model_step(const tkri_model *model, tkri_place *place, uint32_t id) 
 }
 
 void tkri_model_move(const tkri_model *model, tkri_place *place, uint32_t id) {
+    if (id == (uint64_t)model->symbols) {
+        *place = (tkri_place){0, 0, 0};
+    }
     (void)tkri_model_step(model, place, id);
 }
 
-/* The probability of the children of the place's context, and one value for all other ids. */
-static void fill_alone(const tkri_model *model, const tkri_place *place, float *logprobs) {
-    double rest = unseen_context(model, place);
-    int unseen = !isnan(rest);
-    rest = unseen ? rest : tkri_row_backoff(model, place->len - 1, place->row) + model->uniform;
-    for (int64_t id = 0; id < model->symbols; id++) {
-        logprobs[id] = (float)rest;
+static void fill(float *logprobs, int64_t n, double value) {
+    for (int64_t i = 0; i < n; i++) {
+        logprobs[i] = (float)value;
     }
-    tkri_nodes children = tkri_row_children(model, place->len - 1, place->row);
-    for (uint32_t row = children.from; row < children.to && !unseen; row++) {
-        logprobs[tkri_row_id(model, place->len, row)] =
-            (float)tkri_row_logprob(model, place->len, row);
+}
+
+/* Where nothing backs off: the children of the place's context, and one value for all other ids. */
+static void fill_alone(const tkri_model *model, const tkri_place *place, float *logprobs) {
+    double unseen = unseen_context(model, place);
+    if (!isnan(unseen) || place->len == 0) {
+        fill(logprobs, model->symbols, unseen);
+        return;
+    }
+    int level = place->len - 1;
+    fill(logprobs, model->symbols, tkri_row_backoff(model, level, place->row) + model->uniform);
+    tkri_nodes children = tkri_row_children(model, level, place->row);
+    for (uint32_t row = children.from; row < children.to; row++) {
+        logprobs[tkri_row_id(model, level + 1, row)] =
+            (float)tkri_row_logprob(model, level + 1, row);
     }
 }
 
@@ -104,6 +114,14 @@ void tkri_model_distribution(const tkri_model *model, const tkri_place *place, f
                 (float)(weight[len] + tkri_row_logprob(model, len, row));
         }
     }
+}
+
+int64_t tkri_model_len(const tkri_model *model, int level) {
+    int64_t n = 0;
+    for (uint64_t row = 0; row < model->level[level].len; row++) {
+        n += tkri_row_seen(model, level, row);
+    }
+    return n;
 }
 
 void tkri_model_structure(const tkri_model *model, int64_t *contexts, int64_t *pairs) {

@@ -21,7 +21,8 @@ static int per_key(const tkri_symbols *symbols) {
     return fit < symbols->order ? fit : symbols->order;
 }
 
-/* The symbols first .. first + n - 1 of the n-gram at `at`, the first one highest; 0 past its end. */
+/* The symbols first .. first + n - 1 of the n-gram at `at`, the first one highest; 0 past its end.
+ */
 static uint64_t pack(const tkri_symbols *symbols, uint32_t at, int first, int n) {
     const uint32_t *symbol = symbols->at + at;
     for (int i = 0; i < first; i++) {

@@ -14,8 +14,8 @@ typedef struct tkri_symbols {
     int32_t bits;       /* of the largest symbol, 1..31 */
 } tkri_symbols;
 
-/* The n-gram that starts at symbol `at`; `key` is scratch while sorting. Once marked, its low byte is
- * the number of leading symbols shared with the gram before, the next byte its own length. */
+/* The n-gram that starts at symbol `at`; `key` is scratch while sorting. Once marked, its low byte
+ * is the number of leading symbols shared with the gram before, the next byte its own length. */
 typedef struct tkri_gram {
     uint64_t key;
     uint32_t at;

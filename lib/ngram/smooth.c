@@ -27,7 +27,7 @@ static int one_discount(double *off, const tally *n) {
     return n->of[1] > 0;
 }
 
-/* D_j = j - (j + 1) Y n_{j+1} / n_j for j = 1, 2, 3+, Y = n1 / (n1 + 2 n2) (Chen & Goodman 1998). */
+/* D_j = j - (j + 1) Y n_{j+1} / n_j, j = 1, 2, 3+, Y = n1 / (n1 + 2 n2) (Chen & Goodman 1998). */
 static int three_discounts(double *off, const tally *n) {
     double y = n->of[1] / (n->of[1] + 2 * n->of[2]);
     int usable = 1;
@@ -120,12 +120,13 @@ double tkri_smooth_split(const tkri_smoothing *smoothing, const double *off, con
         return 1;
     }
     switch (smoothing->kind) {
-    case TKR_ADD_K:
-        return split_added(smoothing->addend * (double)smoothing->symbols, counts, n,
-                           (double)total, share);
-    case TKR_WITTEN_BELL:
-        return split_added((double)distinct, counts, n, (double)total, share);
-    default:
-        return split_discounted(smoothing->kind == TKR_KATZ, off, counts, n, (double)total, share);
+        case TKR_ADD_K:
+            return split_added(smoothing->addend * (double)smoothing->symbols, counts, n,
+                               (double)total, share);
+        case TKR_WITTEN_BELL:
+            return split_added((double)distinct, counts, n, (double)total, share);
+        default:
+            return split_discounted(smoothing->kind == TKR_KATZ, off, counts, n, (double)total,
+                                    share);
     }
 }

@@ -93,21 +93,25 @@ static void fill_nodes(tkri_trie *trie, const tkri_gram *grams, uint64_t n,
     }
 }
 
+int32_t tkri_trie_assemble(tkri_trie *trie, const tkri_env *env, const tkri_gram *grams, uint64_t n,
+                           const tkri_symbols *symbols) {
+    uint64_t lens[TKRI_MAX_ORDER];
+    count_nodes(lens, grams, n);
+    TRY(tkri_trie_create(trie, env, symbols->order, lens));
+    fill_nodes(trie, grams, n, symbols);
+    return TKR_OK;
+}
+
 int32_t tkri_trie_build(tkri_trie *trie, const tkri_env *env, const tkri_symbols *symbols) {
     uint64_t bytes = tkri_mul(symbols->len, 2 * sizeof(tkri_gram));
     tkri_gram *grams = tkri_allocate(env, bytes);
     if (!grams) {
         return TKR_ERR_MEMORY;
     }
-    uint64_t lens[TKRI_MAX_ORDER];
     uint64_t n = tkri_gram_list(grams, symbols);
     tkri_gram *sorted = tkri_gram_sort(grams, grams + symbols->len, n, symbols);
     tkri_gram_mark(sorted, n, symbols);
-    count_nodes(lens, sorted, n);
-    int32_t status = tkri_trie_create(trie, env, symbols->order, lens);
-    if (status == TKR_OK) {
-        fill_nodes(trie, sorted, n, symbols);
-    }
+    int32_t status = tkri_trie_assemble(trie, env, sorted, n, symbols);
     tkri_release(env, grams, bytes);
     return status;
 }

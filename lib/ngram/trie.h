@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Counted n-grams of all orders as one forward trie in flat arrays. Level l holds the n-grams of l + 1
- * symbols in lexicographic order: a node is an index, its children are neighbours on the next level. */
+ * Counted n-grams of all orders as one forward trie in flat arrays. Level l holds the n-grams of
+ * l + 1 symbols in lexicographic order: a node is an index, its children are neighbours on the next
+ * level. */
 #ifndef TKRI_NGRAM_TRIE_H
 #define TKRI_NGRAM_TRIE_H
 
@@ -39,8 +40,12 @@ void tkri_trie_destroy(tkri_trie *trie, const tkri_env *env);
 /* Bytes of a trie's block for levels of these lengths. */
 uint64_t tkri_trie_size(int32_t order, const uint64_t *lens);
 
-/* Count every n-gram of a buffer. Allocates, and needs 32 bytes a symbol for the time of the call. */
+/* Count every n-gram of a buffer. Allocates; takes 32 bytes a symbol for the time of the call. */
 int32_t tkri_trie_build(tkri_trie *trie, const tkri_env *env, const tkri_symbols *symbols);
+
+/* The trie of sorted and marked n-grams, with all their beginnings. Allocates. */
+int32_t tkri_trie_assemble(tkri_trie *trie, const tkri_env *env, const tkri_gram *grams, uint64_t n,
+                           const tkri_symbols *symbols);
 
 /* The sum of two tries of the same order. Allocates. */
 int32_t tkri_trie_merge(tkri_trie *sum, const tkri_env *env, const tkri_trie *a,

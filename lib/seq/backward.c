@@ -222,6 +222,9 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
         p.block_rows = p.k = gates * vl;
         p.a_block = tile_stride;
     }
+    if (layer->ops->slots == 1) {
+        p.k = layer->units;
+    }
     p.c = dx.p + from * dx.ld;
     p.c_row = dx.ld;
     tkri_product_run(&p);

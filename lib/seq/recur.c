@@ -207,6 +207,8 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
         p.block_rows = layer->ops->gates * vl;
         p.k = n * vl;
         p.a_block = r->tile_stride;
+    } else {
+        p.k = layer->units; /* what stands behind is zero */
     }
     tkri_product_run(&p);
 }
@@ -216,6 +218,7 @@ static void unproject(const tkri_recur *r) {
     const tkri_layer *layer = r->layer;
     tkri_product p = tkri_plain_product(r->kern, layer->units, r->w_hr_t,
                                         tkri_tiles(layer->out, r->kern->vl) * r->kern->vl);
+    p.k = layer->out;
     p.rows = r->rows;
     p.a = r->dh;
     p.a_row = layer->out_ld;

@@ -103,19 +103,17 @@ static choice cut(const tkr_sampler *s, choice all, int32_t n, double p) {
 }
 
 /* One of order[first..n-1], or of all ids if `order` is NULL, by weight. The sum runs as that of
- * the mass did, so it ends there exactly; an id of weight 0 is never met. */
+ * the mass did, so it ends there exactly, and target, a rounded product with less than 1, is below
+ * it: an id of weight 0 is never drawn. */
 static int32_t spin(tkr_sampler *s, const int32_t *order, choice from, int32_t n) {
     double target = tkri_uniform(&s->random) * from.mass, sum = 0;
-    int32_t last = 0;
-    for (int32_t i = n - 1; i >= from.first; i--) {
-        int32_t id = order ? order[i] : i;
+    int32_t i = n, id;
+    do {
+        i--;
+        id = order ? order[i] : i;
         sum += s->weight[id];
-        if (sum > target) {
-            return id;
-        }
-        last = s->weight[id] > 0 ? id : last;
-    }
-    return last;
+    } while (!(sum > target) && i > from.first);
+    return id;
 }
 
 static int32_t draw(tkr_sampler *s, const float *scores, int32_t n, float largest) {

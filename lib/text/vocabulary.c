@@ -2,9 +2,11 @@
 #include "text/vocabulary.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "core/arena.h"
 #include "core/utf8.h"
+#include "text/words.h"
 
 enum { N_BYTES = 256, WORD_BITS = 64, N_WORDS = TKRI_CODE_POINTS / WORD_BITS };
 
@@ -66,7 +68,8 @@ static tkr_vocabulary *layout(tkri_arena *arena, int32_t n) {
     return vocabulary;
 }
 
-static int32_t allocate(tkr_vocabulary **vocabulary, int32_t n, const tkri_env *env) {
+int32_t tkri_vocabulary_allocate(tkr_vocabulary **vocabulary, int32_t kind, int32_t n,
+                                 const tkri_env *env) {
     tkri_arena arena = {NULL, 0};
     (void)layout(&arena, n);
     uint64_t bytes = arena.used;
@@ -78,6 +81,9 @@ static int32_t allocate(tkr_vocabulary **vocabulary, int32_t n, const tkri_env *
     (*vocabulary)->env = *env;
     (*vocabulary)->env.detail = NULL; /* the caller's buffer is lent for this call only */
     (*vocabulary)->bytes = bytes;
+    (*vocabulary)->kind = kind;
+    (*vocabulary)->words.env = &(*vocabulary)->env;
+    (*vocabulary)->end = -1;
     return TKR_OK;
 }
 
@@ -94,11 +100,13 @@ int32_t tkri_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const 
                                uint64_t len, const tkri_env *env) {
     int32_t n = 0;
     tkr_vocabulary *v = NULL;
+    if (tkri_words_are(kind)) {
+        return tkri_words_create(vocabulary, kind, text, len, env);
+    }
     if (kind == TKR_CHARACTERS) {
         TRY(distinct(NULL, &n, text, len, env));
     }
-    TRY(allocate(&v, n, env));
-    v->kind = kind;
+    TRY(tkri_vocabulary_allocate(&v, kind, n, env));
     v->len = kind == TKR_BYTES ? N_BYTES : n;
     if (kind == TKR_CHARACTERS) {
         int32_t status = distinct(v->code, &n, text, len, env);
@@ -114,6 +122,7 @@ int32_t tkri_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const 
 
 void tkri_vocabulary_destroy(tkr_vocabulary *vocabulary) {
     tkri_env env = vocabulary->env;
+    tkri_names_fini(&vocabulary->words);
     tkri_release(&env, vocabulary, vocabulary->bytes);
 }
 
@@ -148,6 +157,9 @@ static int32_t next_id(const tkr_vocabulary *v, const char *text, uint64_t len, 
 
 int32_t tkri_vocabulary_encode(const tkr_vocabulary *vocabulary, tkri_ids *out, const char *text,
                                uint64_t len, int32_t unknown) {
+    if (tkri_words_are(vocabulary->kind)) {
+        return tkri_words_encode(vocabulary, out, text, len, unknown);
+    }
     for (uint64_t at = 0, used; at < len; at += used) {
         int32_t id = next_id(vocabulary, text + at, len - at, &used);
         if (used == 0) {
@@ -171,4 +183,45 @@ uint64_t tkri_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, ch
         return 1;
     }
     return (uint64_t)tkri_utf8_encode(text, vocabulary->code[id]);
+}
+
+uint64_t tkri_vocabulary_whole(const tkr_vocabulary *vocabulary, const char *text, uint64_t len) {
+    if (tkri_words_are(vocabulary->kind)) {
+        return tkri_words_whole(text, len);
+    }
+    /* A character that is cut off begins within the last three bytes. */
+    uint64_t cut = len;
+    while (vocabulary->kind == TKR_CHARACTERS && cut > 0 && len - cut < TKRI_UTF8_MAX - 1) {
+        uint32_t code;
+        unsigned char lead = (unsigned char)text[--cut];
+        if (lead >= 0xC0 && !tkri_utf8_decode(text + cut, len - cut, &code)) {
+            return cut;
+        }
+    }
+    return len;
+}
+
+int32_t tkri_vocabulary_find(const tkr_vocabulary *vocabulary, const char *text, uint64_t len) {
+    uint64_t used = 0;
+    if (tkri_words_are(vocabulary->kind)) {
+        return tkri_names_find(&vocabulary->words, text, len);
+    }
+    int32_t id = len ? next_id(vocabulary, text, len, &used) : -1;
+    return used == len ? id : -1;
+}
+
+uint64_t tkri_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char *text,
+                               uint64_t capacity) {
+    char symbol[TKRI_UTF8_MAX];
+    const char *from = symbol;
+    uint64_t len;
+    if (tkri_words_are(vocabulary->kind)) {
+        from = tkri_names_get(&vocabulary->words, id, &len);
+    } else {
+        len = tkri_vocabulary_decode(vocabulary, id, symbol);
+    }
+    if (capacity) {
+        memcpy(text, from, (size_t)(len < capacity ? len : capacity));
+    }
+    return len;
 }

@@ -58,15 +58,20 @@ void tkri_opt_defaults(tkr_optimizer *opt) {
     opt->ints[TKR_SCHEDULE_STEPS - TKRI_OPT_INT_BASE] = 1;
 }
 
+/* What a task of the crew works on: a slice of the flat arrays. */
+enum { SLICE = 1 << 16 };
+
+static int64_t slices(int64_t numbers) {
+    return (numbers + SLICE - 1) / SLICE;
+}
+
 void tkri_optimizer_place(tkr_optimizer *opt, tkri_arena *arena, int32_t kind, int64_t numbers) {
     TKRI_TAKE(arena, opt->first, numbers);
+    TKRI_TAKE(arena, opt->squares, slices(numbers));
     if (kind != TKR_SGD) {
         TKRI_TAKE(arena, opt->second, numbers);
     }
 }
-
-/* What a task of the crew works on: a slice of the flat arrays. */
-enum { SLICE = 1 << 16 };
 
 typedef struct task {
     tkr_optimizer *opt;
@@ -92,11 +97,22 @@ static void update_slice(void *argument, int64_t index) {
     tkri_fpmode_leave(mode);
 }
 
-static double gradient_norm(const tkr_sequence *seq, float limit) {
+static void square_slice(void *argument, int64_t index) {
+    const task *k = argument;
+    const uint64_t mode = tkri_fpmode_enter();
+    k->opt->squares[index] = k->opt->cell->kern->sum_squares(
+        k->seq->gradients + index * SLICE, slice_len(k->seq->net, index), k->update.limit);
+    tkri_fpmode_leave(mode);
+}
+
+/* The global norm after clipping to +-limit (0: none), slices summed in order. */
+static double gradient_norm(task *k, float limit) {
+    const int64_t n = slices(k->seq->net->numbers);
     double sum = 0;
-    for (int64_t at = 0; at < seq->net->numbers; at += SLICE) {
-        sum += seq->cell->kern->sum_squares(seq->gradients + at, slice_len(seq->net, at / SLICE),
-                                            limit);
+    k->update.limit = limit;
+    tkri_crew_run(&k->seq->crew, n, square_slice, k);
+    for (int64_t i = 0; i < n; i++) {
+        sum += k->opt->squares[i];
     }
     return sqrt(sum);
 }
@@ -107,7 +123,6 @@ static double clip_factor(const tkr_optimizer *opt, double norm) {
     return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
 }
 
-/* The betas are rounded first, so that the corrections belong to what the kernel computes with. */
 static tkri_update update_of(const tkr_optimizer *opt, double scale) {
     const int64_t step = tkri_opt_int(opt, TKR_STEP_COUNT) + 1;
     const double b1 = (double)(float)tkri_opt_real(opt, TKR_BETA1);
@@ -131,17 +146,16 @@ static tkri_update update_of(const tkr_optimizer *opt, double scale) {
 
 int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
     const float limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
-    const uint64_t mode = tkri_fpmode_enter();
-    const double norm = gradient_norm(seq, 0.0f);
-    const double limited = limit > 0.0f ? gradient_norm(seq, limit) : norm;
-    tkri_fpmode_leave(mode);
+    task k = {.opt = opt, .seq = seq};
+    const double norm = gradient_norm(&k, 0.0f);
+    const double limited = limit > 0.0f ? gradient_norm(&k, limit) : norm;
     const double scale = clip_factor(opt, limited);
     REQUIRE(isfinite(norm), &opt->detail, TKR_ERR_NUMERIC,
             "a gradient is not finite; the parameters were not changed");
     REQUIRE(limited * scale <= LARGEST_NORM, &opt->detail, TKR_ERR_NUMERIC,
             "the gradient's norm %g is too large; the parameters were not changed", limited);
-    task k = {opt, seq, update_of(opt, scale)};
-    tkri_crew_run(&seq->crew, (seq->net->numbers + SLICE - 1) / SLICE, update_slice, &k);
+    k.update = update_of(opt, scale);
+    tkri_crew_run(&seq->crew, slices(seq->net->numbers), update_slice, &k);
     opt->floats[TKR_GRADIENT_NORM - TKRI_OPT_FLOAT_BASE] = norm;
     opt->ints[TKR_STEP_COUNT - TKRI_OPT_INT_BASE]++;
     tkri_cell_refresh(opt->cell);

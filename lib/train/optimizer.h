@@ -27,6 +27,7 @@ struct tkr_optimizer {
     int32_t kind;
     double floats[TKRI_N_OPT_FLOATS];
     int64_t ints[TKRI_N_OPT_INTS];
+    double *squares;       /* one sum for each slice of the gradients */
     float *first, *second; /* moments [numbers]; second NULL where the rule has none */
 };
 

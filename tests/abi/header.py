@@ -12,8 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from checks import Checks, declared, run
 
 LANGUAGES = {
-    "C11": ("-xc", "-std=c11", ("cc", "gcc", "clang")),
-    "C++17": ("-xc++", "-std=c++17", ("g++", "clang++")),
+    "C11": ("-xc", "-std=c11", "-Wstrict-prototypes", ("cc", "gcc", "clang")),
+    "C++17": ("-xc++", "-std=c++17", "-Wall", ("g++", "clang++")),
 }
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsyntax-only".split()
 
@@ -22,14 +22,14 @@ def check_alone(checks, root):
     """Every header compiles at the top of a program, included twice, in each language."""
     for name in ("tekrar/tekrar.h", "tekrar/version.h"):
         program = f"#include <{name}>\n#include <{name}>\nextern int other;\n"
-        for language, (kind, standard, compilers) in LANGUAGES.items():
+        for language, (kind, standard, warning, compilers) in LANGUAGES.items():
             for compiler in compilers:
                 case = f"<{name}> alone as {language} with {compiler}"
                 if not shutil.which(compiler):
                     checks.skip(case, "no such compiler here")
                     continue
-                text, status = run(compiler, kind, standard, *WARNINGS, "-I", root / "include", "-",
-                                   input=program)
+                text, status = run(compiler, kind, standard, warning, *WARNINGS, "-I",
+                                   root / "include", "-", input=program)
                 checks.expect(status == 0, case, *text.splitlines())
 
 

@@ -56,7 +56,8 @@ static void check_column_sum(const tkri_kern *kern) {
 }
 
 static double exact(int32_t activation, double x) {
-    return activation == TKR_LOGISTIC && x < 0 ? exp(x) / (1 + exp(x)) : orc_activate(activation, x);
+    return activation == TKR_LOGISTIC && x < 0 ? exp(x) / (1 + exp(x))
+                                               : orc_activate(activation, x);
 }
 
 /* VL floats from `bits` upwards, through f, within 4 ULP wherever the result is normal. */

@@ -179,7 +179,8 @@ static void check_nan(const tkri_kern *kern) {
 static void check_gather(const tkri_kern *kern) {
     enum { K = 7 };
     for (int32_t from = TKRI_FROM_ZERO; from <= TKRI_FROM_C; from++) {
-        operands o = make(kern, 10, 1, K, 3, from, 1, 0), twin = make(kern, 10, 1, K, 3, from, 0, 0);
+        operands o = make(kern, 10, 1, K, 3, from, 1, 0),
+                 twin = make(kern, 10, 1, K, 3, from, 0, 0);
         int32_t ids[10];
         for (int32_t i = 0; i < 10; i++) {
             ids[i] = i * 3 % (K + 1) - 1;

@@ -14,12 +14,13 @@ typedef struct scenario {
     const char *call;            /* the function; "/variant" after it where there are several */
     int32_t (*run)(world *w);    /* the call, nothing else */
     int32_t (*ready)(world *w);  /* what has to come before it, or NULL */
-    char makes;                  /* what it puts into w->made, as world_destroy() has it; 0 nothing */
-    char allocates;              /* whether it may ask the allocator: NO is held as strictly as YES */
+    char makes;                  /* what it puts into w->made, see world_destroy(); 0 nothing */
+    char allocates;              /* may it ask the allocator? NO is held as strictly as YES */
 } scenario;
 
 /* Each ends with a row whose call is NULL. */
 extern const scenario cell_scenarios[], file_scenarios[], state_scenarios[], sequence_scenarios[],
-    optimizer_scenarios[], text_scenarios[], ngram_scenarios[];
+    optimizer_scenarios[], text_scenarios[], ngram_scenarios[], ngram_file_scenarios[],
+    mix_scenarios[];
 
 #endif

@@ -33,6 +33,23 @@ static int32_t decode(world *w) {
     return tkr_vocabulary_decode(w->vocabulary, 1, text, &bytes);
 }
 
+static int32_t spell(world *w) {
+    char text[8];
+    uint64_t bytes;
+    return tkr_vocabulary_spell(w->vocabulary, 1, text, 8, &bytes);
+}
+
+static int32_t find(world *w) {
+    int32_t id;
+    return tkr_vocabulary_find(w->vocabulary, &id, "d", 1);
+}
+
+static int32_t create_words(world *w) {
+    const char text[] = "a rose is a rose\nis a rose";
+    return tkr_vocabulary_create(&w->made.vocabulary, TKR_SENTENCES, text, sizeof text - 1,
+                                 w->lent);
+}
+
 static int32_t sampler_create(world *w) {
     return tkr_sampler_create(&w->made.sampler, 100, 1, w->lent);
 }
@@ -74,10 +91,13 @@ static int32_t sampler_detail(world *w) {
 const scenario text_scenarios[] = {
     {"tkr_vocabulary_create/characters", create_characters, NULL, 'v', YES},
     {"tkr_vocabulary_create/bytes", create_bytes, NULL, 'v', YES},
+    {"tkr_vocabulary_create/words", create_words, NULL, 'v', YES},
     {"tkr_vocabulary_destroy", destroy, NULL, 0, NO},
     {"tkr_vocabulary_len", len, NULL, 0, NO},
     {"tkr_vocabulary_encode", encode, NULL, 0, NO},
     {"tkr_vocabulary_decode", decode, NULL, 0, NO},
+    {"tkr_vocabulary_spell", spell, NULL, 0, NO},
+    {"tkr_vocabulary_find", find, NULL, 0, NO},
     {"tkr_sampler_create", sampler_create, NULL, 'p', YES},
     {"tkr_sampler_destroy", sampler_destroy, NULL, 0, NO},
     {"tkr_sampler_set_float", sampler_set_float, NULL, 0, NO},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t noted_seed;
+static _Atomic uint64_t noted_seed; /* tests may run threads */
 
 void compare_set_seed(uint64_t seed) {
     noted_seed = seed;

@@ -132,14 +132,47 @@ static void add_run(hash *h, world *w) {
     }
 }
 
+static void add_ngram_options(hash *h, const tkr_ngram *ngram) {
+    for (int32_t key = TKR_FALLBACK; key <= TKR_WARNINGS; key++) {
+        int64_t value = -1;
+        add_int(h, tkr_ngram_get_int(ngram, key, &value));
+        add_int(h, value);
+    }
+    double addend = -1;
+    add_int(h, tkr_ngram_get_float(ngram, TKR_ADDEND, &addend));
+    add(h, &addend, sizeof addend);
+}
+
 static void add_ngram(hash *h, const tkr_ngram *ngram) {
     int64_t contexts = -1, pairs = -1;
     if (ngram) {
+        add_ngram_options(h, ngram);
         add_int(h, tkr_ngram_structure(ngram, &contexts, &pairs));
         add_int(h, contexts), add_int(h, pairs);
         for (int32_t i = 0; i < WORLD_V * WORLD_V; i++) {
             const int32_t context[2] = {i / WORLD_V, i % WORLD_V};
             add_room(h, tkr_ngram_distribution(ngram, h->room, context, 2), WORLD_V);
+        }
+    }
+}
+
+/* The names of the ids, and what the estimation remembers of its smoothing. */
+static void add_arpa(hash *h, world *w) {
+    if (w->ngram) {
+        world_file *file = &w->fingerprint_file;
+        world_file_empty(file);
+        add_int(h, tkr_ngram_save_arpa_to(w->ngram, &file->writer));
+        add(h, file->bytes, file->len);
+    }
+}
+
+static void add_counts(hash *h, tkr_ngram *ngram) {
+    for (int32_t i = 0; ngram && i < WORLD_V * WORLD_V * WORLD_V; i++) {
+        const int32_t ids[3] = {i / WORLD_V / WORLD_V, i / WORLD_V % WORLD_V, i % WORLD_V};
+        uint64_t count = 99;
+        for (int64_t n = 1; n <= 3; n++) {
+            add_int(h, tkr_ngram_get_count(ngram, &count, ids, n));
+            add(h, &count, sizeof count);
         }
     }
 }
@@ -158,6 +191,9 @@ static void add_language(hash *h, const world *w) {
     }
     add_ngram(h, w->counts);
     add_ngram(h, w->ngram);
+    if (w->cache) {
+        add_room(h, tkr_cache_distribution(w->cache, h->room), WORLD_V);
+    }
 }
 
 /* An older file survives a failed save, byte for byte. */
@@ -173,21 +209,35 @@ static void add_disk(hash *h, const char *path) {
     }
 }
 
+static void add_world(hash *h, world *w) {
+    add_cell(h, w->net, w->seq);
+    add_cell(h, w->part[0], NULL);
+    add_cell(h, w->part[1], NULL);
+    add_state(h, w->state);
+    add_state(h, w->other);
+    add_sequence(h, w->seq);
+    add_sequence(h, w->decoder);
+    add_optimizer(h, w->opt);
+    add_run(h, w);
+    add_language(h, w);
+    add_arpa(h, w);
+    const char *paths[] = {w->path,     w->cell_path,  w->state_path,
+                           w->run_path, w->ngram_path, w->arpa_path};
+    for (int i = 0; i < 6; i++) {
+        add_disk(h, paths[i]);
+    }
+}
+
 uint64_t world_fingerprint(world *w) {
     hash h = {.value = UINT64_C(0xCBF29CE484222325)};
-    add_cell(&h, w->net, w->seq);
-    add_cell(&h, w->part[0], NULL);
-    add_cell(&h, w->part[1], NULL);
-    add_state(&h, w->state);
-    add_state(&h, w->other);
-    add_sequence(&h, w->seq);
-    add_sequence(&h, w->decoder);
-    add_optimizer(&h, w->opt);
-    add_run(&h, w);
-    add_language(&h, w);
-    add_disk(&h, w->path);
-    add_disk(&h, w->cell_path);
-    add_disk(&h, w->state_path);
-    add_disk(&h, w->run_path);
+    add_world(&h, w);
+    return h.value;
+}
+
+uint64_t world_deep_fingerprint(world *w) {
+    hash h = {.value = UINT64_C(0xCBF29CE484222325)};
+    add_world(&h, w);
+    add_counts(&h, w->counts);
+    add_counts(&h, w->ngram);
     return h.value;
 }

@@ -17,8 +17,10 @@ static void *need(void *block) {
 }
 
 static void *zeros(orc_net *net, int64_t n, size_t size) {
-    size_t blocks = (size_t)net->n_blocks + 1;
-    net->blocks = need(realloc(net->blocks, blocks * sizeof *net->blocks));
+    size_t blocks = (size_t)net->n_blocks;
+    if ((blocks & (blocks - 1)) == 0) { /* full at every power of two */
+        net->blocks = need(realloc(net->blocks, (blocks ? 2 * blocks : 1) * sizeof *net->blocks));
+    }
     net->blocks[net->n_blocks] = need(calloc((size_t)(n > 0 ? n : 1), size));
     return net->blocks[net->n_blocks++];
 }
@@ -277,7 +279,8 @@ void orc_noise_expect(orc_net *net) {
         memset(&part->noise, 0, sizeof part->noise);
         if (recurrent(part)) {
             part->noise.zoneout = constant(net, rows * part->recur, part->spec.zoneout);
-            part->noise.zoneout_c = constant(net, rows * part->spec.hidden, part->spec.zoneout_cell);
+            part->noise.zoneout_c =
+                constant(net, rows * part->spec.hidden, part->spec.zoneout_cell);
         }
     }
 }

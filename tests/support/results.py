@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-CASE = re.compile(r"^(?:\[ +(OK|FAILED|SKIPPED) +\] (\w+)$|(ok|not ok|skip) - (.*))", flags=re.M)
+CASE = re.compile(r"^(?:\[ +(OK|FAILED|SKIPPED) +\] (\S+)$|(ok|not ok|skip) - (.*))", flags=re.M)
 VERDICTS = {"OK": "ok", "FAILED": "not ok", "SKIPPED": "skip"}
 
 

@@ -93,3 +93,41 @@ int stream_load(stream *s, const char *path) {
     fclose(file);
     return 1;
 }
+
+static uint64_t header_len(const stream *s) {
+    uint64_t len = 0;
+    for (int i = 0; i < 8; i++) {
+        len |= (uint64_t)s->bytes[i] << (8 * i);
+    }
+    return len;
+}
+
+int stream_edit(stream *s, const char *from, const char *to) {
+    uint64_t len = header_len(s), at = 8, from_len = strlen(from), to_len = strlen(to);
+    while (at + from_len <= 8 + len && memcmp(s->bytes + at, from, from_len) != 0) {
+        at++;
+    }
+    if (at + from_len > 8 + len) {
+        return 0;
+    }
+    stream edited;
+    stream_init(&edited);
+    len += to_len - from_len;
+    for (int i = 0; i < 8; i++) {
+        unsigned char byte = (unsigned char)(len >> (8 * i));
+        stream_put(&edited, &byte, 1);
+    }
+    stream_put(&edited, s->bytes + 8, at - 8);
+    stream_put(&edited, to, to_len);
+    stream_put(&edited, s->bytes + at + from_len, s->len - at - from_len);
+    free(s->bytes);
+    s->bytes = edited.bytes;
+    s->len = edited.len;
+    s->capacity = edited.capacity;
+    return 1;
+}
+
+void stream_copy(stream *to, const stream *from) {
+    stream_init(to);
+    stream_put(to, from->bytes, from->len);
+}

@@ -25,6 +25,13 @@ void stream_fini(stream *s);
 void stream_put(stream *s, const void *bytes, uint64_t len);
 void stream_put_file(stream *s, const char *header, uint64_t n);
 
+/* Make `to` a copy of the bytes; it need not be initialised. */
+void stream_copy(stream *to, const stream *from);
+
+/* Replace the first `from` of a safetensors file's header by `to`, and set the header's length
+ * right. Returns 1, or 0 if there is none. */
+int stream_edit(stream *s, const char *from, const char *to);
+
 /* Both keep a pointer to `s`; a reader starts at the beginning. */
 tkr_reader stream_reader(stream *s);
 tkr_writer stream_writer(stream *s);

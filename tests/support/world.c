@@ -112,13 +112,21 @@ static int32_t make_language(world *w) {
     TRY(tkr_ngram_create(&w->ngram, 3, WORLD_V, w->lent));
     TRY(tkr_ngram_count(w->counts, text_ids, 10, 0));
     TRY(tkr_ngram_count(w->ngram, text_ids, 10, 0));
-    return tkr_ngram_estimate(w->ngram, TKR_MAXIMUM_LIKELIHOOD);
+    TRY(tkr_ngram_estimate(w->ngram, TKR_WITTEN_BELL));
+    TRY(tkr_ngram_set_vocabulary(w->ngram, w->vocabulary));
+    TRY(tkr_cache_create(&w->cache, WORLD_V, 4, w->lent));
+    return tkr_cache_logprobs(w->cache, NULL, text_ids, 10);
+}
+
+/* Memory before disk: a world is made thousands of times, and every save of it waits for fsync. */
+static const char *place_for_files(void) {
+    const char *asked = getenv("TMPDIR");
+    return asked ? asked : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 }
 
 static int32_t save_to_disk(world *w) {
     const uint64_t cursor[4] = {1, 2, 3, 4};
-    const char *base = getenv("TMPDIR");
-    snprintf(w->folder, sizeof w->folder, "%.40s/tekrar-XXXXXX", base ? base : "/tmp");
+    snprintf(w->folder, sizeof w->folder, "%.40s/tekrar-XXXXXX", place_for_files());
     if (!mkdtemp(w->folder)) {
         return TKR_ERR_IO;
     }
@@ -126,19 +134,26 @@ static int32_t save_to_disk(world *w) {
     snprintf(w->cell_path, sizeof w->cell_path, "%s/cell", w->folder);
     snprintf(w->state_path, sizeof w->state_path, "%s/state", w->folder);
     snprintf(w->run_path, sizeof w->run_path, "%s/run", w->folder);
+    snprintf(w->ngram_path, sizeof w->ngram_path, "%s/ngram", w->folder);
+    snprintf(w->arpa_path, sizeof w->arpa_path, "%s/arpa", w->folder);
     TRY(tkr_cell_save(w->net, w->cell_path));
     TRY(tkr_state_save(w->state, w->state_path));
+    TRY(tkr_ngram_save(w->ngram, w->ngram_path));
+    TRY(tkr_ngram_save_arpa(w->ngram, w->arpa_path));
     return tkr_checkpoint_save(w->opt, w->seq, w->state, cursor, w->run_path);
 }
 
 static int32_t save_to_memory(world *w) {
     const uint64_t cursor[4] = {1, 2, 3, 4};
-    world_file_empty(&w->cell_file);
-    world_file_empty(&w->state_file);
-    world_file_empty(&w->run_file);
-    world_file_empty(&w->written);
+    world_file *files[] = {&w->cell_file, &w->state_file, &w->run_file,
+                           &w->ngram_file, &w->arpa_file, &w->written};
+    for (int i = 0; i < 6; i++) {
+        world_file_empty(files[i]);
+    }
     TRY(tkr_cell_save_to(w->net, &w->cell_file.writer));
     TRY(tkr_state_save_to(w->state, &w->state_file.writer));
+    TRY(tkr_ngram_save_to(w->ngram, &w->ngram_file.writer));
+    TRY(tkr_ngram_save_arpa_to(w->ngram, &w->arpa_file.writer));
     return tkr_checkpoint_save_to(w->opt, w->seq, w->state, cursor, &w->run_file.writer);
 }
 
@@ -181,12 +196,14 @@ static void destroy_made(world *w, char kind) {
     case 'v': tkr_vocabulary_destroy(w->made.vocabulary); break;
     case 'p': tkr_sampler_destroy(w->made.sampler); break;
     case 'n': tkr_ngram_destroy(w->made.ngram); break;
+    case 'a': tkr_cache_destroy(w->made.cache); break;
     default: break;
     }
 }
 
 int world_destroy(world *w, char kind) {
     destroy_made(w, kind);
+    tkr_cache_destroy(w->cache);
     tkr_ngram_destroy(w->ngram);
     tkr_ngram_destroy(w->counts);
     tkr_sampler_destroy(w->sampler);
@@ -199,8 +216,9 @@ int world_destroy(world *w, char kind) {
     tkr_cell_destroy(w->net);
     tkr_cell_destroy(w->part[0]);
     tkr_cell_destroy(w->part[1]);
-    const char *paths[] = {w->path, w->cell_path, w->state_path, w->run_path};
-    for (int i = 0; i < 4; i++) {
+    const char *paths[] = {w->path,     w->cell_path,  w->state_path,
+                           w->run_path, w->ngram_path, w->arpa_path};
+    for (int i = 0; i < 6; i++) {
         unlink(paths[i]);
     }
     int clean = heap_is_clean(&w->heap);

@@ -47,12 +47,15 @@ typedef struct world {
     tkr_optimizer *opt;       /* of net, Adam, after one step */
     tkr_vocabulary *vocabulary;
     tkr_sampler *sampler;
-    tkr_ngram *counts, *ngram; /* counted; counted and estimated */
+    tkr_ngram *counts; /* counted, not sorted yet */
+    tkr_ngram *ngram;  /* counted, estimated by Witten and Bell, with the vocabulary */
+    tkr_cache *cache;
 
-    world_file cell_file, state_file, run_file; /* what the three _save_to wrote */
+    world_file cell_file, state_file, run_file, ngram_file, arpa_file; /* what _save_to wrote */
     world_file written;                         /* for the test's own writing */
     world_file fingerprint_file;
-    char folder[64], path[128], cell_path[128], state_path[128], run_path[128];
+    char folder[64], path[128]; /* `path` is of no file yet */
+    char cell_path[128], state_path[128], run_path[128], ngram_path[128], arpa_path[128];
 
     /* Where the call under test puts its handle. */
     union {
@@ -64,6 +67,7 @@ typedef struct world {
         tkr_vocabulary *vocabulary;
         tkr_sampler *sampler;
         tkr_ngram *ngram;
+        tkr_cache *cache;
     } made;
     world_arrays io;
 } world;
@@ -73,12 +77,16 @@ typedef struct world {
 world *world_create(int32_t threads, int on_malloc);
 
 /* Destroy all that is there, and `made` if `kind` says what it is: 'c' cell, 's' state, 'q'
- * sequence, 'o' optimizer, 'v' vocabulary, 'p' sampler, 'n' n-gram, 0 nothing. Returns 1 if
- * nothing was left behind on the heap. */
+ * sequence, 'o' optimizer, 'v' vocabulary, 'p' sampler, 'n' n-gram, 'a' cache, 0 nothing. Returns
+ * 1 if nothing was left behind on the heap. */
 int world_destroy(world *w, char kind);
 
 /* A number that changes when anything that a caller can see of any object changes. */
 uint64_t world_fingerprint(world *w);
+
+/* The same with what can only be seen by calls that change how an object lies in memory: counts
+ * that are not sorted yet. */
+uint64_t world_deep_fingerprint(world *w);
 
 /* An empty file to write to, or the same file to be read again from its start. */
 void world_file_empty(world_file *file);

@@ -66,7 +66,8 @@ static void check_spec(orc_spec spec, int64_t number, const tkr_env *env) {
     check_net(&spec, 1, 1 + number % 7, env, label);
 }
 
-/* Shapes that every recurrent kind has: layers, directions, biases, learned state, output before. */
+/* Shapes that every recurrent kind has: layers, directions, biases, learned state, output before.
+ */
 static int64_t check_shapes(orc_spec spec, int64_t number, const tkr_env *env) {
     static const int64_t biases[] = {2, 1, ORC_NO_BIAS};
     for (int64_t i = 0; i < 3 * 3 * 3 * 2; i++) {

@@ -31,7 +31,16 @@ typedef struct fixture {
     tkr_env from;
     tkri_env env;
     tkri_detail detail;
+    int descriptors; /* open at the start */
 } fixture;
+
+static int open_descriptors(void) {
+    int n = 0;
+    for (int descriptor = 0; descriptor < 256; descriptor++) {
+        n += fcntl(descriptor, F_GETFD) >= 0;
+    }
+    return n;
+}
 
 static void begin(fixture *f) {
     memset(f, 0, sizeof *f);
@@ -41,6 +50,8 @@ static void begin(fixture *f) {
     snprintf(f->path, sizeof f->path, "%s/cell.safetensors", f->folder);
     heap_init(&f->heap, &f->from);
     assert_ok(tkri_env_read(&f->env, &f->from));
+    f->descriptors = open_descriptors();
+    system_reset();
 }
 
 /* The number of names in the folder. */
@@ -69,6 +80,7 @@ static void remove_all(const fixture *f) {
 static void end(fixture *f) {
     assert_true(heap_is_clean(&f->heap));
     system_reset();
+    assert_int_equal(open_descriptors(), f->descriptors);
     remove_all(f);
     assert_int_equal(rmdir(f->folder), 0);
 }
@@ -115,6 +127,8 @@ static void test_save_and_replace(void **unused) {
     assert_ok(save(&f, 1));
     assert_true(load(&f) == 1);
     assert_ok(save(&f, 2));
+    assert_int_equal(system_calls(SYSTEM_UNLINK), 0);
+    assert_int_equal(system_calls(SYSTEM_SYNC), 2);
     assert_true(load(&f) == 2);
     assert_int_equal(count_names(&f), 1);
     end(&f);
@@ -163,6 +177,7 @@ static const struct {
     {SYSTEM_WRITE, 0, ENOSPC, "cannot write '", 0},
     {SYSTEM_WRITE, 1, ENOSPC, "cannot write '", 0},
     {SYSTEM_WRITE, 2, EDQUOT, "cannot write '", 0},
+    {SYSTEM_WRITE, 1, 99999, "cannot write '", 0}, /* a number that nobody has heard of */
     {SYSTEM_WRITE, 1, SYSTEM_NOTHING, "cannot write '", 0},
     {SYSTEM_SYNC, 0, EIO, "cannot sync '", 0},
     {SYSTEM_CLOSE, 0, EIO, "cannot close '", 0},
@@ -182,7 +197,9 @@ static void test_failures(void **unused) {
             system_fail(failures[i].kind, failures[i].k, failures[i].error);
             assert_status(save(&f, 2), TKR_ERR_IO);
             int error = failures[i].error > 0 ? failures[i].error : EIO;
-            assert_int_equal(strerror_r(error, want, sizeof want), 0);
+            if (strerror_r(error, want, sizeof want) != 0) {
+                snprintf(want, sizeof want, "error %d", error);
+            }
             assert_non_null(strstr(f.detail.text, failures[i].text));
             assert_non_null(strstr(f.detail.text, want));
             assert_true(load(&f) == (failures[i].replaced ? 2.0f : had_old ? 1.0f : -1.0f));
@@ -275,26 +292,35 @@ static void test_names_taken(void **unused) {
     end(&f);
 }
 
-/* Nothing but a regular file is replaced. */
+/* Nothing but a regular file is replaced. (All of it in the test's own folder: whoever may write to
+ * /dev would lose a device if this failed.) */
 static void test_targets(void **unused) {
     (void)unused;
     fixture f;
+    char file[sizeof f.path], pipe[80], folder[80];
     begin(&f);
-    static const char *const refused[] = {"/dev/full", "/dev/null", ".", "/", "/tmp/"};
-    char keep[sizeof f.path];
-    strcpy(keep, f.path);
+    strcpy(file, f.path);
+    snprintf(pipe, sizeof pipe, "%s/pipe", f.folder);
+    snprintf(folder, sizeof folder, "%s/folder", f.folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    const char *refused[] = {pipe, folder, f.folder};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        strcpy(f.path, refused[i]);
+        snprintf(f.path, sizeof f.path, "%s", refused[i]);
         assert_status(save(&f, 1), TKR_ERR_IO);
         assert_non_null(strstr(f.detail.text, "not a regular file"));
     }
+    snprintf(f.path, sizeof f.path, "%s/", folder);
+    assert_status(save(&f, 1), TKR_ERR_IO);
     static const char *const missing[] = {"", "no/such/folder/x", "/no-such-folder/x"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         strcpy(f.path, missing[i]);
         assert_status(save(&f, 1), TKR_ERR_IO);
         assert_non_null(strstr(f.detail.text, "No such file or directory"));
     }
-    strcpy(f.path, keep);
+    strcpy(f.path, file);
+    assert_int_equal(count_names(&f), 2);
+    assert_int_equal(rmdir(folder), 0);
     end(&f);
 }
 

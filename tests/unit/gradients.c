@@ -227,7 +227,8 @@ static void test_kinds(void **unused) {
     }
     check_spec((orc_spec){.kind = TKR_LSTM, .peepholes = 1, .learned = 1}, "LSTM, peepholes");
     check_spec((orc_spec){.kind = TKR_LSTM, .projection = 3, .layers = 2}, "LSTM, projection");
-    check_spec((orc_spec){.kind = TKR_LSTM, .directions = 2, .layers = 2, .biases = 1}, "LSTM, two");
+    check_spec((orc_spec){.kind = TKR_LSTM, .directions = 2, .layers = 2, .biases = 1},
+               "LSTM, two");
     check_spec((orc_spec){.kind = TKR_GRU, .learned = 1, .before = 1}, "GRU, output before");
     check_spec((orc_spec){.kind = TKR_GRU, .directions = 2}, "GRU, two directions");
     check_spec((orc_spec){.kind = TKR_GRU, .reset = TKR_RESET_BEFORE, .layers = 2}, "GRU, before");

@@ -23,7 +23,8 @@ static numbers read_named(const tkr_cell *cell, const char *name) {
     for (int64_t i = 0; i < tensors; i++) {
         assert_ok(tkr_cell_parameter(cell, i, &found, &rank, shape));
         if (strcmp(found, name) == 0) {
-            numbers x = {malloc((size_t)(shape[0] * shape[1]) * sizeof(float)), shape[0] * shape[1]};
+            numbers x = {malloc((size_t)(shape[0] * shape[1]) * sizeof(float)),
+                         shape[0] * shape[1]};
             assert_ok(tkr_cell_get_parameter(cell, name, x.values, x.n));
             return x;
         }

@@ -144,8 +144,10 @@ static void test_refused(void **unused) {
     float x[2 * 3] = {0};
     twin_open(&a, &gru, 1, 1, NULL), twin_open(&b, &gru, 1, 2, NULL);
     twin_open(&c, &lstm, 1, 3, NULL), twin_open(&d, &wide, 1, 4, NULL);
-    twin_shape(&a, 1, 2, NULL, TKR_TRAINING, false), twin_shape(&b, 1, 2, NULL, TKR_TRAINING, false);
-    twin_shape(&c, 1, 2, NULL, TKR_TRAINING, false), twin_shape(&d, 1, 2, NULL, TKR_TRAINING, false);
+    twin_shape(&a, 1, 2, NULL, TKR_TRAINING, false),
+        twin_shape(&b, 1, 2, NULL, TKR_TRAINING, false);
+    twin_shape(&c, 1, 2, NULL, TKR_TRAINING, false),
+        twin_shape(&d, 1, 2, NULL, TKR_TRAINING, false);
     assert_status(tkr_sequence_link(a.seq, c.seq), TKR_ERR_SHAPE);
     assert_status(tkr_sequence_link(a.seq, d.seq), TKR_ERR_SHAPE);
     assert_status(tkr_sequence_link(a.seq, a.seq), TKR_ERR_ARGUMENT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Losses and their gradients against the oracle: weights, lengths, both reductions, extreme
- * logits; what is refused, and what a refusal leaves alone. The five topologies are made of them. */
+ * logits; what is refused, and what a refusal leaves alone. The five topologies are made of them.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -46,7 +46,8 @@ static void test_abracadabra(void **unused) {
     }
     int64_t contexts = 0, pairs = 0;
     assert_ok(tkr_ngram_structure(ngram, &contexts, &pairs));
-    assert_int_equal(contexts, 9); /* ~~ ~a ab br ra ac ca ad da; the last ra has no follower more */
+    assert_int_equal(contexts,
+                     9); /* ~~ ~a ab br ra ac ca ad da; the last ra has no follower more */
     assert_int_equal(pairs, 9);
     tkr_ngram_destroy(ngram);
 }

@@ -95,14 +95,25 @@ static int64_t read_part(twin *t, orc_part *part, int64_t l) {
     return l;
 }
 
+/* Truncation: k1, k2; 0 none. */
+typedef struct windows {
+    int64_t k1, k2;
+} windows;
+
 /* Forward and backward of the library; then of the oracle with its masks; they agree. */
-static void check_net(const orc_spec *specs, int64_t n, const tkr_env *env, const char *label) {
+static void check_windows(const orc_spec *specs, int64_t n, const tkr_env *env, const char *label,
+                          windows w) {
     for (int ragged = 0; ragged < 2; ragged++) {
         twin t;
         int64_t layer = 0;
         twin_open(&t, specs, n, 800, env);
         snprintf(t.label, sizeof t.label, "%s, ragged %d", label, ragged);
-        twin_shape(&t, STEPS, BATCH, ragged ? lengths : NULL, MODE, true);
+        twin_shape(&t, STEPS, BATCH, ragged ? lengths : NULL, w.k1 ? MODE | TKR_RETAIN : MODE,
+                   true);
+        if (w.k1) {
+            assert_ok(tkr_sequence_set_int(t.seq, TKR_TRUNCATE_EVERY, w.k1));
+            assert_ok(tkr_sequence_set_int(t.seq, TKR_TRUNCATE_STEPS, w.k2));
+        }
         assert_ok(tkr_sequence_set_seed(t.seq, 77));
         twin_forward_library(&t);
         for (int64_t i = 0; i < n; i++) {
@@ -111,11 +122,15 @@ static void check_net(const orc_spec *specs, int64_t n, const tkr_env *env, cons
         assert_int_equal(layer, t.seq->net->n_layers);
         orc_forward(t.net);
         twin_check_forward(&t);
-        orc_backward(t.net, 0, 0);
+        orc_backward(t.net, w.k1, w.k2);
         twin_backward_library(&t);
         twin_check_gradients(&t);
         twin_close(&t);
     }
+}
+
+static void check_net(const orc_spec *specs, int64_t n, const tkr_env *env, const char *label) {
+    check_windows(specs, n, env, label, (windows){0, 0});
 }
 
 /* Every kind with every subset of the options. */
@@ -152,6 +167,8 @@ static void check_chains(const tkr_env *env) {
         };
         check_net(specs, 5, env, "chain");
         check_net(specs, 3, env, "chain that ends in a dropout");
+        check_windows(specs, 5, env, "chain, windows", (windows){2, 2});
+        check_windows(specs, 5, env, "chain, overlapping windows", (windows){2, 3});
     }
 }
 

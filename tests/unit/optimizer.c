@@ -99,7 +99,7 @@ static void set_real(pair *p, int32_t key, double *mirror, double value) {
     assert_ok(tkr_optimizer_set_float(p->opt, key, value));
 }
 
-/* Every rule with each of its options off and on, clipped and not. */
+/* Every rule with each of its options off and on, by a norm that clips and by one that does not. */
 static void check_rule(int32_t kind, int options, const tkr_env *env) {
     pair p;
     open_pair(&p, kind, kind == TKR_SGD ? 0.05 : 0.01, env);
@@ -107,7 +107,7 @@ static void check_rule(int32_t kind, int options, const tkr_env *env) {
         set_real(&p, TKR_WEIGHT_DECAY, &p.oracle.decay, 0.1);
     }
     if (options & 2) {
-        set_real(&p, TKR_CLIP_NORM, &p.oracle.clip_norm, 0.75);
+        set_real(&p, TKR_CLIP_NORM, &p.oracle.clip_norm, options & 1 ? 1000 : 0.75);
     }
     if (options & 4) {
         set_real(&p, TKR_CLIP_VALUE, &p.oracle.clip_value, 0.5);

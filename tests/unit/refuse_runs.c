@@ -112,6 +112,7 @@ static void test_sequence_options(void **state) {
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_CARRY, 2));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_REDUCTION, -1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_sequence_set_int(seq, TKR_TRUNCATE_EVERY, -1));
+    assert_ok(tkr_sequence_set_int(seq, TKR_TRUNCATE_EVERY, 1));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_sequence_set_int(seq, TKR_TRUNCATE_STEPS, 2));
     REFUSES(w, TKR_ERR_KEY, NULL, tkr_sequence_get_int(seq, 0, w->io.n));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sequence_get_int(seq, TKR_CARRY, NULL));
@@ -130,6 +131,8 @@ static void test_forward(void **state) {
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T + 1, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, 0, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B + 1));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder),
+            tkr_sequence_forward(w->decoder, x, NULL, T, 0));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, longer, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, negative, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_forward(seq, x, NULL, T, B - 1)); /* carried */
@@ -234,7 +237,8 @@ static void test_link(void **state) {
     assert_ok(tkr_sequence_create(&other, w->part[1], T, B, TKR_TRAINING, &w->env));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_sequence_link(NULL, w->seq));
     REFUSES(w, TKR_ERR_ARGUMENT, tkr_sequence_detail(w->seq), tkr_sequence_link(w->seq, w->seq));
-    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder), tkr_sequence_link(w->decoder, other));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_sequence_detail(w->decoder),
+            tkr_sequence_link(w->decoder, other));
     assert_ok(tkr_sequence_link(w->seq, w->decoder));
     REFUSES(w, TKR_ERR_ORDER, tkr_sequence_detail(w->seq), /* the encoder was not run */
             tkr_sequence_forward(w->seq, w->io.input, NULL, T, B));

@@ -95,7 +95,7 @@ static void test_ngram(void **state) {
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, high, 2, 0));
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, low, 2, 0));
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, V));
-    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, -2));
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, TKR_CONTINUE - 1));
     REFUSES(w, TKR_ERR_ORDER, done_text, tkr_ngram_count(w->ngram, ids, 2, 0));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_estimate(NULL, TKR_MAXIMUM_LIKELIHOOD));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_estimate(counts, 0));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "core/random.h"
 #include "support/heap.h"
 #include "support/silent.h"
@@ -192,6 +193,33 @@ static void test_random_state(void **unused) {
     tkr_sampler_destroy(other);
 }
 
+/* Whether a denormal product is zero just now. */
+static int flushes(void) {
+    volatile float tiny = 1e-40f, half = 0.5f, product = tiny * half;
+    return product == 0.0f;
+}
+
+/* Denormal scores count as zero, whatever the caller's mode is; and it is the caller's again. */
+static void test_denormals(void **unused) {
+    (void)unused;
+    const float scores[] = {0, 1e-40f};
+    tkr_sampler *s = make((settings){0, 1, 0}, 1);
+    for (int flushing = 0; flushing < 2; flushing++) {
+        uint64_t mode = tkri_fpmode_enter();
+        int can_flush = flushes();
+        if (!flushing) {
+            tkri_fpmode_leave(mode);
+        }
+        int32_t id = -1;
+        assert_ok(tkr_sampler_draw(s, &id, scores, 2));
+        int still = flushes();
+        tkri_fpmode_leave(mode);
+        assert_int_equal(id, can_flush ? 0 : 1);
+        assert_int_equal(still, flushing && can_flush);
+    }
+    tkr_sampler_destroy(s);
+}
+
 /* The file of a sampler's state is for ever: version 1, seed, stream, index, and what follows. */
 static void test_pinned(void **unused) {
     (void)unused;
@@ -303,8 +331,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frequencies), cmocka_unit_test(test_greedy),
         cmocka_unit_test(test_offset),      cmocka_unit_test(test_random_state),
-        cmocka_unit_test(test_pinned),      cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_pinned),      cmocka_unit_test(test_denormals),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

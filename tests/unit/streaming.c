@@ -68,7 +68,9 @@ static void check_net(const orc_spec *specs, int64_t n, int64_t batch, bool ids,
 static void check_sizes(const tkr_env *env) {
     for (int32_t kind = TKR_ELMAN; kind <= TKR_LINEAR; kind++) {
         for (int64_t i = 0; i < N_SIZES; i++) {
-            orc_spec spec = {.kind = kind, .hidden = SIZES[i], .input = SIZES[(i * 3 + 2) % N_SIZES],
+            orc_spec spec = {.kind = kind,
+                             .hidden = SIZES[i],
+                             .input = SIZES[(i * 3 + 2) % N_SIZES],
                              .activation = kind == TKR_ELMAN ? 1 + i % 4 : 0};
             check_net(&spec, 1, 1 + i % 3, i % 2, i % 3 != 0, env);
         }
@@ -181,8 +183,9 @@ static void test_no_output(void **unused) {
  * the step with x would have given. */
 static void test_output_before(void **unused) {
     (void)unused;
-    const orc_spec specs[] = {{.kind = TKR_LSTM, .input = 4, .hidden = 6, .before = 1, .learned = 1},
-                              {.kind = TKR_LINEAR, .input = 6, .hidden = 4}};
+    const orc_spec specs[] = {
+        {.kind = TKR_LSTM, .input = 4, .hidden = 6, .before = 1, .learned = 1},
+        {.kind = TKR_LINEAR, .input = 6, .hidden = 4}};
     twin t;
     int64_t n;
     float x[8] = {1, -1, 0.5F, 2, 0, 1, 3, -2}, alone[8], moved[8];

@@ -141,9 +141,9 @@ static void test_refusals(void **unused) {
     int64_t n = -7;
     uint64_t len = 77;
     assert_status(tkr_vocabulary_create(NULL, TKR_BYTES, NULL, 0, NULL), TKR_ERR_ARGUMENT);
-    assert_status(tkr_vocabulary_create(&v, 3, "a", 1, &env), TKR_ERR_ARGUMENT);
+    assert_status(tkr_vocabulary_create(&v, 5, "a", 1, &env), TKR_ERR_ARGUMENT);
     assert_null(v);
-    assert_string_equal(detail, "no kind of vocabulary is 3");
+    assert_string_equal(detail, "no kind of vocabulary is 5");
     assert_status(tkr_vocabulary_create(&v, TKR_CHARACTERS, "a", 0, &env), TKR_ERR_ARGUMENT);
     assert_status(tkr_vocabulary_create(&v, TKR_CHARACTERS, NULL, 1, &env), TKR_ERR_ARGUMENT);
     assert_string_equal(detail, "a vocabulary of no text");

@@ -241,6 +241,16 @@ static void test_limits(void **unused) {
     assert_status(save(&f), TKR_ERR_ARGUMENT);
     assert_non_null(strstr(f.detail.text, "65537 tensors"));
     end(&f);
+    tkri_pair *pairs = calloc(TKRI_MAX_TENSORS + 1, sizeof *pairs);
+    assert_non_null(pairs);
+    for (int32_t i = 0; i <= TKRI_MAX_TENSORS; i++) {
+        pairs[i] = (tkri_pair){"same", ""};
+    }
+    begin(&f, two, 2, pairs, TKRI_MAX_TENSORS + 1);
+    assert_status(save(&f), TKR_ERR_ARGUMENT);
+    assert_non_null(strstr(f.detail.text, "65537 notes"));
+    end(&f);
+    free(pairs);
     const tkri_entry huge[] = {{"a", TKRI_F32, 2, {INT64_MAX, INT64_MAX}}};
     begin(&f, huge, 1, NULL, 0);
     assert_status(save(&f), TKR_ERR_MEMORY);
