@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The caller's floating-point mode comes back from every call that computes, whatever it was; inside
- * a call denormal numbers count as zero. */
+ * The caller's floating-point mode comes back from every call that computes, whatever it was;
+ * inside a call denormal numbers count as zero. */
 #include <fenv.h>
 #include <stdlib.h>
 
