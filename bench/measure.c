@@ -29,12 +29,14 @@ static int64_t run_one(row *r, int i, int64_t n, double *check) {
     return got;
 }
 
-/* The first results, from the parameters as given, and those after a few more iterations. */
+/* The first results, from the parameters as given, and those after a few more iterations, which
+ * also warm caches and tell about how long one takes. */
 static void warm_up(row *r, int i) {
     int64_t first = r->w->task == TASK_STREAM ? STREAM_WARM_UP : 1;
     int64_t more = r->w->task == TASK_LAYER ? 1 : r->w->task == TASK_STREAM ? 4096 : TRAIN_WARM_UP;
     if (run_one(r, i, first, r->outcomes[i].first) >= 0) {
-        run_one(r, i, more, r->outcomes[i].later);
+        int64_t got = run_one(r, i, more, r->outcomes[i].later);
+        r->outcomes[i].guess = got > 0 ? r->ns[got - 1] : 1e6;
     }
 }
 
@@ -62,9 +64,9 @@ static void compare(row *r) {
 static void take_turn(row *r, int i) {
     outcome *o = &r->outcomes[i];
     int stream = r->w->task == TASK_STREAM;
-    double guess = o->times.n ? samples_best(&o->times) : 1e6, spent = 0, unused[CHECKS];
+    double spent = 0, unused[CHECKS];
     double span = stream ? 0.2e6 : r->e->turn_ms * 1e6; /* of one call of run */
-    int64_t n = (int64_t)fmin(fmax(span / guess, 1), stream ? 1e6 : TURN_MAX);
+    int64_t n = (int64_t)fmin(fmax(span / o->guess, 1), stream ? 1e6 : TURN_MAX);
     while (spent < 1e6 * r->e->turn_ms) {
         int64_t got = run_one(r, i, n, unused);
         if (got < 0 || samples_add(&o->times, r->ns, got)) {
@@ -72,25 +74,21 @@ static void take_turn(row *r, int i) {
         }
         for (int64_t k = 0; k < got; k++) {
             spent += r->ns[k] * (stream ? (double)n : 1);
+            o->guess = fmin(o->guess, r->ns[k]);
         }
     }
 }
 
-/* Turns in a circle until the time is used up. The first round only warms up. */
+/* Turns in a circle until the time is used up. */
 static void take_rounds(row *r) {
     double start = clock_ns();
-    for (int round = -1; round < r->e->rounds_max; round++) {
+    for (int round = 0; round < r->e->rounds_max; round++) {
         if (round >= r->e->rounds_min && clock_ns() - start > 1e9 * r->e->row_seconds) {
             return;
         }
         for (int i = 0; i < r->n; i++) {
-            outcome *o = &r->outcomes[i];
-            if (o->status == SETUP_OK) {
+            if (r->outcomes[i].status == SETUP_OK) {
                 take_turn(r, i);
-            }
-            if (round < 0 && o->times.n) {
-                o->times.ns[0] = samples_best(&o->times);
-                o->times.n = 1; /* kept as the guess of the next turn */
             }
             if (r->n > 1) {
                 clock_sleep_ms(SETTLE_MS);

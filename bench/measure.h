@@ -27,6 +27,7 @@ typedef struct effort {
 typedef struct outcome {
     int status; /* a SETUP_..., or SETUP_FAILED when it failed later */
     samples times;
+    double guess; /* of the next time */
     double best, median;
     double first[CHECKS], later[CHECKS]; /* its checks at the first iteration and after some */
     int differs;                         /* 1: its checks are not the first contender's */

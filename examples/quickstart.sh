@@ -18,12 +18,13 @@ meson compile -C build >build/compile.log || { cat build/compile.log >&2; exit 1
 
 mkdir -p examples/out
 run() {
-    printf '\n$ build/examples/%s\n' "$1"
-    "build/examples/$1" >"examples/out/$1.txt" </dev/null || { cat "examples/out/$1.txt"; exit 1; }
-    cat "examples/out/$1.txt"
+    printf '\n$ build/examples/%s\n' "$*"
+    out=examples/out/$1.txt
+    "build/examples/$@" >"$out" </dev/null || { cat "$out"; exit 1; }
+    cat "$out"
 }
 run char_lm
-run series_forecast
+run series_forecast --picture examples/out/series.png
 
 echo
 grep '^char_lm: ' examples/out/char_lm.txt

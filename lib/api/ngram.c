@@ -100,11 +100,11 @@ int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from) {
     }
     TRY(check_open(ngram));
     REQUIRE(!from->sealed, &ngram->detail, TKR_ERR_ORDER, "the other n-gram has no counts");
-    REQUIRE(from->counts.order == ngram->counts.order &&
-                from->counts.symbols == ngram->counts.symbols,
-            &ngram->detail, TKR_ERR_SHAPE, "order %d and %lld symbols into order %d and %lld",
-            (int)from->counts.order, (long long)from->counts.symbols, (int)ngram->counts.order,
-            (long long)ngram->counts.symbols);
+    REQUIRE(
+        from->counts.order == ngram->counts.order && from->counts.symbols == ngram->counts.symbols,
+        &ngram->detail, TKR_ERR_SHAPE, "order %d and %lld symbols into order %d and %lld",
+        (int)from->counts.order, (long long)from->counts.symbols, (int)ngram->counts.order,
+        (long long)ngram->counts.symbols);
     int32_t status = tkri_counts_merge(&ngram->counts, &from->counts);
     REQUIRE(status == TKR_OK, &ngram->detail, status, "no memory to merge counts");
     return TKR_OK;

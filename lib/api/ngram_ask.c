@@ -31,8 +31,8 @@ static int32_t find_place(const tkr_ngram *ngram, tkri_place *place, const int32
         if (!is_id(model, context[i]) && context[i] != TKR_BEGIN) {
             return TKR_ERR_TOKEN;
         }
-        tkri_model_move(model, &found, context[i] < 0 ? (uint32_t)model->symbols
-                                                      : (uint32_t)context[i]);
+        tkri_model_move(model, &found,
+                        context[i] < 0 ? (uint32_t)model->symbols : (uint32_t)context[i]);
     }
     *place = found;
     return TKR_OK;
@@ -65,13 +65,12 @@ int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs, const in
 
 /* A state is a place in 64 bits: row, len << 32, given << 48. The second word is kept for later. */
 static void write_state(tkr_ngram_state *state, const tkri_place *place) {
-    state->place[0] = (uint64_t)place->row | (uint64_t)place->len << 32 |
-                      (uint64_t)place->given << 48;
+    state->place[0] =
+        (uint64_t)place->row | (uint64_t)place->len << 32 | (uint64_t)place->given << 48;
     state->place[1] = 0;
 }
 
-static int32_t read_state(const tkr_ngram *ngram, const tkr_ngram_state *state,
-                          tkri_place *place) {
+static int32_t read_state(const tkr_ngram *ngram, const tkr_ngram_state *state, tkri_place *place) {
     if (!ngram || !state) {
         return TKR_ERR_ARGUMENT;
     }

@@ -42,8 +42,7 @@ int32_t tkr_ngram_set_int(tkr_ngram *ngram, int32_t key, int64_t value) {
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
-    REQUIRE(most >= 0, &ngram->detail, TKR_ERR_KEY, "no option has the key %d",
-            (int)key);
+    REQUIRE(most >= 0, &ngram->detail, TKR_ERR_KEY, "no option has the key %d", (int)key);
     REQUIRE(value >= 0 && value <= most, &ngram->detail, TKR_ERR_ARGUMENT,
             "option %d is %lld, not in 0..%lld", (int)key, (long long)value, (long long)most);
     if (key == TKR_FALLBACK) {

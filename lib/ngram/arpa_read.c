@@ -12,11 +12,11 @@ static const double ln_10 = 2.30258509299404568402;
 static const double log_10_of_missing = -100, log_10_of_begin = -99;
 
 /* Refuse the current line. */
-#define REFUSE_UNLESS(condition, entries, ...)                                           \
-    do {                                                                                 \
-        if (!(condition)) {                                                              \
-            return refuse((entries), __VA_ARGS__);                                       \
-        }                                                                                \
+#define REFUSE_UNLESS(condition, entries, ...)     \
+    do {                                           \
+        if (!(condition)) {                        \
+            return refuse((entries), __VA_ARGS__); \
+        }                                          \
     } while (0)
 
 static int32_t refuse(tkri_entries *e, const char *what) {
@@ -173,12 +173,12 @@ static int32_t read_section(tkri_entries *e, int n) {
     char title[] = "\\00-grams:";
     title[1] = (char)('0' + n / 10);
     title[2] = (char)('0' + n % 10);
-    REFUSE_UNLESS(line_is(e, title) || (n < 10 && e->lines.line.text[0] == '\\' &&
-                                        e->lines.n_fields == 1 &&
-                                        tkri_field_is(&(tkri_field){e->lines.field[0].text + 1,
-                                                                    e->lines.field[0].len - 1},
-                                                      title + 2)),
-                  e, "the title of the next order is wanted");
+    REFUSE_UNLESS(
+        line_is(e, title) ||
+            (n < 10 && e->lines.line.text[0] == '\\' && e->lines.n_fields == 1 &&
+             tkri_field_is(&(tkri_field){e->lines.field[0].text + 1, e->lines.field[0].len - 1},
+                           title + 2)),
+        e, "the title of the next order is wanted");
     for (uint64_t i = 0; i < e->promised[n - 1]; i++) {
         TRY(next_line(e));
         REFUSE_UNLESS(e->lines.line.text[0] != '\\', e, "fewer n-grams than the head promised");

@@ -154,8 +154,7 @@ static int32_t pour_all(job *j) {
     char line[64];
     TRY(tkri_sink_text(&j->sink, "\\data\\\n"));
     for (int l = 0; l < j->model->order; l++) {
-        (void)snprintf(line, sizeof line, "ngram %d=%" PRIu64 "\n", l + 1,
-                       count_written(j, l));
+        (void)snprintf(line, sizeof line, "ngram %d=%" PRIu64 "\n", l + 1, count_written(j, l));
         TRY(tkri_sink_text(&j->sink, line));
     }
     for (int l = 0; l < j->model->order; l++) {

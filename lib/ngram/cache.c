@@ -26,8 +26,7 @@ uint64_t tkri_cache_size(int64_t symbols, int64_t window) {
     return tkri_allocation(arena.used);
 }
 
-int32_t tkri_cache_create(tkr_cache **cache, int64_t symbols, int64_t window,
-                          const tkri_env *env) {
+int32_t tkri_cache_create(tkr_cache **cache, int64_t symbols, int64_t window, const tkri_env *env) {
     tkri_arena arena = {NULL, 0};
     (void)lay_out(&arena, symbols, window);
     uint64_t bytes = arena.used;

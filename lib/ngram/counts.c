@@ -146,8 +146,8 @@ static void uncount_context(tkri_trie *trie, const tkri_counts *counts) {
             uncount(trie, symbols + from, counts->spans[s].len - from);
         }
     }
-    uint32_t begin = tkri_level_find(&trie->level[0], tkri_trie_roots(trie),
-                                     (uint32_t)counts->symbols);
+    uint32_t begin =
+        tkri_level_find(&trie->level[0], tkri_trie_roots(trie), (uint32_t)counts->symbols);
     if (begin != TKRI_NO_NODE) {
         trie->level[0].counts[begin] = 0;
     }

@@ -233,12 +233,12 @@ static void estimate_level(work *w, tkri_model *model, int l) {
 
 static int32_t missing_rule(const tkri_smoothing *smoothing) {
     switch (smoothing->kind) {
-    case TKR_MAXIMUM_LIKELIHOOD:
-        return TKRI_NEVER;
-    case TKR_ADD_K:
-        return TKRI_TO_UNIFORM;
-    default:
-        return TKRI_BACKS_OFF;
+        case TKR_MAXIMUM_LIKELIHOOD:
+            return TKRI_NEVER;
+        case TKR_ADD_K:
+            return TKRI_TO_UNIFORM;
+        default:
+            return TKRI_BACKS_OFF;
     }
 }
 

@@ -169,8 +169,7 @@ static void describe(tkri_file_header *header, const tkr_ngram *ngram) {
     for (int l = 0; l < header->order; l++) {
         header->lens[l] = model ? ngram->model.level[l].len : ngram->counts.trie.level[l].len;
     }
-    header->block = model ? ngram->model.bytes
-                          : tkri_file_counts_size(header->order, header->lens);
+    header->block = model ? ngram->model.bytes : tkri_file_counts_size(header->order, header->lens);
     header->names = tkri_file_padded(names->text_len + 4 * (uint64_t)names->len);
 }
 

@@ -65,6 +65,9 @@ int32_t tkri_lines_next(tkri_lines *lines, int *more) {
     uint64_t searched = 0;
     char *feed = NULL;
     lines->number++;
+    if (!lines->buffer) {
+        TRY(make_room(lines));
+    }
     while (!feed) {
         char *start = lines->buffer + lines->from;
         uint64_t have = lines->to - lines->from;

@@ -130,8 +130,8 @@ static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header,
 /* The model of a file, which stays in its block. */
 static int32_t read_model(tkr_ngram *ngram, const tkri_file_header *header, part *block,
                           tkri_detail *detail) {
-    tkri_model_shape shape = {header->symbols, header->order, header->value_bytes, header->missing,
-                              {0}};
+    tkri_model_shape shape = {
+        header->symbols, header->order, header->value_bytes, header->missing, {0}};
     memcpy(shape.lens, header->lens, sizeof shape.lens);
     tkri_model_lay_out(&ngram->model, &shape, block->bytes);
     ngram->model.owned = block->owned;
@@ -165,8 +165,8 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
 /* The length that a block must have. */
 static uint64_t wanted_block(const tkri_file_header *header) {
     tkri_model model;
-    tkri_model_shape shape = {header->symbols, header->order, header->value_bytes, header->missing,
-                              {0}};
+    tkri_model_shape shape = {
+        header->symbols, header->order, header->value_bytes, header->missing, {0}};
     if (header->kind == TKRI_FILE_COUNTS) {
         return tkri_file_counts_size(header->order, header->lens);
     }

@@ -23,10 +23,10 @@ static uint64_t zip(origin *out, const tkri_level *a, tkri_nodes in_a, const tkr
                     tkri_nodes in_b) {
     uint64_t n = 0;
     while (in_a.from < in_a.to || in_b.from < in_b.to) {
-        int take_a = in_b.from == in_b.to ||
-                     (in_a.from < in_a.to && a->ids[in_a.from] <= b->ids[in_b.from]);
-        int take_b = in_a.from == in_a.to ||
-                     (in_b.from < in_b.to && b->ids[in_b.from] <= a->ids[in_a.from]);
+        int take_a =
+            in_b.from == in_b.to || (in_a.from < in_a.to && a->ids[in_a.from] <= b->ids[in_b.from]);
+        int take_b =
+            in_a.from == in_a.to || (in_b.from < in_b.to && b->ids[in_b.from] <= a->ids[in_a.from]);
         out[n].a = take_a ? in_a.from++ : TKRI_NO_NODE;
         out[n].b = take_b ? in_b.from++ : TKRI_NO_NODE;
         n++;
@@ -40,8 +40,8 @@ static tkri_nodes children_of(const tkri_trie *trie, int level, uint32_t node) {
 }
 
 static void plan_levels(plan *plans, const tkri_trie *a, const tkri_trie *b) {
-    plans[0].len = zip(plans[0].origins, &a->level[0], tkri_trie_roots(a), &b->level[0],
-                       tkri_trie_roots(b));
+    plans[0].len =
+        zip(plans[0].origins, &a->level[0], tkri_trie_roots(a), &b->level[0], tkri_trie_roots(b));
     for (int l = 0; l + 1 < a->order; l++) {
         const plan *parent = &plans[l];
         plan *child = &plans[l + 1];
@@ -68,8 +68,8 @@ static void fill_level(tkri_level *to, const plan *from, const tkri_level *a, co
     for (uint64_t i = 0; i < from->len; i++) {
         origin o = from->origins[i];
         to->ids[i] = o.a == TKRI_NO_NODE ? b->ids[o.b] : a->ids[o.a];
-        to->counts[i] = (o.a == TKRI_NO_NODE ? 0 : a->counts[o.a]) +
-                        (o.b == TKRI_NO_NODE ? 0 : b->counts[o.b]);
+        to->counts[i] =
+            (o.a == TKRI_NO_NODE ? 0 : a->counts[o.a]) + (o.b == TKRI_NO_NODE ? 0 : b->counts[o.b]);
     }
     if (to->begin) {
         memcpy(to->begin, from->begin, (size_t)(from->len + 1) * sizeof *to->begin);

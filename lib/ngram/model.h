@@ -22,9 +22,9 @@
 
 /* How a row that is missing is answered. */
 enum {
-    TKRI_BACKS_OFF = 0,   /* back-off weight times the lower order */
-    TKRI_TO_UNIFORM = 1,  /* back-off weight times 1 / V */
-    TKRI_NEVER = 2        /* probability 0; so is everything after a context that was not seen */
+    TKRI_BACKS_OFF = 0,  /* back-off weight times the lower order */
+    TKRI_TO_UNIFORM = 1, /* back-off weight times 1 / V */
+    TKRI_NEVER = 2       /* probability 0; so is everything after a context that was not seen */
 };
 
 /* The n-grams of one length. */
@@ -39,7 +39,7 @@ typedef struct tkri_rows {
 typedef struct tkri_model {
     tkri_rows level[TKRI_MAX_ORDER];
     int64_t symbols;
-    double uniform;      /* ln(1 / V) */
+    double uniform; /* ln(1 / V) */
     int32_t order;
     int32_t value_bytes; /* 8 double, 4 float */
     int32_t missing;     /* TKRI_BACKS_OFF .. */

@@ -17,8 +17,8 @@ uint64_t tkri_sink_sum(uint64_t sum, const unsigned char *bytes, uint64_t len) {
 
 int32_t tkri_sink_drain(tkri_sink *to) {
     to->sum = tkri_sink_sum(to->sum, to->buffer, to->used - to->used % 8);
-    int32_t failed = to->writer && to->used &&
-                     to->writer->write(to->writer->user, to->buffer, to->used);
+    int32_t failed =
+        to->writer && to->used && to->writer->write(to->writer->user, to->buffer, to->used);
     to->used = 0;
     return failed ? TKR_ERR_IO : TKR_OK;
 }

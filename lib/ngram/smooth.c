@@ -120,12 +120,13 @@ double tkri_smooth_split(const tkri_smoothing *smoothing, const double *off, con
         return 1;
     }
     switch (smoothing->kind) {
-    case TKR_ADD_K:
-        return split_added(smoothing->addend * (double)smoothing->symbols, counts, n,
-                           (double)total, share);
-    case TKR_WITTEN_BELL:
-        return split_added((double)distinct, counts, n, (double)total, share);
-    default:
-        return split_discounted(smoothing->kind == TKR_KATZ, off, counts, n, (double)total, share);
+        case TKR_ADD_K:
+            return split_added(smoothing->addend * (double)smoothing->symbols, counts, n,
+                               (double)total, share);
+        case TKR_WITTEN_BELL:
+            return split_added((double)distinct, counts, n, (double)total, share);
+        default:
+            return split_discounted(smoothing->kind == TKR_KATZ, off, counts, n, (double)total,
+                                    share);
     }
 }

@@ -96,8 +96,12 @@ static int32_t count_apart(stream *s, tkri_counts *counts) {
 
 int32_t tkri_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
                               const tkri_encoder *encoder, int32_t first, int32_t end) {
-    stream s = {.reader = reader, .encoder = encoder, .env = &ngram->env,
-                .detail = &ngram->detail, .first = first, .end = end};
+    stream s = {.reader = reader,
+                .encoder = encoder,
+                .env = &ngram->env,
+                .detail = &ngram->detail,
+                .first = first,
+                .end = end};
     tkri_counts_init(&s.counts, &ngram->env, ngram->counts.order, ngram->counts.symbols);
     int32_t status = count_apart(&s, &ngram->counts);
     release(&s);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ngram/decimal.h"
 #include "support/heap.h"
 #include "support/stream.h"
 #include "support/support.h"
@@ -39,6 +38,17 @@ static stream saved(tkr_ngram *ngram) {
     tkr_writer writer = stream_writer(&s);
     assert_ok(tkr_ngram_save_arpa_to(ngram, &writer));
     return s;
+}
+
+/* Whether the file holds this text. */
+static int has(const stream *s, const char *text) {
+    uint64_t len = strlen(text);
+    for (uint64_t i = 0; i + len <= s->len; i++) {
+        if (memcmp(s->bytes + i, text, (size_t)len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* log10 p(word | context), words being those of the file. */
@@ -134,11 +144,16 @@ static const char *changed(const char *text, const char *from, const char *to) {
 static void test_other_tools(void **unused) {
     (void)unused;
     static const char *const changes[][2] = {
-        {"-0.4\ta b\t-0.125", "-0.4 a b -0.125"},     {"-0.7\ta\t-0.2\n", " -0.7\ta  -0.2 \n"},
-        {"\\data\\\n", "\n\n\\data\\\n"},             {"ngram 2=4", "ngram  2 = 4"},
-        {"ngram 1=5", "ngram 1=\t5\r"},               {"-0.6\tb a\n", "\n-6e-1\tb a\t0\r\n\n"},
-        {"\\end\\\n", "\\end\\"},                     {"\\end\\\n", "\\end\\\n \n\t\n"},
-        {"-0.9\tb\t0.1", "-.9\tb\t+1E-1"},            {"\\2-grams:\n-", "\\2-grams:   \n-"},
+        {"-0.4\ta b\t-0.125", "-0.4 a b -0.125"},
+        {"-0.7\ta\t-0.2\n", " -0.7\ta  -0.2 \n"},
+        {"\\data\\\n", "\n\n\\data\\\n"},
+        {"ngram 2=4", "ngram  2 = 4"},
+        {"ngram 1=5", "ngram 1=\t5\r"},
+        {"-0.6\tb a\n", "\n-6e-1\tb a\t0\r\n\n"},
+        {"\\end\\\n", "\\end\\"},
+        {"\\end\\\n", "\\end\\\n \n\t\n"},
+        {"-0.9\tb\t0.1", "-.9\tb\t+1E-1"},
+        {"\\2-grams:\n-", "\\2-grams:   \n-"},
         {"-0.3\t<s> a\t-0.25", "-3.0e-01 <s>\ta -0.2500000000000000000000000000"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -248,8 +263,8 @@ static void test_missing_unknown(void **unused) {
     tkr_ngram *compact;
     assert_ok(tkr_ngram_compact(&compact, ngram, NULL));
     stream first = saved(ngram), second = saved(compact);
-    assert_null(strstr((char *)first.bytes, "<unk>"));
-    assert_null(strstr((char *)second.bytes, "<unk>"));
+    assert_false(has(&first, "<unk>"));
+    assert_false(has(&second, "<unk>"));
     stream_fini(&first);
     stream_fini(&second);
     tkr_ngram_destroy(compact);
@@ -264,12 +279,13 @@ static void test_missing_unknown(void **unused) {
 static void test_missing_begin(void **unused) {
     (void)unused;
     tkr_ngram *ngram;
-    assert_ok(load(&ngram, "\\data\\\nngram 1=2\nngram 2=1\n\\1-grams:\n-1 <unk>\n-0.5 a\n"
-                           "\\2-grams:\n-0.1 a a\n\\end\\\n"));
+    assert_ok(load(&ngram,
+                   "\\data\\\nngram 1=2\nngram 2=1\n\\1-grams:\n-1 <unk>\n-0.5 a\n"
+                   "\\2-grams:\n-0.1 a a\n\\end\\\n"));
     expect_log_10(ngram, "<s>", "a", -0.5);
     expect_log_10(ngram, "a", "a", -0.1);
     stream s = saved(ngram);
-    assert_null(strstr((char *)s.bytes, "<s>"));
+    assert_false(has(&s, "<s>"));
     stream_fini(&s);
     tkr_ngram_destroy(ngram);
 }
@@ -287,8 +303,8 @@ static void test_missing_middles(void **unused) {
     tkr_ngram *ngram;
     assert_ok(load(&ngram, text));
     expect_log_10(ngram, "a b c", "d", -0.05);
-    expect_log_10(ngram, "a b", "c", -0.35);         /* a b has no weight, b c is there */
-    expect_log_10(ngram, "a", "b", -0.2 - 0.9);      /* a b is not */
+    expect_log_10(ngram, "a b", "c", -0.35);    /* a b has no weight, b c is there */
+    expect_log_10(ngram, "a", "b", -0.2 - 0.9); /* a b is not */
     expect_log_10(ngram, "b c", "d", -0.15 - 0.4 - 1.5);
     expect_log_10(ngram, "c", "d", -0.4 - 1.5);
     expect_log_10(ngram, "a b c", "a", -0.15 - 0.4 - 0.7);
@@ -298,7 +314,7 @@ static void test_missing_middles(void **unused) {
     assert_int_equal(n, 0);
     /* Nothing of it is written that was not read. */
     stream s = saved(ngram);
-    assert_non_null(strstr((char *)s.bytes, "ngram 2=1\nngram 3=0\nngram 4=1\n"));
+    assert_true(has(&s, "ngram 2=1\nngram 3=0\nngram 4=1\n"));
     stream_fini(&s);
     tkr_ngram_destroy(ngram);
 }
@@ -388,8 +404,8 @@ static void test_what_arpa_cannot_say(void **unused) {
 static void test_names(void **unused) {
     (void)unused;
     static const char text[] = "\t\n <az\x7F\xC3\xA9";
-    static const char *const want[] = {"<0x09>", "<0x0A>", "<0x20>", "<", "a",
-                                       "z",      "<0x7F>", "\xC3\xA9"};
+    static const char *const want[] = {"<0x09>", "<0x0A>", "<0x20>", "<",
+                                       "a",      "z",      "<0x7F>", "\xC3\xA9"};
     tkr_vocabulary *vocabulary, *read;
     tkr_ngram *ngram, *loaded;
     int32_t ids[16];
@@ -400,17 +416,15 @@ static void test_names(void **unused) {
     assert_ok(tkr_ngram_count(ngram, ids, n, TKR_BEGIN));
     assert_ok(tkr_ngram_estimate(ngram, TKR_WITTEN_BELL));
     stream numbers = saved(ngram);
-    assert_non_null(strstr((char *)numbers.bytes, "\t6\t"));
+    assert_true(has(&numbers, "\t6\t"));
     assert_ok(tkr_ngram_set_vocabulary(ngram, vocabulary));
     stream s = saved(ngram);
-    stream_put(&s, "", 1);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         char line[20], last[20];
         snprintf(line, sizeof line, "\t%s\t", want[i]);
         snprintf(last, sizeof last, "\t%s\n", want[i]);
-        assert_true(strstr((char *)s.bytes, line) || strstr((char *)s.bytes, last));
+        assert_true(has(&s, line) || has(&s, last));
     }
-    s.len--;
     assert_ok(load_bytes(&loaded, s.bytes, s.len, &env, 0));
     assert_ok(tkr_ngram_get_vocabulary(&read, loaded, NULL));
     assert_int_equal(tkr_vocabulary_len(read), n); /* characters again, without the <unk> */
@@ -425,16 +439,16 @@ static void test_names(void **unused) {
     stream_fini(&numbers);
 
     /* Words: <0x41> is somebody's word and stays one; <0x3C>0x20> is the word <0x20>. */
-    assert_ok(load(&loaded, "\\data\\\nngram 1=4\n\\1-grams:\n-1 <unk>\n-0.5 <0x41>\n-1 A\n"
-                            "-2 x<0x3C>0x20>\n\\end\\\n"));
+    assert_ok(load(&loaded,
+                   "\\data\\\nngram 1=4\n\\1-grams:\n-1 <unk>\n-0.5 <0x41>\n-1 A\n"
+                   "-2 x<0x3C>0x20>\n\\end\\\n"));
     expect_log_10(loaded, "", "<0x41>", -0.5);
     expect_log_10(loaded, "", "x<0x20>", -2);
     s = saved(loaded);
-    stream_put(&s, "", 1);
-    assert_non_null(strstr((char *)s.bytes, "\tx<0x3C>0x20>\n"));
+    assert_true(has(&s, "\tx<0x3C>0x20>\n"));
     /* "<0x41>" is written so that nothing is read into it. */
     tkr_ngram *second;
-    assert_ok(load_bytes(&second, s.bytes, s.len - 1, &env, 0));
+    assert_ok(load_bytes(&second, s.bytes, s.len, &env, 0));
     expect_log_10(second, "", "<0x41>", -0.5);
     stream_fini(&s);
     tkr_ngram_destroy(loaded);
@@ -545,50 +559,6 @@ static void test_paths(void **unused) {
     assert_int_equal(unlink(path), 0);
 }
 
-static void test_decimals(void **unused) {
-    (void)unused;
-    static const struct {
-        const char *text;
-        double value;
-    } good[] = {{"0", 0},
-                {"-0", 0},
-                {"1.5", 1.5},
-                {"-.25", -0.25},
-                {"5.", 5},
-                {"+2e3", 2000},
-                {"-1e-400", 0},
-                {"0e999999999999", 0},
-                {"123456789012345678901234567890e-20", 1234567890.1234567},
-                {"-99", -99},
-                {"0.1", 0.1},
-                {"1e22", 1e22},
-                {"1.7e308", 1.7e308},
-                {"-2.2250738585072014e-308", -2.2250738585072014e-308}};
-    static const char *const bad[] = {"", "-", ".", "e5", "1e", "1e+", "--1", "1..2", "1 ", " 1",
-                                      "0x10", "inf", "nan", "1e309", "-1e99999", "1,5"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        double value = 7;
-        assert_true(tkri_decimal_read(&value, good[i].text, strlen(good[i].text)));
-        assert_true(fabs(value - good[i].value) <= 4e-16 * fabs(good[i].value));
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        double value = 7;
-        assert_false(tkri_decimal_read(&value, bad[i], strlen(bad[i])));
-        assert_true(value == 7);
-    }
-    static const struct {
-        double value;
-        const char *text;
-    } written[] = {{0, "0"}, {-0.0, "0"}, {-1, "-1"}, {-0.5, "-0.5"}, {0.125, "0.125"},
-                   {-1.23456789012, "-1.23456789"}, {1e-10, "0"}, {-1e-10, "0"}, {10, "10"},
-                   {-1e300, "-1000000000"}, {1e12, "1000000000"}, {-100, "-100"}};
-    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
-        char text[TKRI_DECIMAL_MAX];
-        tkri_decimal_write(text, written[i].value);
-        assert_string_equal(text, written[i].text);
-    }
-}
-
 /* Numbers have a point in every country. */
 static void test_locales(void **unused) {
     (void)unused;
@@ -623,7 +593,6 @@ int main(void) {
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_reader_failures),
         cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_locales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,8 +202,8 @@ static void test_long_texts(void **unused) {
         for (int twice = 0; twice < 2; twice++) {
             for (int64_t at = 0; at < LEN; at += PIECE) {
                 int64_t n = LEN - at < PIECE ? LEN - at : PIECE;
-                assert_ok(tkr_ngram_count(pieces, text + at, n,
-                                          at || twice ? TKR_CONTINUE : pads[p]));
+                assert_ok(
+                    tkr_ngram_count(pieces, text + at, n, at || twice ? TKR_CONTINUE : pads[p]));
             }
         }
         expect_same(long_one, pieces);
@@ -230,8 +230,9 @@ static void test_long_texts(void **unused) {
     free(text);
 }
 
-static const char poem[] = "gr\xC3\xBC\xC3\x9F dich\ngr\xC3\xBC\xC3\x9F Gott \xE2\x82\xAC\n\nund "
-                           "ein sehr langes Wort\n";
+static const char poem[] =
+    "gr\xC3\xBC\xC3\x9F dich\ngr\xC3\xBC\xC3\x9F Gott \xE2\x82\xAC\n\nund "
+    "ein sehr langes Wort\n";
 enum { POEM = sizeof poem - 1 };
 
 /* Through a reader that brings a little at a time: what is cut is put together again. */
@@ -327,8 +328,8 @@ static void test_memory_is_announced(void **unused) {
     const struct {
         int64_t n;
         int32_t order, symbols, smoothing;
-    } cases[] = {{1, 1, 1, 1}, {100, 3, 4, 7}, {5000, 5, 60, 7}, {200000, 8, 30, 1},
-                 {200000, 2, 50000, 3}, {1500000, 6, 20, 6}};
+    } cases[] = {{1, 1, 1, 1},       {100, 3, 4, 7},        {5000, 5, 60, 7},
+                 {200000, 8, 30, 1}, {200000, 2, 50000, 3}, {1500000, 6, 20, 6}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         heap h;
         tkr_env env;

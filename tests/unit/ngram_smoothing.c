@@ -173,15 +173,16 @@ static double slow_p(const slow *s, const int32_t *context, int n, int32_t id) {
         return lower_p(s, context, n, id);
     }
     switch (s->smoothing) {
-    case TKR_ADD_K:
-        return (c[id] + 0.01) / (total + 0.01 * s->symbols);
-    case TKR_WITTEN_BELL:
-        return (c[id] + distinct * below) / (total + distinct);
-    case TKR_KATZ:
-        return katz_p(s, context, n, id, c, total);
-    default:
-        return (c[id] - (c[id] ? s->off[n + 1][c[id] < KATZ_MOST ? c[id] : KATZ_MOST] : 0) +
-                taken * below) / total;
+        case TKR_ADD_K:
+            return (c[id] + 0.01) / (total + 0.01 * s->symbols);
+        case TKR_WITTEN_BELL:
+            return (c[id] + distinct * below) / (total + distinct);
+        case TKR_KATZ:
+            return katz_p(s, context, n, id, c, total);
+        default:
+            return (c[id] - (c[id] ? s->off[n + 1][c[id] < KATZ_MOST ? c[id] : KATZ_MOST] : 0) +
+                    taken * below) /
+                   total;
     }
 }
 
