@@ -117,7 +117,7 @@ static int wanted(const options *o, const workload *w, int threads) {
     if (o->only && !strstr(w->name, o->only)) {
         return 0;
     }
-    return threads == 1 || w->task != TASK_STREAM || w->hidden >= 512;
+    return threads == 1 || w->task != TASK_STREAM || (w->hidden >= 512 && !w->precision);
 }
 
 /* The latency of single steps: as many as fit into the row's time, 1000 to 100,000. */
@@ -150,6 +150,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
     if (outcomes[0].status == SETUP_OK) {
         row.tier = ours_tier_text(&contenders[0]);
         memory = ours_memory_of(&contenders[0]);
+        row.error = w->precision ? ours_error_of(&contenders[0]) : 0;
         row.memory = w->layers > 1 ? &memory : NULL;
         if (w->task == TASK_STREAM) {
             time_steps(&contenders[0], &outcomes[0], e->row_seconds, row.latency);

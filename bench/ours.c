@@ -25,6 +25,7 @@ typedef struct ours {
     float *input_gradient; /* [T][B][I] of a layer */
     int64_t step;          /* of the stream, cycling through its inputs */
     uint64_t announced, resident_before;
+    double error; /* of reduced weights */
     char text[160];
 } ours;
 
@@ -77,12 +78,27 @@ static int32_t make_cell(ours *o) {
     return TKR_OK;
 }
 
+/* Put a cell with smaller weights in the cell's place. */
+static int32_t reduce_cell(ours *o) {
+    const tkr_trial trial = {.size = sizeof trial, .steps = o->w->steps, .input = o->d->input};
+    double report[TKR_REPORT_LEN];
+    tkr_cell *reduced;
+    TRY(tkr_cell_reduce(&reduced, report, o->cell, o->w->precision, &trial, &o->env));
+    tkr_cell_destroy(o->cell);
+    o->cell = reduced;
+    o->error = report[TKR_REPORT_MAX];
+    return TKR_OK;
+}
+
 static int32_t make_sequence(ours *o, int32_t mode) {
     return tkr_sequence_create(&o->seq, o->cell, o->w->steps, o->w->batch, mode, &o->env);
 }
 
 static int32_t make_objects(ours *o) {
     TRY(make_cell(o));
+    if (o->w->precision) {
+        TRY(reduce_cell(o));
+    }
     if (o->w->task == TASK_STREAM) {
         return tkr_state_create(&o->state, o->cell, 1, &o->env);
     }
@@ -262,6 +278,11 @@ ours_memory ours_memory_of(const contender *c) {
     const ours *o = c->self;
     ours_memory m = {o->announced, o->memory.peak, memory_resident() - o->resident_before};
     return m;
+}
+
+double ours_error_of(const contender *c) {
+    const ours *o = c->self;
+    return o->error;
 }
 
 const char *ours_tier_text(const contender *c) {

@@ -19,6 +19,9 @@ void ours_destroy(contender *c);
 
 ours_memory ours_memory_of(const contender *c);
 
+/* The largest error of the outputs that reduced weights make on the dataset's input. */
+double ours_error_of(const contender *c);
+
 /* The tier that the cell of the current setup uses: "avx512" ... */
 const char *ours_tier_text(const contender *c);
 

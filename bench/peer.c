@@ -135,6 +135,10 @@ static void send_setup(const peer *p, const workload *w, int threads) {
 static int peer_setup(contender *c, const workload *w, const dataset *d, int threads) {
     peer *p = c->self;
     const char *answer;
+    c->detail[0] = 0;
+    if (w->precision) { /* peers are asked for float32 only */
+        return SETUP_UNSUPPORTED;
+    }
     if (write_file(p, d)) {
         snprintf(c->detail, sizeof c->detail, "cannot write a temporary file");
         remove_file(p);

@@ -36,7 +36,7 @@ static figures figures_of(const report *r, const report_row *row) {
     figures f = {.unit = row->w->task == TASK_STREAM ? 1 : 1e6};
     f.gflops = flops / median;
     f.percent_of_limit = 100 * limit / median;
-    f.percent_of_peak = 100 * flops / (1e-9 * median * peak);
+    f.percent_of_peak = row->w->precision ? NAN : 100 * flops / (1e-9 * median * peak);
     f.limit = limit / f.unit;
     f.ratio = best_peer(r, row) / median;
     return f;
@@ -206,6 +206,9 @@ static void print_problems(report *r, const report_row *row) {
     }
     for (int i = 0; i < r->n_contenders; i++) {
         const outcome *o = &row->outcomes[i];
+        if (o->status == SETUP_UNSUPPORTED && !r->contenders[i].detail[0]) {
+            continue; /* not asked */
+        }
         if (o->status != SETUP_OK) {
             note(r, "- %s, %d thread(s), %s: %s\n", row->w->name, row->threads,
                  r->contenders[i].name, r->contenders[i].detail);
@@ -275,6 +278,9 @@ static void json_row(report *r, const report_row *row, const figures *f) {
         json_number(json, "p99_ns", row->latency[1]);
         json_number(json, "p999_ns", row->latency[2]);
     }
+    if (row->error > 0) {
+        json_number(json, "max_error", row->error);
+    }
     if (row->memory) {
         json_number(json, "bytes_announced", (double)row->memory->announced);
         json_number(json, "bytes_allocated", (double)row->memory->counted);
@@ -294,6 +300,9 @@ void report_print_row(report *r, const report_row *row) {
     print_table_row(r, row, &f);
     if (row->memory) {
         print_memory(r, row);
+    }
+    if (row->error > 0) {
+        note(r, "- %s: the outputs are off by at most %.2g\n", row->w->name, row->error);
     }
     print_problems(r, row);
     if (r->json) {

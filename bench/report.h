@@ -31,6 +31,7 @@ typedef struct report_row {
     const outcome *outcomes;     /* [n_contenders] */
     double latency[3];           /* streaming: ns at the median, 99 % and 99.9 % of single steps */
     const ours_memory *memory;   /* or NULL */
+    double error;                /* of reduced weights: the largest of the outputs; or 0 */
 } report_row;
 
 void report_machine(const report *r);

@@ -91,7 +91,8 @@ static double train_seconds(const workload *w, const machine *m, int n) {
 static double stream_seconds(const workload *w, const machine *m, int n) {
     const double call = 40e-9;
     layer l = layer_of(w, 0);
-    double weights = 4 * l.gates * l.hidden * (l.input + l.hidden);
+    double bytes = w->precision == TKR_INT8 ? 1 : w->precision == TKR_BF16 ? 2 : 4;
+    double weights = bytes * l.gates * l.hidden * (l.input + l.hidden);
     return move(m, n, weights, weights) + call + 0.5 * l.activations * l.hidden * m->activation;
 }
 

@@ -11,9 +11,20 @@
     {.name = "W4 " label, .task = TASK_LAYER, .kind = (cell), .activation = TKR_TANH,          \
      .steps = (t), .batch = (b), .input = (h), .hidden = (h), .layers = 1}
 
-#define STREAM(label, cell, i, h)                                                              \
+#define STREAM_IN(label, cell, i, h, weights)                                                  \
     {.name = "W5 " label, .task = TASK_STREAM, .kind = (cell), .activation = TKR_TANH,         \
-     .steps = 64, .batch = 1, .input = (i), .hidden = (h), .layers = 1}
+     .steps = 64, .batch = 1, .input = (i), .hidden = (h), .layers = 1, .precision = (weights)}
+
+#define STREAM(label, cell, i, h) STREAM_IN(label, cell, i, h, TKR_FLOAT32)
+
+/* The sizes whose weights do not fit the first-level cache, with smaller weights. */
+#define REDUCED(label, cell)                                        \
+    STREAM_IN(label " 64,128 bf16", cell, 64, 128, TKR_BF16),       \
+        STREAM_IN(label " 128,256 bf16", cell, 128, 256, TKR_BF16), \
+        STREAM_IN(label " 256,512 bf16", cell, 256, 512, TKR_BF16), \
+        STREAM_IN(label " 64,128 int8", cell, 64, 128, TKR_INT8),   \
+        STREAM_IN(label " 128,256 int8", cell, 128, 256, TKR_INT8), \
+        STREAM_IN(label " 256,512 int8", cell, 256, 512, TKR_INT8)
 
 static const workload table[] = {
     {.name = "W1 page char", .task = TASK_TRAIN, .kind = TKR_ELMAN, .activation = TKR_TANH,
@@ -49,6 +60,8 @@ static const workload table[] = {
     STREAM("gru 64,128", TKR_GRU, 64, 128),
     STREAM("gru 128,256", TKR_GRU, 128, 256),
     STREAM("gru 256,512", TKR_GRU, 256, 512),
+    REDUCED("lstm", TKR_LSTM),
+    REDUCED("gru", TKR_GRU),
 };
 
 const workload *workload_table(int *n) {

@@ -6,7 +6,7 @@
  *   W2 page series  Elman relu, one linear output at each step, squared error, Adam
  *   W3 char LM      two LSTM layers on ids, softmax, cross-entropy, Adam
  *   W4 layer        one layer, forward and backward with dL/dx, dL/doutput given, no optimizer
- *   W5 streaming    one step per call, batch 1, carried state
+ *   W5 streaming    one step per call, batch 1, carried state; also with reduced weights
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -27,6 +27,7 @@ typedef struct workload {
     int32_t ids; /* 1: the input is ids in place of one-hot vectors */
     int64_t steps, batch, input, hidden, layers;
     int64_t output; /* O of the linear head; 0: no head */
+    int32_t precision; /* of a stream's weights: TKR_FLOAT32, TKR_BF16 or TKR_INT8 */
 } workload;
 
 enum { TENSORS_MAX = 16, NAME_MAX_LEN = 32 };

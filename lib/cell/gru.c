@@ -70,6 +70,7 @@ static void after_backward(const tkri_point *p) {
 INLINE void add_products(vf sum[3], const float *x, const float *w, int64_t n) {
     for (int64_t k = 0; k < n; k++, w += 3 * VL) {
         const vf value = v_all(x[k]);
+#pragma GCC unroll 3
         for (int gate = 0; gate < 3; gate++) {
             sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
         }

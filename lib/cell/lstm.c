@@ -72,6 +72,7 @@ static void forward(const tkri_point *p) {
 INLINE void add_products(vf sum[4], const float *x, const float *w, int64_t n) {
     for (int64_t k = 0; k < n; k++, w += 4 * VL) {
         const vf value = v_all(x[k]);
+#pragma GCC unroll 4
         for (int gate = 0; gate < 4; gate++) {
             sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
         }

@@ -59,6 +59,32 @@ INLINE vi signed_of(vu a) {
     return i;
 }
 
+/* The halves of words as float32; which of them came first in memory. */
+INLINE vf low_half(vu words) {
+    return float_of(words << 16);
+}
+INLINE vf high_half(vu words) {
+    return float_of(words & u_all(0xFFFF0000u));
+}
+INLINE vf first_bf16(vu words) {
+    return LITTLE ? low_half(words) : high_half(words);
+}
+INLINE vf second_bf16(vu words) {
+    return LITTLE ? high_half(words) : low_half(words);
+}
+
+/* x[i .. i + VL), zeros from index n on. */
+INLINE vf load_row(const float *x, int64_t i, int64_t n) {
+    if (i + VL <= n) {
+        return v_load(x + i);
+    }
+    float lane[VL] = {0};
+    for (int64_t j = i; j < n; j++) {
+        lane[j - i] = x[j];
+    }
+    return v_load(lane);
+}
+
 /* What vector j of a panel starts from; c points at the panel's row. */
 INLINE vf start_of(const tkri_reduced *r, const float *c, int64_t first, int j) {
     if (r->from == TKRI_FROM_C) {
