@@ -266,7 +266,8 @@ static void test_names(void **state) {
     tkr_vocabulary *bytes, **made = &w->made.vocabulary;
     assert_ok(tkr_vocabulary_create(&bytes, TKR_BYTES, NULL, 0, env));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_set_vocabulary(NULL, w->vocabulary));
-    REFUSES(w, TKR_ERR_SHAPE, tkr_ngram_detail(w->ngram), tkr_ngram_set_vocabulary(w->ngram, bytes));
+    REFUSES(w, TKR_ERR_SHAPE, tkr_ngram_detail(w->ngram),
+            tkr_ngram_set_vocabulary(w->ngram, bytes));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_get_vocabulary(NULL, w->ngram, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_get_vocabulary(made, NULL, env));
     REFUSES_TO_MAKE(w, TKR_ERR_KEY, tkr_ngram_get_vocabulary(made, w->counts, env));
