@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The bf16 product, gathering and rounding to int8, compiled once per tier. */
+ * A tier's table of reduced products, with gathering and rounding to int8. */
 #include <stddef.h>
 
 #include "kern/lanes.h"
 
-extern tkri_reduced_product TIER(tkri_int8);
-
-/* The halves of words as float32; which of them came first in memory. */
-INLINE vf low_half(vu words) {
-    return float_of(words << 16);
-}
-INLINE vf high_half(vu words) {
-    return float_of(words & u_all(0xFFFF0000u));
-}
-INLINE vf first_bf16(vu words) {
-    return LITTLE ? low_half(words) : high_half(words);
-}
-INLINE vf second_bf16(vu words) {
-    return LITTLE ? high_half(words) : low_half(words);
-}
+extern tkri_reduced_product TIER(tkri_bf16), TIER(tkri_int8);
 
 /* The int8 number `index` of each word. */
 INLINE vf int8_at(vu words, int32_t index) {
@@ -26,37 +12,8 @@ INLINE vf int8_at(vu words, int32_t index) {
     return I_TO_FLOAT(highest >> 24);
 }
 
-INLINE void bf16_row(const tkri_reduced *r, int64_t row, int64_t first, float *c, const int width) {
-    const uint32_t *w = r->w + first * VL * tkri_words(TKR_BF16, r->k);
-    const float *x = r->x + row * r->x_row;
-    vf even[4], odd[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        even[j] = j < width ? start_of(r, c, first, j) : v_zero();
-        odd[j] = v_zero();
-    }
-    for (int64_t k = 1; k < r->k; k += 2, w += width * VL) {
-        const vf x0 = v_all(x[k - 1]), x1 = v_all(x[k]);
-#pragma GCC unroll 4
-        for (int j = 0; j < width; j++) {
-            const vu words = u_load(w + j * VL);
-            even[j] = v_fma(x0, first_bf16(words), even[j]);
-            odd[j] = v_fma(x1, second_bf16(words), odd[j]);
-        }
-    }
-#pragma GCC unroll 4
-    for (int j = 0; j < width; j++) {
-        if (r->k % 2) {
-            even[j] = v_fma(v_all(x[r->k - 1]), first_bf16(u_load(w + j * VL)), even[j]);
-        }
-        v_store(c + j * VL, even[j] + odd[j]);
-    }
-}
-
-static DEFINE_PRODUCT(product_bf16, bf16_row)
-
-    /* Element `id` of the columns of vector `vector`, whose words of that row are given. */
-    INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector) {
+/* Element `id` of the columns of vector `vector`, whose words of that row are given. */
+INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector) {
     if (r->scale) {
         return int8_at(words, id % 4) * v_load(r->scale + vector * VL);
     }
@@ -66,33 +23,20 @@ static DEFINE_PRODUCT(product_bf16, bf16_row)
 static void gather(const tkri_reduced *r, const int32_t *ids) {
     const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_word_inputs(precision);
     for (int64_t p = 0; p < r->panels.n; p++) {
-        const int64_t first = tkri_panel_start(&r->panels, p);
-        const int32_t width = tkri_panel_width(&r->panels, p);
-        const uint32_t *panel = r->w + first * VL * tkri_words(precision, r->k);
-        for (int64_t i = 0; i < r->rows; i++) {
-            float *c = panel_c(r, p, first) + i * r->c_row;
-            const uint32_t *words = panel + ids[i] / each * (int64_t)width * VL;
-            for (int32_t j = 0; j < width; j++) {
-                vf sum = start_of(r, c, first, j);
-                if (ids[i] >= 0) {
-                    sum = sum + weight_of(r, u_load(words + j * VL), ids[i], first + j);
+        const columns panel = panel_at(r, p, tkri_words(precision, r->k));
+        for (int64_t row = 0; row < r->rows; row++) {
+            float *c = panel.c + row * r->c_row;
+            const float *start = start_of(r, &panel, c);
+            const uint32_t *words = panel.w + ids[row] / each * panel.w_row;
+            for (int64_t j = 0; j < panel.w_row / VL; j++) {
+                vf sum = v_load(start + j * VL);
+                if (ids[row] >= 0) {
+                    sum = sum + weight_of(r, u_load(words + j * VL), ids[row], panel.first + j);
                 }
                 v_store(c + j * VL, sum);
             }
         }
     }
-}
-
-/* x[i .. i + VL), zeros from index n on. */
-INLINE vf load_row(const float *x, int64_t i, int64_t n) {
-    if (i + VL <= n) {
-        return v_load(x + i);
-    }
-    float lane[VL] = {0};
-    for (int64_t j = i; j < n; j++) {
-        lane[j - i] = x[j];
-    }
-    return v_load(lane);
 }
 
 /* max |x| / 127, by which the row is scaled, or NaN; *inverse receives what brings x to -127..127.
@@ -132,7 +76,7 @@ static float quantise(uint32_t *q, const float *x, int64_t k) {
 const tkri_reduced_kern TIER(tkri_reduced) = {
     .tier = TKRI_TIER_ID,
     .quantise = quantise,
-    .bf16 = product_bf16,
+    .bf16 = TIER(tkri_bf16),
     .int8 = TIER(tkri_int8),
     .gather = gather,
 };

@@ -40,8 +40,10 @@ typedef struct tkri_reduced {
     int64_t c_row, c_tile;
 } tkri_reduced;
 
-/* A product as above. C must not overlap the rest. */
+/* A product as above, C must not overlap the rest; and what may come before one. */
 typedef void tkri_reduced_product(const tkri_reduced *r);
+
+typedef void tkri_reduced_split(uint32_t *q, int64_t q_row, const float *x, int64_t k);
 
 /* One tier's functions. A tier may have several, which differ in the CPU's dot products that they
  * use, and in no bit of the results. */
@@ -51,6 +53,10 @@ typedef struct tkri_reduced_kern {
     /* q [tkri_words(k)] of one row x [k]; writes up to the next multiple of 64 bytes. Returns
      * x_scale: max |x| / 127, 0 for a row that counts as zero, NaN if x has NaN or infinity. */
     float (*quantise)(uint32_t *q, const float *x, int64_t k);
+
+    /* NULL, or what `bf16` needs of each row x [k] in the place of x: two bf16 numbers of which x
+     * is the sum to within 2^-16, in words q and q + q_row / 2, up to a multiple of 64 bytes. */
+    tkri_reduced_split *split;
 
     tkri_reduced_product *bf16, *int8;
 

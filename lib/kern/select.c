@@ -25,6 +25,10 @@ extern const tkri_reduced_kern tkri_reduced_avx2;
 #ifdef TKRI_HAVE_TIER_AVX512
 extern const tkri_reduced_kern tkri_reduced_avx512;
 #endif
+#ifdef TKRI_HAVE_TIER_AVX512_BF16
+extern tkri_reduced_product tkri_bf16_avx512_bf16;
+extern tkri_reduced_split tkri_split_avx512_bf16;
+#endif
 #ifdef TKRI_HAVE_TIER_AVX512_VNNI
 extern tkri_reduced_product tkri_int8_avx512_vnni;
 #endif
@@ -130,25 +134,35 @@ static const tkri_reduced_kern *reduced_table_of(int32_t tier) {
     }
 }
 
-#ifdef TKRI_HAVE_TIER_AVX512_VNNI
-/* Asked only where the AVX-512 tier is present. */
-static int has_vnni(void) {
+/* Put the CPU's own dot products in; returns whether it has any. */
+static int improve(tkri_reduced_kern *kern) {
+    int improved = 0;
+    (void)kern;
+#ifdef TKRI_HAVE_TIER_AVX512
     uint32_t a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1);
-}
+    const int wide = kern->tier == TKR_TIER_AVX512;
+    (void)wide;
+#ifdef TKRI_HAVE_TIER_AVX512_VNNI
+    if (wide && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1)) {
+        kern->int8 = tkri_int8_avx512_vnni;
+        improved = 1;
+    }
 #endif
+#ifdef TKRI_HAVE_TIER_AVX512_BF16
+    if (wide && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1)) {
+        kern->bf16 = tkri_bf16_avx512_bf16;
+        kern->split = tkri_split_avx512_bf16;
+        improved = 1;
+    }
+#endif
+#endif
+    return improved;
+}
 
 int32_t tkri_reduced_select(int32_t tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]) {
-    int32_t n = 0;
     if (!tkri_kern_has(tier)) {
         return 0;
     }
-#ifdef TKRI_HAVE_TIER_AVX512_VNNI
-    if (tier == TKR_TIER_AVX512 && has_vnni()) {
-        kern[n] = *reduced_table_of(tier);
-        kern[n++].int8 = tkri_int8_avx512_vnni;
-    }
-#endif
-    kern[n++] = *reduced_table_of(tier);
-    return n;
+    kern[0] = kern[1] = *reduced_table_of(tier);
+    return improve(&kern[0]) ? 2 : 1;
 }

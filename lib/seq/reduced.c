@@ -20,24 +20,43 @@ static tkri_reduced matrix(const tkr_cell *cell, int64_t offset, int64_t units, 
     };
 }
 
+int64_t tkri_reduced_row(const tkr_cell *cell, int64_t n) {
+    const int64_t words = tkri_row_len(tkri_words(cell->precision, n));
+    if (cell->precision == TKR_INT8) {
+        return words;
+    }
+    return cell->reduced.split ? 2 * words : 0;
+}
+
+/* The rows that the product reads, or what it needs in their place. */
+static void set_rows(tkri_reduced *p, const tkr_cell *cell, tkr_state *state, tkri_signal in) {
+    const tkri_reduced_kern *kern = &cell->reduced;
+    const int64_t q_row = state->q_row;
+    p->x = in.p;
+    p->x_row = in.ld;
+    if (cell->precision == TKR_BF16 && !kern->split) {
+        return;
+    }
+    p->q = state->q;
+    p->q_scale = state->q_scale;
+    p->x_row = q_row;
+    for (int64_t b = 0; b < state->batch; b++) {
+        if (cell->precision == TKR_BF16) {
+            kern->split(state->q + b * q_row, q_row, in.p + b * in.ld, p->k);
+        } else {
+            state->q_scale[b] = kern->quantise(state->q + b * q_row, in.p + b * in.ld, p->k);
+        }
+    }
+}
+
 static void product(const tkr_cell *cell, tkr_state *state, tkri_reduced *p, tkri_signal in) {
     const tkri_reduced_kern *kern = &cell->reduced;
-    const int32_t int8 = cell->precision == TKR_INT8;
     p->rows = state->batch;
     if (in.ids) {
         kern->gather(p, in.ids);
-    } else if (int8) {
-        p->q = state->q;
-        p->q_scale = state->q_scale;
-        p->x_row = state->q_row;
-        for (int64_t b = 0; b < state->batch; b++) {
-            state->q_scale[b] = kern->quantise(state->q + b * p->x_row, in.p + b * in.ld, p->k);
-        }
-        kern->int8(p);
     } else {
-        p->x = in.p;
-        p->x_row = in.ld;
-        kern->bf16(p);
+        set_rows(p, cell, state, in);
+        (cell->precision == TKR_INT8 ? kern->int8 : kern->bf16)(p);
     }
 }
 

@@ -7,6 +7,9 @@
 #include "seq/recur.h"
 #include "seq/step.h"
 
+/* Words of scratch memory for a row of up to n floats. */
+int64_t tkri_reduced_row(const tkr_cell *cell, int64_t n);
+
 /* A whole step of a recurrent layer. `r` is the step's, as for tkri_recur_forward(). */
 void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_recur *r,
                             tkri_signal in);

@@ -17,7 +17,7 @@ struct tkr_state {
     float *gates;  /* scratch of one step from here on */
     float *h, *c, *m, *aux;
     float *x, *y;   /* [B][widest] each */
-    uint32_t *q;    /* int8: [B][q_row] the row that a product reads */
+    uint32_t *q;    /* [B][q_row] what a reduced product reads in the place of its rows */
     float *q_scale; /* int8: [B] */
     int64_t widest, widest_gates, q_row;
 };

@@ -36,9 +36,8 @@ int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
 
 void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     const uint64_t batch = (uint64_t)state->batch;
-    const int64_t int8 = state->cell->precision == TKR_INT8;
     widths(state->cell, &state->widest, &state->widest_gates);
-    state->q_row = int8 * tkri_row_len(tkri_words(TKR_INT8, state->widest));
+    state->q_row = tkri_reduced_row(state->cell, state->widest);
     const uint64_t rows = tkri_mul(batch, (uint64_t)state->widest);
     TKRI_TAKE(arena, state->values, tkri_mul(batch, (uint64_t)state->net->state_width));
     TKRI_TAKE(arena, state->gates, tkri_mul(batch, (uint64_t)state->widest_gates));
@@ -49,7 +48,7 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     TKRI_TAKE(arena, state->x, rows);
     TKRI_TAKE(arena, state->y, rows);
     TKRI_TAKE(arena, state->q, tkri_mul(batch, (uint64_t)state->q_row));
-    TKRI_TAKE(arena, state->q_scale, int8 ? batch : 0);
+    TKRI_TAKE(arena, state->q_scale, state->cell->precision == TKR_INT8 ? batch : 0);
 }
 
 /* One stream of a plain layer: products and pointwise part in one go. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What vocabularies, samplers, n-grams and the gradient checker refuse. */
+ * What vocabularies, samplers and the gradient checker refuse. */
 #include <math.h>
 
 #include "unit/refusals.h"
@@ -79,54 +79,24 @@ static void test_draw(void **state) {
     }
 }
 
-static void test_ngram(void **state) {
+static void test_spelling(void **state) {
     world *w = *state;
-    const tkr_env *env = &w->env;
-    tkr_ngram *counts = w->counts, **made = &w->made.ngram;
-    const char *text = tkr_ngram_detail(counts), *done_text = tkr_ngram_detail(w->ngram);
-    const int32_t high[2] = {0, V}, low[2] = {0, -1}, *ids = w->io.ids;
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_create(NULL, 3, V, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 0, V, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 17, V, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_ngram_create(made, 3, 0, env));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_count(NULL, ids, 2, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_count(counts, NULL, 2, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_count(counts, ids, -1, 0));
-    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, high, 2, 0));
-    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, low, 2, 0));
-    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, V));
-    REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count(counts, ids, 2, TKR_CONTINUE - 1));
-    REFUSES(w, TKR_ERR_ORDER, done_text, tkr_ngram_count(w->ngram, ids, 2, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_estimate(NULL, TKR_MAXIMUM_LIKELIHOOD));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_estimate(counts, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_estimate(counts, 1000));
-    assert_ok(tkr_ngram_create(made, 3, V, env));
-    tkr_ngram *empty = *made;
-    REFUSES(w, TKR_ERR_ORDER, tkr_ngram_detail(empty),
-            tkr_ngram_estimate(empty, TKR_MAXIMUM_LIKELIHOOD));
-    tkr_ngram_destroy(empty);
-}
-
-static void test_ngram_answers(void **state) {
-    world *w = *state;
-    const tkr_ngram *ngram = w->ngram, *counts = w->counts;
-    double *p = w->io.real;
-    float *all = w->io.values;
-    const int32_t *ids = w->io.ids, high[2] = {0, V}, low[2] = {-1, 0};
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(NULL, p, ids, 2, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(ngram, NULL, ids, 2, 0));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_logprob(ngram, p, NULL, 2, 0));
-    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_logprob(counts, p, ids, 2, 0));
-    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, high, 2, 0));
-    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, low, 2, 0));
-    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, ids, 2, V));
-    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_logprob(ngram, p, ids, 2, -1));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_distribution(ngram, NULL, ids, 2));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_distribution(ngram, all, ids, -1));
-    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_distribution(counts, all, ids, 2));
-    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_ngram_distribution(ngram, all, high, 2));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_structure(NULL, w->io.n, w->io.n + 1));
-    REFUSES(w, TKR_ERR_ORDER, NULL, tkr_ngram_structure(counts, w->io.n, w->io.n + 1));
+    tkr_vocabulary *words;
+    const char text[] = "one two one";
+    char *room = (char *)w->io.values;
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_spell(NULL, 0, room, 4, w->io.u));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_spell(w->vocabulary, 0, room, 4, NULL));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_spell(w->vocabulary, 0, NULL, 4, w->io.u));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_spell(w->vocabulary, V, room, 4, w->io.u));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_find(w->vocabulary, NULL, "a", 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_find(w->vocabulary, &w->io.number, NULL, 1));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_find(w->vocabulary, &w->io.number, "z", 1));
+    REFUSES(w, TKR_ERR_TOKEN, NULL, tkr_vocabulary_find(w->vocabulary, &w->io.number, "", 0));
+    assert_ok(tkr_vocabulary_create(&words, TKR_WORDS, text, sizeof text - 1, &w->env));
+    REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_vocabulary_decode(words, 1, room, w->io.u));
+    REFUSES(w, TKR_ERR_TOKEN, NULL,
+            tkr_vocabulary_encode(words, w->io.ids, 4, w->io.n, "three", 5, -1));
+    tkr_vocabulary_destroy(words);
 }
 
 static int32_t stops(void *user, const float *x, double *loss) {
@@ -162,7 +132,7 @@ static void test_gradient_check(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_vocabulary), CASE(test_sampler),       CASE(test_draw),
-        CASE(test_ngram),      CASE(test_ngram_answers), CASE(test_gradient_check),
+        CASE(test_spelling), CASE(test_gradient_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
