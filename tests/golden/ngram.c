@@ -62,15 +62,13 @@ static void test_structure_of_order_four(void **unused) {
 }
 
 /* Nats per character of the last 111,540 characters after training on the first 1,003,854, with one
- * mark of a beginning on both sides; share of characters that maximum likelihood calls impossible. */
+ * mark of a beginning on both sides; share of characters that maximum likelihood calls impossible.
+ */
 enum { TRAIN = 1003854, COLUMNS = 6 };
 
-static const int32_t smoothings[COLUMNS] = {TKR_ADD_K,
-                                            TKR_WITTEN_BELL,
-                                            TKR_ABSOLUTE_DISCOUNT,
-                                            TKR_KNESER_NEY,
-                                            TKR_MODIFIED_KNESER_NEY,
-                                            TKR_MAXIMUM_LIKELIHOOD};
+static const int32_t smoothings[COLUMNS] = {
+    TKR_ADD_K,      TKR_WITTEN_BELL,         TKR_ABSOLUTE_DISCOUNT,
+    TKR_KNESER_NEY, TKR_MODIFIED_KNESER_NEY, TKR_MAXIMUM_LIKELIHOOD};
 
 static const struct {
     int32_t order;
@@ -135,15 +133,15 @@ static void test_compact_form(void **unused) {
     assert_ok(tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
     assert_ok(tkr_ngram_estimate(ngram, TKR_MODIFIED_KNESER_NEY));
     assert_ok(tkr_ngram_compact(&compact, ngram, NULL));
-    uint64_t bytes = 0;
+    uint64_t size = 0;
     int64_t all = 0;
     for (int32_t n = 1; n <= 5; n++) {
         int64_t ngrams;
-        assert_ok(tkr_ngram_len(compact, n, &ngrams, &bytes));
+        assert_ok(tkr_ngram_len(compact, n, &ngrams, &size));
         all += ngrams;
     }
-    printf("%.2f bytes for each of %lld n-grams\n", (double)bytes / (double)all, (long long)all);
-    assert_true(bytes <= 16 * (uint64_t)all);
+    printf("%.2f bytes for each of %lld n-grams\n", (double)size / (double)all, (long long)all);
+    assert_true(size <= 16 * (uint64_t)all);
     tkr_ngram_destroy(ngram);
     tkr_ngram_destroy(compact);
 }
