@@ -118,6 +118,9 @@ void tkri_model_distribution(const tkri_model *model, const tkri_place *place, f
 
 int64_t tkri_model_len(const tkri_model *model, int level) {
     int64_t n = 0;
+    if (level == 0) {
+        return model->symbols;
+    }
     for (uint64_t row = 0; row < model->level[level].len; row++) {
         n += tkri_row_seen(model, level, row);
     }
