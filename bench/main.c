@@ -21,7 +21,8 @@ typedef struct options {
     int quick, threads; /* threads 0: both counts */
     int32_t tier;
     double seconds;      /* of a row; 0: the default */
-    const char *json, *only, *torch, *onednn;
+    const char *json, *only;
+    peer_command torch, onednn; /* program NULL: not asked for */
 } options;
 
 static const char usage[] =
@@ -47,6 +48,15 @@ static int parse_tier(options *o, const char *name) {
     return -1;
 }
 
+/* Debian's PyTorch belongs to Debian's Python. */
+static void set_torch(peer_command *torch, const char *script) {
+    const char *python = getenv("TEKRAR_BENCH_PYTHON");
+    torch->name = "PyTorch";
+    torch->program = python ? python : "/usr/bin/python3";
+    torch->argument = script;
+    torch->library_dir = "/usr/lib/x86_64-linux-gnu/openblas-openmp";
+}
+
 static int parse(options *o, int argc, char **argv) {
     static const struct option known[] = {
         {"quick", 0, NULL, 'q'},   {"json", 1, NULL, 'j'},    {"only", 1, NULL, 'o'},
@@ -62,8 +72,11 @@ static int parse(options *o, int argc, char **argv) {
             case 't': o->threads = atoi(optarg); break;
             case 'r': failed = parse_tier(o, optarg); break;
             case 's': o->seconds = atof(optarg); break;
-            case 'p': o->torch = optarg; break;
-            case 'd': o->onednn = optarg; break;
+            case 'p': set_torch(&o->torch, optarg); break;
+            case 'd':
+                o->onednn.name = "oneDNN";
+                o->onednn.program = optarg;
+                break;
             default: failed = 1;
         }
     }
@@ -87,17 +100,13 @@ static void hold_blas_threads(char **argv) {
 
 /* The library and the peers that were asked for and answer. Returns their number. */
 static int gather(const options *o, contender *contenders) {
-    const char *python = getenv("TEKRAR_BENCH_PYTHON");
-    const peer_command torch = {"PyTorch", python ? python : "/usr/bin/python3", o->torch,
-                                "/usr/lib/x86_64-linux-gnu/openblas-openmp"};
-    const peer_command onednn = {"oneDNN", o->onednn, NULL, NULL};
-    const peer_command *const commands[] = {o->torch ? &torch : NULL, o->onednn ? &onednn : NULL};
+    const peer_command *const commands[] = {&o->torch, &o->onednn};
     int n = 1;
     if (ours_create(&contenders[0], o->tier)) {
         return 0;
     }
     for (int i = 0; i < 2; i++) {
-        if (!commands[i]) {
+        if (!commands[i]->program) {
             continue;
         }
         if (peer_create(&contenders[n], commands[i])) {

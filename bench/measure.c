@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURN_MAX = 4096, STREAM_WARM_UP = 16, TRAIN_WARM_UP = 4 };
+enum { TURN_MAX = 4096 };
+
+/* Iterations up to a contender's first and later checks, by task. */
+static const int64_t first_run[] = {[TASK_TRAIN] = 1, [TASK_LAYER] = 1, [TASK_STREAM] = 16};
+static const int64_t later_run[] = {[TASK_TRAIN] = 4, [TASK_LAYER] = 1, [TASK_STREAM] = 240};
 
 static const double SETTLE_MS = 12; /* an OpenMP thread spins some milliseconds before it sleeps */
 
@@ -32,10 +36,8 @@ static int64_t run_one(row *r, int i, int64_t n, double *check) {
 /* The first results, from the parameters as given, and those after a few more iterations, which
  * also warm caches and tell about how long one takes. */
 static void warm_up(row *r, int i) {
-    int64_t first = r->w->task == TASK_STREAM ? STREAM_WARM_UP : 1;
-    int64_t more = r->w->task == TASK_LAYER ? 1 : r->w->task == TASK_STREAM ? 4096 : TRAIN_WARM_UP;
-    if (run_one(r, i, first, r->outcomes[i].first) >= 0) {
-        int64_t got = run_one(r, i, more, r->outcomes[i].later);
+    if (run_one(r, i, first_run[r->w->task], r->outcomes[i].first) >= 0) {
+        int64_t got = run_one(r, i, later_run[r->w->task], r->outcomes[i].later);
         r->outcomes[i].guess = got > 0 ? r->ns[got - 1] : 1e6;
     }
 }

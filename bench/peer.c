@@ -16,7 +16,8 @@ enum { ANSWER_MAX = 1 << 17, PATIENCE_MS = 180000 };
 
 /* The other process. */
 typedef struct peer {
-    pid_t pid;
+    const peer_command *command;
+    pid_t pid; /* 0: it is not running */
     FILE *to;
     int from;
     char file[64]; /* the dataset's, removed at finish */
@@ -42,7 +43,7 @@ static void become(const peer_command *command, const int *in, const int *out) {
     _exit(127);
 }
 
-static int start(peer *p, const peer_command *command) {
+static int start(peer *p) {
     int in[2], out[2];
     if (pipe(in)) {
         return -1;
@@ -54,7 +55,7 @@ static int start(peer *p, const peer_command *command) {
     fflush(NULL);
     p->pid = fork();
     if (p->pid == 0) {
-        become(command, in, out);
+        become(p->command, in, out);
     }
     close(in[0]), close(out[1]);
     p->from = out[0];
@@ -84,11 +85,28 @@ static int listen_to(peer *p) {
     return -1;
 }
 
+/* End the other process. */
+static void stop(peer *p, int how) {
+    if (p->to) {
+        fclose(p->to);
+        close(p->from);
+        p->to = NULL;
+    }
+    if (p->pid > 0) {
+        if (how) {
+            kill(p->pid, how);
+        }
+        waitpid(p->pid, NULL, 0);
+        p->pid = 0;
+    }
+}
+
 /* Send what is in p->to and hear the answer: the text after "ok", or NULL with c->detail. */
 static const char *ask(contender *c) {
     peer *p = c->self;
-    if (fflush(p->to) || listen_to(p)) {
+    if (!p->to || fflush(p->to) || listen_to(p)) {
         snprintf(c->detail, sizeof c->detail, "it does not answer");
+        stop(p, SIGKILL); /* or a late answer would be taken for the next one */
         return NULL;
     }
     if (strncmp(p->answer, "ok", 2)) {
@@ -96,6 +114,23 @@ static const char *ask(contender *c) {
         return NULL;
     }
     return p->answer + 2 + (p->answer[2] == ' ');
+}
+
+/* Start it, if it does not run, and hear who it is. */
+static int greet(contender *c) {
+    peer *p = c->self;
+    const char *answer = NULL;
+    if (p->pid > 0) {
+        return 0;
+    }
+    if (!start(p)) {
+        fprintf(p->to, "hello\n");
+        answer = ask(c);
+    }
+    if (answer) {
+        snprintf(c->about, sizeof c->about, "%.159s", answer);
+    }
+    return answer ? 0 : -1;
 }
 
 /* ---- the contender --------------------------------------------------------------------------- */
@@ -139,6 +174,9 @@ static int peer_setup(contender *c, const workload *w, const dataset *d, int thr
     if (w->precision) { /* peers are asked for float32 only */
         return SETUP_UNSUPPORTED;
     }
+    if (greet(c)) {
+        return SETUP_FAILED;
+    }
     if (write_file(p, d)) {
         snprintf(c->detail, sizeof c->detail, "cannot write a temporary file");
         remove_file(p);
@@ -177,13 +215,14 @@ static int64_t peer_run(contender *c, int64_t n, double *ns, double *check) {
 
 static void peer_finish(contender *c) {
     peer *p = c->self;
-    fprintf(p->to, "finish\n");
-    ask(c);
+    if (p->to) {
+        fprintf(p->to, "finish\n");
+        ask(c);
+    }
 }
 
 int peer_create(contender *c, const peer_command *command) {
     peer *p = calloc(1, sizeof *p);
-    const char *answer = NULL;
     memset(c, 0, sizeof *c);
     c->name = command->name;
     c->self = p;
@@ -191,26 +230,20 @@ int peer_create(contender *c, const peer_command *command) {
     c->run = peer_run;
     c->finish = peer_finish;
     signal(SIGPIPE, SIG_IGN); /* a peer that dies is an answer that does not come */
-    if (p && !start(p, command)) {
-        fprintf(p->to, "hello\n");
-        answer = ask(c);
+    if (p) {
+        p->command = command;
     }
-    if (!answer) {
+    if (!p || greet(c)) {
         peer_destroy(c);
         return -1;
     }
-    snprintf(c->about, sizeof c->about, "%.159s", answer);
     return 0;
 }
 
 void peer_destroy(contender *c) {
     peer *p = c->self;
-    if (p && p->to) {
-        fclose(p->to);
-        close(p->from);
-    }
-    if (p && p->pid > 0) {
-        waitpid(p->pid, NULL, 0);
+    if (p) {
+        stop(p, 0);
     }
     free(p);
     c->self = NULL;

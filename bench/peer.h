@@ -26,7 +26,8 @@ typedef struct peer_command {
     const char *library_dir; /* put before LD_LIBRARY_PATH, or NULL */
 } peer_command;
 
-/* Start it and say hello. 0, or -1: c->detail says why it is not there. */
+/* Start it and say hello; `command` must outlive it. 0, or -1: c->detail says why it is not there.
+ * A peer that falls silent is ended, and started again at the next setup. */
 int peer_create(contender *c, const peer_command *command);
 void peer_destroy(contender *c);
 

@@ -3,29 +3,12 @@
 #include <string.h>
 
 #include "api/copy.h"
+#include "core/utf8.h"
 
 enum { MAX_KEY = 64, MAX_TEXT = 1 << 20 };
 
-/* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 static int is_utf8(const char *text) {
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        const int more = *s < 0x80                 ? 0
-                         : *s >= 0xC2 && *s < 0xE0 ? 1
-                         : *s >= 0xE0 && *s < 0xF0 ? 2
-                         : *s >= 0xF0 && *s < 0xF5 ? 3
-                                                   : -1;
-        if (more < 0 || (*s == 0xE0 && s[1] < 0xA0) || (*s == 0xED && s[1] > 0x9F) ||
-            (*s == 0xF0 && s[1] < 0x90) || (*s == 0xF4 && s[1] > 0x8F)) {
-            return 0;
-        }
-        s++;
-        for (int i = 0; i < more; i++, s++) {
-            if ((*s & 0xC0) != 0x80) {
-                return 0;
-            }
-        }
-    }
-    return 1;
+    return tkri_utf8_check(text, strlen(text)) == strlen(text);
 }
 
 int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text) {

@@ -40,31 +40,33 @@ INLINE void add(vf *a, vf *b, vu w, pair x) {
 
 #endif
 
-INLINE void bf16_row(const tkri_reduced *r, int64_t row, int64_t first, float *c, const int width) {
+INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, const int n) {
     const int64_t words = tkri_words(TKR_BF16, r->k);
-    const uint32_t *w = r->w + first * VL * words;
+    const uint32_t *w = at->w;
+    float *c = at->c + row * r->c_row;
+    const float *start = start_of(r, at, c);
     vf a[4], b[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        a[j] = j < width ? start_of(r, c, first, j) : v_zero();
+    for (int j = 0; j < n; j++) {
+        a[j] = v_load(start + j * VL);
         b[j] = v_zero();
     }
-    for (int64_t word = 0; word < words; word++, w += width * VL) {
+    for (int64_t word = 0; word < words; word++, w += at->w_row) {
         const pair x = pair_of(r, row, word);
 #pragma GCC unroll 4
-        for (int j = 0; j < width; j++) {
+        for (int j = 0; j < n; j++) {
             add(&a[j], &b[j], u_load(w + j * VL), x);
         }
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < width; j++) {
+    for (int j = 0; j < n; j++) {
         v_store(c + j * VL, a[j] + b[j]);
     }
 }
 
 extern tkri_reduced_product TIER(tkri_bf16);
 
-DEFINE_PRODUCT(TIER(tkri_bf16), bf16_row)
+DEFINE_PRODUCT(TIER(tkri_bf16), TKR_BF16, bf16_row)
 
 #if defined(__AVX512BF16__)
 

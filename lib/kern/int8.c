@@ -100,29 +100,30 @@ INLINE vi dot(vi sum, vu w, quad q) {
 
 #endif
 
-INLINE void int8_row(const tkri_reduced *r, int64_t row, int64_t first, float *c, const int width) {
+INLINE void int8_row(const tkri_reduced *r, int64_t row, const columns *at, const int n) {
     const int64_t words = tkri_words(TKR_INT8, r->k);
-    const uint32_t *w = r->w + first * VL * words, *q = r->q + row * r->x_row;
+    const uint32_t *w = at->w, *q = r->q + row * r->x_row;
+    float *c = at->c + row * r->c_row;
+    const float *start = start_of(r, at, c), *scale = r->scale + at->first * VL;
     vi sum[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        const int corrects = BIASED && j < width;
-        sum[j] = signed_of(corrects ? u_load(r->correction + (first + j) * VL) : u_all(0));
+    for (int j = 0; j < n; j++) {
+        sum[j] = signed_of(BIASED ? u_load(r->correction + (at->first + j) * VL) : u_all(0));
     }
-    for (int64_t k = 0; k < words; k++, w += width * VL) {
+    for (int64_t k = 0; k < words; k++, w += at->w_row) {
         const quad x = quad_of(q[k]);
 #pragma GCC unroll 4
-        for (int j = 0; j < width; j++) {
+        for (int j = 0; j < n; j++) {
             sum[j] = dot(sum[j], u_load(w + j * VL), x);
         }
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < width; j++) {
-        const vf product = I_TO_FLOAT(sum[j]) * v_load(r->scale + (first + j) * VL);
-        v_store(c + j * VL, start_of(r, c, first, j) + v_all(r->q_scale[row]) * product);
+    for (int j = 0; j < n; j++) {
+        const vf unit = v_load(scale + j * VL) * v_all(r->q_scale[row]);
+        v_store(c + j * VL, v_load(start + j * VL) + I_TO_FLOAT(sum[j]) * unit);
     }
 }
 
 extern tkri_reduced_product TIER(tkri_int8);
 
-DEFINE_PRODUCT(TIER(tkri_int8), int8_row)
+DEFINE_PRODUCT(TIER(tkri_int8), TKR_INT8, int8_row)

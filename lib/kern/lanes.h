@@ -85,50 +85,61 @@ INLINE vf load_row(const float *x, int64_t i, int64_t n) {
     return v_load(lane);
 }
 
-/* What vector j of a panel starts from; c points at the panel's row. */
-INLINE vf start_of(const tkri_reduced *r, const float *c, int64_t first, int j) {
-    if (r->from == TKRI_FROM_C) {
-        return v_load(c + j * VL);
-    }
-    return r->from == TKRI_FROM_ROW ? v_load(r->start + (first + j) * VL) : v_zero();
+/* Vectors of columns that stand side by side in a panel. */
+typedef struct columns {
+    int64_t first;     /* the first of them, of all the matrix' vectors */
+    const uint32_t *w; /* its first word */
+    int64_t w_row;     /* from word to word */
+    float *c;          /* in row 0 of C */
+} columns;
+
+/* What these columns of a row start from. */
+INLINE const float *start_of(const tkri_reduced *r, const columns *at, const float *c) {
+    static const float zeros[TKRI_PANEL * VL];
+    const float *fixed = r->from == TKRI_FROM_ROW ? r->start + at->first * VL : zeros;
+    return r->from == TKRI_FROM_C ? c : fixed;
 }
 
-/* The beginning of a panel's row 0 in C; the panel's first vector is `first`. */
-INLINE float *panel_c(const tkri_reduced *r, int64_t panel, int64_t first) {
-    return r->c + (r->panels.gates > 1 ? panel : first) * r->c_tile;
+INLINE columns panel_at(const tkri_reduced *r, int64_t panel, int64_t words) {
+    const int64_t first = tkri_panel_start(&r->panels, panel);
+    return (columns){
+        .first = first,
+        .w = r->w + first * VL * words,
+        .w_row = (int64_t)tkri_panel_width(&r->panels, panel) * VL,
+        .c = r->c + (r->panels.gates > 1 ? panel : first) * r->c_tile,
+    };
 }
 
-/* A product, panel by panel and all rows of each, from row_of(r, row, first, c, width): one row of
- * one panel, whose width is a constant where speed matters. */
-#define ROWS_OF_WIDTH(row_of, width)                  \
-    for (int64_t i = 0; i < r->rows; i++) {           \
-        row_of(r, i, first, c + i * r->c_row, width); \
+/* Column j alone. */
+INLINE columns column_of(const columns *at, int64_t j) {
+    return (columns){at->first + j, at->w + j * VL, at->w_row, at->c + j * VL};
+}
+
+/* A product, panel by panel and all rows of each, from row_of(r, row, columns, n): the product of
+ * one row with n columns, a constant wherever it is inlined. Narrow panels are rare: they go column
+ * by column. */
+#define ALL_ROWS(row_of, at, n)                   \
+    for (int64_t row = 0; row < r->rows; row++) { \
+        row_of(r, row, at, n);                    \
     }
 
-#define WIDTH_CASE(row_of, width)     \
-    case width:                       \
-        ROWS_OF_WIDTH(row_of, width); \
-        break;
-
-#if TKRI_TIER_ID == TKR_TIER_REFERENCE
-#define ALL_ROWS(row_of) ROWS_OF_WIDTH(row_of, tkri_panel_width(&r->panels, p))
-#else
-#define ALL_ROWS(row_of)                       \
-    switch (tkri_panel_width(&r->panels, p)) { \
-        WIDTH_CASE(row_of, 1)                  \
-        WIDTH_CASE(row_of, 2)                  \
-        WIDTH_CASE(row_of, 3)                  \
-        WIDTH_CASE(row_of, 4)                  \
-    }
-#endif
-
-#define DEFINE_PRODUCT(name, row_of)                               \
-    void name(const tkri_reduced *r) {                             \
-        for (int64_t p = 0; p < r->panels.n; p++) {                \
-            const int64_t first = tkri_panel_start(&r->panels, p); \
-            float *c = panel_c(r, p, first);                       \
-            ALL_ROWS(row_of)                                       \
-        }                                                          \
+#define DEFINE_PRODUCT(name, precision, row_of)                  \
+    void name(const tkri_reduced *r) {                           \
+        const int64_t words = tkri_words(precision, r->k);       \
+        for (int64_t p = 0; p < r->panels.n; p++) {              \
+            const columns panel = panel_at(r, p, words);         \
+            const int64_t width = panel.w_row / VL;              \
+            if (width == 4 && VL > 1) {                          \
+                ALL_ROWS(row_of, &panel, 4)                      \
+            } else if (width == 3 && VL > 1) {                   \
+                ALL_ROWS(row_of, &panel, 3)                      \
+            } else {                                             \
+                for (int64_t j = 0; j < width; j++) {            \
+                    const columns column = column_of(&panel, j); \
+                    ALL_ROWS(row_of, &column, 1)                 \
+                }                                                \
+            }                                                    \
+        }                                                        \
     }
 
 #endif

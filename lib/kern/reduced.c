@@ -23,16 +23,15 @@ INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector)
 static void gather(const tkri_reduced *r, const int32_t *ids) {
     const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_word_inputs(precision);
     for (int64_t p = 0; p < r->panels.n; p++) {
-        const int64_t first = tkri_panel_start(&r->panels, p);
-        const int32_t width = tkri_panel_width(&r->panels, p);
-        const uint32_t *panel = r->w + first * VL * tkri_words(precision, r->k);
-        for (int64_t i = 0; i < r->rows; i++) {
-            float *c = panel_c(r, p, first) + i * r->c_row;
-            const uint32_t *words = panel + ids[i] / each * (int64_t)width * VL;
-            for (int32_t j = 0; j < width; j++) {
-                vf sum = start_of(r, c, first, j);
-                if (ids[i] >= 0) {
-                    sum = sum + weight_of(r, u_load(words + j * VL), ids[i], first + j);
+        const columns panel = panel_at(r, p, tkri_words(precision, r->k));
+        for (int64_t row = 0; row < r->rows; row++) {
+            float *c = panel.c + row * r->c_row;
+            const float *start = start_of(r, &panel, c);
+            const uint32_t *words = panel.w + ids[row] / each * panel.w_row;
+            for (int64_t j = 0; j < panel.w_row / VL; j++) {
+                vf sum = v_load(start + j * VL);
+                if (ids[row] >= 0) {
+                    sum = sum + weight_of(r, u_load(words + j * VL), ids[row], panel.first + j);
                 }
                 v_store(c + j * VL, sum);
             }

@@ -17,7 +17,7 @@ static uint64_t symbols_size(const tkri_entries *e, uint64_t capacity) {
 }
 
 static int32_t grow(tkri_entries *e) {
-    enum { FIRST = 1024 };
+    enum { FIRST = 256 };
     const tkri_env *env = e->lines.env;
     uint64_t capacity = e->capacity ? 2 * e->capacity : FIRST;
     uint32_t *symbols = tkri_allocate(env, symbols_size(e, capacity));

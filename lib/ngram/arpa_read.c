@@ -2,6 +2,7 @@
  * Reading ARPA: its lines into entries. What becomes of the entries is in arpa_build.c. */
 #include "ngram/arpa_entries.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -84,20 +85,23 @@ static int32_t read_promises(tkri_entries *e) {
     return TKR_OK;
 }
 
+/* A logarithm to the base 10 that is one: beyond +-1e9 nothing means anything. */
+static int read_log(double *value, const tkri_field *field) {
+    return tkri_decimal_read(value, field->text, field->len) && fabs(*value) <= 1e9;
+}
+
 /* The logarithms of the current line to the base e: its first field, and the last one if there is
  * one more than `n` words. */
 static int32_t read_values(tkri_entries *e, int n, tkri_values *values) {
-    const tkri_lines *lines = &e->lines;
+    const tkri_field *field = e->lines.field;
     int most = n < e->order ? n + 2 : n + 1;
-    REFUSE_UNLESS(lines->n_fields >= n + 1 && lines->n_fields <= most, e,
+    REFUSE_UNLESS(e->lines.n_fields >= n + 1 && e->lines.n_fields <= most, e,
                   "a probability, the words and perhaps a back-off weight are wanted");
-    REFUSE_UNLESS(tkri_decimal_read(&values->logprob, lines->field[0].text, lines->field[0].len), e,
-                  "this probability is no number");
+    REFUSE_UNLESS(read_log(&values->logprob, &field[0]), e, "this probability is no number");
     REFUSE_UNLESS(values->logprob <= 0, e, "the logarithm of a probability is above 0");
     values->backoff = 0;
-    if (lines->n_fields == n + 2) {
-        const tkri_field *last = &lines->field[n + 1];
-        REFUSE_UNLESS(tkri_decimal_read(&values->backoff, last->text, last->len), e,
+    if (e->lines.n_fields == n + 2) {
+        REFUSE_UNLESS(read_log(&values->backoff, &field[n + 1]), e,
                       "this back-off weight is no number");
     }
     values->logprob *= ln_10;

@@ -57,8 +57,8 @@ static int32_t check_header(const tkri_file_header *h, tkri_detail *detail) {
     int model = h->kind == TKRI_FILE_MODEL;
     REQUIRE(model ? h->value_bytes == 4 || h->value_bytes == 8 : !h->value_bytes, detail,
             TKR_ERR_FORMAT, what, "bytes of a probability");
-    REQUIRE(h->missing >= TKRI_BACKS_OFF && h->missing <= TKRI_NEVER, detail, TKR_ERR_FORMAT, what,
-            "rule for what is missing");
+    REQUIRE(h->missing >= TKRI_BACKS_OFF && h->missing <= (model ? TKRI_NEVER : TKRI_BACKS_OFF),
+            detail, TKR_ERR_FORMAT, what, "rule for what is missing");
     REQUIRE(h->vocabulary >= 0 && h->vocabulary <= TKR_SENTENCES, detail, TKR_ERR_FORMAT, what,
             "kind of vocabulary");
     REQUIRE(h->warnings == 0 || h->warnings == TKR_WARNING_NO_UNKNOWN, detail, TKR_ERR_FORMAT, what,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FIRST_BUFFER = 1 << 16, MAX_LINE = 1 << 20 };
+enum { FIRST_BUFFER = 1 << 12, MAX_LINE = 1 << 20 };
 
 /* Room for more bytes: move what is left to the front, and grow if that is not enough. */
 static int32_t make_room(tkri_lines *lines) {

@@ -100,29 +100,49 @@ static uint64_t load(const unsigned char *at, int bytes) {
     return value;
 }
 
+static int are_zeros(const unsigned char *bytes, uint64_t len) {
+    for (uint64_t i = 0; i < len; i++) {
+        if (bytes[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* An array of 32-bit numbers and its padding, which must be zeros. Returns where it ends, or NULL.
+ */
 static const unsigned char *load_u32(uint32_t *to, const unsigned char *from, uint64_t n) {
     for (uint64_t i = 0; i < n; i++) {
         to[i] = (uint32_t)load(from + 4 * i, 4);
     }
-    return from + tkri_file_padded(4 * n);
+    uint64_t padded = tkri_file_padded(4 * n);
+    return are_zeros(from + 4 * n, padded - 4 * n) ? from + padded : NULL;
+}
+
+/* One level of counts. Returns where it ends, or NULL. */
+static const unsigned char *load_level(tkri_level *level, const unsigned char *from) {
+    for (uint64_t i = 0; i < level->len; i++, from += 8) {
+        level->counts[i] = load(from, 8);
+    }
+    from = load_u32(level->ids, from, level->len);
+    return from && level->begin ? load_u32(level->begin, from, level->len + 1) : from;
 }
 
 /* The counts of a file; the block has the length that their header asks for. */
-static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header,
-                           const unsigned char *block, tkri_detail *detail) {
+static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header, const part *block,
+                           tkri_detail *detail) {
     tkri_trie *trie = &ngram->counts.trie;
+    const char *damaged = "the padding of the n-gram file is damaged";
     if (!header->lens[0]) {
+        REQUIRE(are_zeros(block->bytes, block->len), detail, TKR_ERR_FORMAT, "%s", damaged);
         return TKR_OK;
     }
     int32_t status = tkri_trie_create(trie, &ngram->env, header->order, header->lens);
     REQUIRE(status == TKR_OK, detail, status, "no memory for the counts");
+    const unsigned char *at = block->bytes;
     for (int l = 0; l < header->order; l++) {
-        tkri_level *level = &trie->level[l];
-        for (uint64_t i = 0; i < level->len; i++, block += 8) {
-            level->counts[i] = load(block, 8);
-        }
-        block = load_u32(level->ids, block, level->len);
-        block = level->begin ? load_u32(level->begin, block, level->len + 1) : block;
+        at = load_level(&trie->level[l], at);
+        REQUIRE(at, detail, TKR_ERR_FORMAT, "%s", damaged);
     }
     return tkri_trie_check(trie, &ngram->env, header->symbols, detail);
 }
@@ -157,8 +177,9 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
                 "no memory for the vocabulary");
         at += 4 + len;
     }
-    REQUIRE(tkri_file_padded(at) == p->len && tkri_ngram_has_kind(ngram), detail, TKR_ERR_FORMAT,
-            "%s", damaged);
+    REQUIRE(tkri_file_padded(at) == p->len && are_zeros(p->bytes + at, p->len - at) &&
+                tkri_ngram_has_kind(ngram),
+            detail, TKR_ERR_FORMAT, "%s", damaged);
     return TKR_OK;
 }
 
@@ -193,7 +214,7 @@ static int32_t read_parts(tkr_ngram *ngram, const tkri_file_header *header, tkri
             "the n-gram file is damaged: its sum does not fit");
     TRY(read_names(ngram, header, names, from->detail));
     if (header->kind == TKRI_FILE_COUNTS) {
-        return read_counts(ngram, header, block->bytes, from->detail);
+        return read_counts(ngram, header, block, from->detail);
     }
     return read_model(ngram, header, block, from->detail);
 }

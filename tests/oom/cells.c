@@ -142,6 +142,35 @@ static int32_t detail(world *w) {
     return tkr_cell_detail(w->net) == NULL;
 }
 
+static tkr_trial trial_of(world *w) {
+    return (tkr_trial){
+        .size = sizeof(tkr_trial),
+        .steps = WORLD_T,
+        .batch = WORLD_B,
+        .ids = w->io.ids,
+        .target_ids = w->io.targets,
+    };
+}
+
+static int32_t reduce(world *w) {
+    const tkr_trial trial = trial_of(w);
+    return tkr_cell_reduce(&w->made.cell, w->io.real, w->net, TKR_INT8, &trial, w->lent);
+}
+
+static int32_t reduced_size(world *w) {
+    uint64_t bytes;
+    return tkr_cell_reduced_size(&bytes, w->net, TKR_BF16);
+}
+
+static int32_t compare(world *w) {
+    const tkr_trial trial = trial_of(w);
+    return tkr_cell_compare(w->io.real, w->net, w->net, &trial, w->lent);
+}
+
+static int32_t precision(world *w) {
+    return tkr_cell_precision(w->net) == TKR_FLOAT32 ? TKR_OK : TKR_ERR_ARGUMENT;
+}
+
 const scenario cell_scenarios[] = {
     {"tkr_status_text", status_text, NULL, 0, NO},
     {"tkr_version", version, NULL, 0, NO},
@@ -173,5 +202,9 @@ const scenario cell_scenarios[] = {
     {"tkr_cell_set_note/remove", remove_note, NULL, 0, NO},
     {"tkr_cell_get_note", get_note, NULL, 0, NO},
     {"tkr_cell_detail", detail, NULL, 0, NO},
+    {"tkr_cell_reduce", reduce, NULL, 'c', YES},
+    {"tkr_cell_reduced_size", reduced_size, NULL, 0, NO},
+    {"tkr_cell_compare", compare, NULL, 0, YES},
+    {"tkr_cell_precision", precision, NULL, 0, NO},
     {0},
 };

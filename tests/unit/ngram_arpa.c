@@ -193,6 +193,8 @@ static void test_refusals(void **unused) {
         {"-0.7\ta\t-0.2", "1e-9\ta\t-0.2", "line 9: the logarithm of a probability is above 0"},
         {"-0.7\ta\t-0.2", "nan\ta\t-0.2", "line 9: this probability is no number"},
         {"-0.7\ta\t-0.2", "-inf\ta\t-0.2", "line 9: this probability is no number"},
+        {"-0.7\ta\t-0.2", "-1.1e9\ta\t-0.2", "line 9: this probability is no number"},
+        {"-0.7\ta\t-0.2", "-0.7\ta\t1e10", "line 9: this back-off weight is no number"},
         {"-0.7\ta\t-0.2", "-1e999\ta\t-0.2", "line 9: this probability is no number"},
         {"-0.7\ta\t-0.2", "-0.7x\ta\t-0.2", "line 9: this probability is no number"},
         {"-0.7\ta\t-0.2", "-0,7\ta\t-0.2", "line 9: this probability is no number"},
