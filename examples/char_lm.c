@@ -7,6 +7,7 @@
  *   char_lm --text FILE --save NET      the same, keeping the net and the state of its training
  *   char_lm --text FILE --resume NET    go on with a training that was interrupted
  *   char_lm --load NET --sample 500     let a trained net write
+ *   char_lm --text FILE --mix           at the end mix the net with an n-gram
  */
 #include "char_lm.h"
 
@@ -67,6 +68,9 @@ static void check_together(const char_options *set, const ex_option *options) {
     if (set->resume != NULL && set->text == NULL) {
         ex_die("--resume needs the --text that the training began with");
     }
+    if (set->mix && set->text == NULL) {
+        ex_die("--mix needs the --text that the n-grams are counted on");
+    }
     if (set->bytes && (set->characters || from_file)) {
         ex_die("--bytes: %s", from_file ? "the file knows what its symbols are" : "or --chars?");
     }
@@ -90,6 +94,7 @@ static void read_options(char_options *set, int argc, char **argv) {
         {"clip", EX_REAL, &set->clip, 0, 1e9, "clip the gradient's norm; 0 does not", 0},
         {"iterations", EX_INT, &set->iterations, 1, 1e9, "windows to train on", 0},
         {"every", EX_INT, &set->every, 1, 1e9, "iterations between validations and saves", 0},
+        {"mix", EX_FLAG, &set->mix, 0, 0, "mix the net with the best n-gram at the end", 0},
         {"order", EX_INT, &set->order, 1, 16, "of the n-grams: characters before, plus 1", 0},
         {"seed", EX_INT, &set->seed, 0, 1e9, "of all that is random", 0},
         {"seeds", EX_INT, &set->seeds, 1, 100, "page: how many seeds, for medians", 0},

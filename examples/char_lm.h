@@ -7,7 +7,7 @@
 
 typedef struct char_options {
     const char *text, *valid, *save, *load, *resume, *prime;
-    int64_t page, bytes, characters;
+    int64_t page, bytes, characters, mix;
     int64_t cell, hidden, layers, embedding, steps, batch, iterations, every, order;
     int64_t seed, seeds, sample, threads;
     double rate, clip, dropout, temperature, top_p;
@@ -47,5 +47,9 @@ void char_free_corpus(corpus *data);
 
 /** Score the held-out text with n-grams of the training text, and print it. */
 void char_rivals(const corpus *data, int64_t order);
+
+/** Mix the net, whose ln p of each held-out character is given, with modified Kneser-Ney: the
+ *  weight is found on the first half of the held-out text, the losses are those of the second. */
+void char_mix(const corpus *data, int64_t order, const double *net_logprobs);
 
 #endif

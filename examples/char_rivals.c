@@ -6,6 +6,8 @@
  */
 #include "char_lm.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name;
     int32_t smoothing;
@@ -36,15 +38,46 @@ static void print_score(const char *name, int64_t order, const tkr_score *score)
            100 * (double)score->impossible / (double)score->symbols);
 }
 
-void char_rivals(const corpus *data, int64_t order) {
+static tkr_ngram *counted(const corpus *data, int64_t order) {
     tkr_ngram *ngram;
     ex_try(ex_env(1), tkr_ngram_create(&ngram, (int32_t)order, data->symbols, ex_env(1)));
     ex_try(ngram, tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
     ex_try(ngram, tkr_ngram_count(ngram, data->train, data->train_len, TKR_BEGIN));
+    return ngram;
+}
+
+void char_rivals(const corpus *data, int64_t order) {
+    tkr_ngram *ngram = counted(data, order);
     for (size_t i = 0; i < sizeof rivals / sizeof *rivals; i++) {
         ex_try(ngram, tkr_ngram_estimate(ngram, rivals[i].smoothing));
         tkr_score score = score_text(ngram, data);
         print_score(rivals[i].name, order, &score);
     }
     tkr_ngram_destroy(ngram);
+}
+
+static void print_mean(const char *name, const double *logprobs, int64_t n) {
+    tkr_score score = {.size = sizeof score};
+    ex_try(ex_env(1), tkr_score_logprobs(&score, logprobs, NULL, n));
+    printf("%-47s %9.4f %9.4f\n", name, score.nats_per_symbol, score.bits_per_symbol);
+}
+
+void char_mix(const corpus *data, int64_t order, const double *net_logprobs) {
+    int64_t half = data->valid_len / 2, rest = data->valid_len - half;
+    double *logprobs = ex_alloc(data->valid_len, sizeof *logprobs), weight = 0;
+    tkr_ngram *ngram = counted(data, order);
+    tkr_ngram_state state;
+    const int32_t begin = TKR_BEGIN;
+    ex_try(ngram, tkr_ngram_estimate(ngram, TKR_MODIFIED_KNESER_NEY));
+    ex_try(ngram, tkr_ngram_start(ngram, &state, &begin, 1));
+    ex_try(ngram, tkr_ngram_logprobs(ngram, &state, logprobs, data->valid, data->valid_len));
+    tkr_ngram_destroy(ngram);
+    ex_try(ex_env(1), tkr_mix_fit(&weight, net_logprobs, logprobs, half));
+    printf("\non its second half; the weight of the net, from the first: %.3f\n", weight);
+    print_mean("the net", net_logprobs + half, rest);
+    print_mean("modified Kneser-Ney", logprobs + half, rest);
+    ex_try(ex_env(1),
+           tkr_mix_logprobs(logprobs + half, net_logprobs + half, logprobs + half, rest, weight));
+    print_mean("both mixed", logprobs + half, rest);
+    free(logprobs);
 }

@@ -70,27 +70,47 @@ static void fill_stream(int32_t *input, int32_t *target, const int32_t *ids, int
 
 enum { VALID_STEPS = 64, VALID_STREAMS = 32, VALID_MIN = 256 };
 
-/* Nats of all of one window of the validation text, whose streams have `len` ids. */
-static double valid_window(tkr_sequence *seq, const corpus *data, int64_t streams, int64_t len,
-                           int64_t from) {
-    int32_t input[VALID_STEPS * VALID_STREAMS], target[VALID_STEPS * VALID_STREAMS];
-    int32_t lengths[VALID_STREAMS];
-    double nats = 0;
-    for (int64_t b = 0; b < streams; b++) {
-        int64_t end = (b + 1) * len < data->valid_len ? (b + 1) * len : data->valid_len;
-        int64_t at = b * len + from;
+/* One window of the validation text: `streams` pieces of it, each of `len` ids, from `from` on. */
+typedef struct held_window {
+    const corpus *data;
+    int64_t streams, len, from;
+    int32_t target[VALID_STEPS * VALID_STREAMS], lengths[VALID_STREAMS];
+} held_window;
+
+/* Run the net over a window; then its loss and its output can be asked for. */
+static void run_window(tkr_sequence *seq, held_window *w) {
+    int32_t input[VALID_STEPS * VALID_STREAMS];
+    for (int64_t b = 0; b < w->streams; b++) {
+        int64_t end = (b + 1) * w->len;
+        int64_t at = b * w->len + w->from;
+        end = end < w->data->valid_len ? end : w->data->valid_len;
         int64_t n = end - at < 0 ? 0 : end - at < VALID_STEPS ? end - at : VALID_STEPS;
-        fill_stream(input + b, target + b, data->valid, at, n, streams);
-        lengths[b] = (int32_t)n;
+        fill_stream(input + b, w->target + b, w->data->valid, at, n, w->streams);
+        w->lengths[b] = (int32_t)n;
     }
-    int64_t steps = len - from < VALID_STEPS ? len - from : VALID_STEPS;
-    ex_try(seq, tkr_sequence_forward_ids(seq, input, lengths, steps, streams));
-    ex_try(seq, tkr_sequence_loss_ids(seq, &nats, target, NULL));
-    return nats;
+    int64_t steps = w->len - w->from < VALID_STEPS ? w->len - w->from : VALID_STEPS;
+    ex_try(seq, tkr_sequence_forward_ids(seq, input, w->lengths, steps, w->streams));
 }
 
-/* Nats per character of the whole validation text, every character predicted once. */
-static double validate(const tkr_cell *net, const corpus *data, int64_t threads) {
+/* ln p of every character of a window, each at its place in the text. */
+static void window_logprobs(const tkr_sequence *seq, const held_window *w, double *logprobs,
+                            float *logits) {
+    int64_t symbols = w->data->symbols;
+    int64_t steps = w->len - w->from < VALID_STEPS ? w->len - w->from : VALID_STEPS;
+    ex_try(seq, tkr_sequence_output(seq, logits, steps * w->streams * symbols));
+    for (int64_t b = 0; b < w->streams; b++) {
+        for (int64_t t = 0; t < w->lengths[b]; t++) {
+            int64_t row = t * w->streams + b;
+            ex_try(ex_env(1),
+                   tkr_logits_logprobs(logprobs + b * w->len + w->from + t, logits + row * symbols,
+                                       &w->target[row], 1, symbols));
+        }
+    }
+}
+
+/* Nats per character of the whole validation text, every character predicted once. ln p of each
+ * goes to logprobs [valid_len], unless that is NULL. */
+static double validate(const tkr_cell *net, const corpus *data, int64_t threads, double *logprobs) {
     int64_t streams = data->valid_len / VALID_MIN;
     streams = streams < 1 ? 1 : streams > VALID_STREAMS ? VALID_STREAMS : streams;
     int64_t len = (data->valid_len + streams - 1) / streams;
@@ -99,12 +119,20 @@ static double validate(const tkr_cell *net, const corpus *data, int64_t threads)
     ex_try(env, tkr_sequence_create(&seq, net, VALID_STEPS, streams, TKR_INFERENCE, env));
     ex_try(seq, tkr_sequence_set_int(seq, TKR_CARRY, 1));
     ex_try(seq, tkr_sequence_set_int(seq, TKR_REDUCTION, 1));
-    double nats = 0;
-    for (int64_t from = 0; from < len; from += VALID_STEPS) {
-        nats += valid_window(seq, data, streams, len, from);
+    float *logits = ex_alloc(VALID_STEPS * streams * data->symbols, sizeof *logits);
+    double nats = 0, sum = 0;
+    held_window w = {.data = data, .streams = streams, .len = len};
+    for (; w.from < len; w.from += VALID_STEPS) {
+        run_window(seq, &w);
+        ex_try(seq, tkr_sequence_loss_ids(seq, &nats, w.target, NULL));
+        sum += nats;
+        if (logprobs != NULL) {
+            window_logprobs(seq, &w, logprobs, logits);
+        }
     }
+    free(logits);
     tkr_sequence_destroy(seq);
-    return nats / (double)data->valid_len;
+    return sum / (double)data->valid_len;
 }
 
 static double bits(double nats) {
@@ -179,8 +207,7 @@ static double train_window(trainer *run, const corpus *data) {
         fill_stream(run->input + b, run->target + b, data->train,
                     b * stream_len + window * run->steps, run->steps, run->batch);
     }
-    ex_try(run->seq,
-           tkr_sequence_forward_ids(run->seq, run->input, NULL, run->steps, run->batch));
+    ex_try(run->seq, tkr_sequence_forward_ids(run->seq, run->input, NULL, run->steps, run->batch));
     ex_try(run->seq, tkr_sequence_loss_ids(run->seq, &loss, run->target, NULL));
     ex_try(run->seq, tkr_sequence_backward(run->seq, NULL, NULL));
     ex_try(run->adam, tkr_optimizer_step(run->adam, run->seq));
@@ -200,7 +227,7 @@ static void report(const trainer *run, const char_options *set, const corpus *da
     int64_t done = (int64_t)run->cursor[DONE];
     double speed = ex_progress_speed(progress, done), left = ex_progress_left(progress, done);
     double epochs = (double)done * progress->units / (double)data->train_len;
-    double valid = validate(run->net, data, set->threads);
+    double valid = validate(run->net, data, set->threads, NULL);
     printf("%9lld %6.2f %8.4f %7.4f %9.4f %7.4f %10.0f %6.0f s\n", (long long)done, epochs, loss,
            bits(loss), valid, bits(valid), speed, left);
     fflush(stdout);
@@ -217,8 +244,9 @@ static void train(trainer *run, const char_options *set, const corpus *data) {
         printf("nothing is left to train; --iterations N would go on to iteration N\n");
         return;
     }
-    printf("                      training         validation                  time\n"
-           "iteration  epoch     nats    bits      nats    bits    chars/s     left\n");
+    printf(
+        "                      training         validation                  time\n"
+        "iteration  epoch     nats    bits      nats    bits    chars/s     left\n");
     ex_progress progress =
         ex_progress_start("train", done, total, (double)(run->steps * run->batch), "chars");
     while (done < total) {
@@ -264,8 +292,8 @@ static void print_symbol(const tkr_vocabulary *vocabulary, int32_t id) {
 }
 
 /* Read the prime into the state; the scores of what follows are left in `logits`. */
-static void read_prime(const tkr_cell *net, tkr_state *state, const corpus *data,
-                       const char *prime, float *logits) {
+static void read_prime(const tkr_cell *net, tkr_state *state, const corpus *data, const char *prime,
+                       float *logits) {
     int64_t n = 0;
     int32_t nothing = -1;
     if (prime[0] == '\0') {
@@ -318,12 +346,17 @@ static void print_net(const tkr_cell *net, const corpus *data) {
 }
 
 static void compare(const tkr_cell *net, const char_options *set, const corpus *data) {
-    double nats = validate(net, data, set->threads);
+    double *logprobs = ex_alloc(data->valid_len, sizeof *logprobs);
+    double nats = validate(net, data, set->threads, logprobs);
     printf("\non the held-out text                            nats/char bits/char\n");
     printf("%-47s %9.4f %9.4f\n", "the net", nats, bits(nats));
     if (data->train != NULL) {
         char_rivals(data, set->order);
     }
+    if (set->mix) {
+        char_mix(data, set->order, logprobs);
+    }
+    free(logprobs);
 }
 
 /* The net to begin with: made for the text, or taken from a file with its vocabulary. */

@@ -119,8 +119,8 @@ INLINE void int8_row(const tkri_reduced *r, int64_t row, const columns *at, cons
     }
 #pragma GCC unroll 4
     for (int j = 0; j < n; j++) {
-        const vf product = I_TO_FLOAT(sum[j]) * v_load(scale + j * VL);
-        v_store(c + j * VL, v_load(start + j * VL) + v_all(r->q_scale[row]) * product);
+        const vf unit = v_load(scale + j * VL) * v_all(r->q_scale[row]);
+        v_store(c + j * VL, v_load(start + j * VL) + I_TO_FLOAT(sum[j]) * unit);
     }
 }
 

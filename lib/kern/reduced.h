@@ -7,7 +7,7 @@
  * [panel][word][vector][VL]. Inputs behind the last and units behind the last have zero weights.
  *
  *     bf16   C = start + x W                                  W expanded to float32
- *     int8   C = start + x_scale * (scale * q W)              q = round(x / x_scale) in -127..127
+ *     int8   C = start + q W * (scale * x_scale)              q = round(x / x_scale) in -127..127
  *
  * The integer sums q W are exact, so that the bits of an int8 C are the same in every tier. A bf16
  * C is two chains of multiply-adds, over the even and over the odd inputs, then their sum. NaN in x

@@ -15,6 +15,23 @@ static uint32_t find(const tkri_rows *rows, tkri_nodes among, uint32_t id) {
     return n && (uint32_t)tkri_load(ids + low * width, rows->id_mask) == id ? low : TKRI_NO_NODE;
 }
 
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* Call for what the next step will read: what follows the n-gram, and its suffix. */
+static void foresee(const tkri_model *model, int len, uint32_t row) {
+    const tkri_rows *next = &model->level[len];
+    uint64_t first = tkri_row_children(model, len - 1, row).from;
+    PREFETCH(next->ids + first * (uint64_t)next->id_bytes);
+    PREFETCH(tkri_row(next, first));
+    if (len > 1) {
+        PREFETCH(tkri_row(&model->level[len - 2], tkri_row_suffix(model, len - 1, row)));
+    }
+}
+
 /* Behind the n-gram `row` of `len` ids. */
 static void settle(const tkri_model *model, tkri_place *place, int len, uint32_t row) {
     int most = model->order - 1;
@@ -25,6 +42,9 @@ static void settle(const tkri_model *model, tkri_place *place, int len, uint32_t
     place->row = row;
     place->len = (uint16_t)len;
     place->given = (uint16_t)(place->given < most ? place->given + 1 : most);
+    if (len > 0) {
+        foresee(model, len, row);
+    }
 }
 
 /* What an unseen context gets where the rule is not to back off; else NaN. */
@@ -118,6 +138,9 @@ void tkri_model_distribution(const tkri_model *model, const tkri_place *place, f
 
 int64_t tkri_model_len(const tkri_model *model, int level) {
     int64_t n = 0;
+    if (level == 0) {
+        return model->symbols;
+    }
     for (uint64_t row = 0; row < model->level[level].len; row++) {
         n += tkri_row_seen(model, level, row);
     }

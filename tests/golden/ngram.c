@@ -66,12 +66,9 @@ static void test_structure_of_order_four(void **unused) {
  */
 enum { TRAIN = 1003854, COLUMNS = 6 };
 
-static const int32_t smoothings[COLUMNS] = {TKR_ADD_K,
-                                            TKR_WITTEN_BELL,
-                                            TKR_ABSOLUTE_DISCOUNT,
-                                            TKR_KNESER_NEY,
-                                            TKR_MODIFIED_KNESER_NEY,
-                                            TKR_MAXIMUM_LIKELIHOOD};
+static const int32_t smoothings[COLUMNS] = {
+    TKR_ADD_K,      TKR_WITTEN_BELL,         TKR_ABSOLUTE_DISCOUNT,
+    TKR_KNESER_NEY, TKR_MODIFIED_KNESER_NEY, TKR_MAXIMUM_LIKELIHOOD};
 
 static const struct {
     int32_t order;

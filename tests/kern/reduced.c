@@ -215,9 +215,9 @@ static void check_int8(const operands *o) {
         for (int64_t k = 0; k < o->r.k; k++) {
             sum += expected_q(o, row, k) * o->number[k * o->columns + column];
         }
-        const float product = (float)sum * o->scale.data[column];
-        const float scaled = o->x_scale.data[row] * product;
-        const float want = start_value(o, row, column) + scaled;
+        const float unit = o->scale.data[column] * o->x_scale.data[row];
+        const float product = (float)sum * unit;
+        const float want = start_value(o, row, column) + product;
         assert_true(compare_bits(&c[place_in_c(o, row, column)], &want, 1));
     }
 }
@@ -319,8 +319,8 @@ static void check_largest(const tkri_reduced_kern *kern, int32_t vl) {
     kern->int8(&o.r);
     const float sum = (float)((int64_t)127 * 127 * TKRI_INT8_INPUTS);
     for (int64_t column = 0; column < o.columns; column++) {
-        const float product = (column % 2 ? -sum : sum) * o.scale.data[column];
-        const float want = 0.0f + 2.0f / 127.0f * product;
+        const float unit = o.scale.data[column] * (2.0f / 127.0f);
+        const float want = 0.0f + (column % 2 ? -sum : sum) * unit;
         assert_true(compare_bits(&o.c.data[column], &want, 1));
     }
     destroy(&o);

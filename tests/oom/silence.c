@@ -107,12 +107,33 @@ static void test_silence(void **state) {
     }
 }
 
+/* The same with reduced weights. */
+static void test_reduced_silence(void **state) {
+    int32_t kind = *(const int32_t *)*state;
+    for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
+        fixture *f = make(kind, 1);
+        tkr_cell *whole = f->net;
+        tkr_state *whole_state = f->state;
+        assert_ok(tkr_cell_reduce(&f->net, NULL, whole, precision, NULL, &f->env));
+        assert_ok(tkr_state_create(&f->state, f->net, B, &f->env));
+        expect_silence(stream, f);
+        tkr_state_destroy(f->state);
+        tkr_cell_destroy(f->net);
+        f->net = whole;
+        f->state = whole_state;
+        unmake(f);
+    }
+}
+
 int main(void) {
     static int32_t elman = TKR_ELMAN, lstm = TKR_LSTM, gru = TKR_GRU;
     const struct CMUnitTest tests[] = {
         {"elman_is_silent", test_silence, NULL, NULL, &elman},
         {"lstm_is_silent", test_silence, NULL, NULL, &lstm},
         {"gru_is_silent", test_silence, NULL, NULL, &gru},
+        {"reduced_elman_is_silent", test_reduced_silence, NULL, NULL, &elman},
+        {"reduced_lstm_is_silent", test_reduced_silence, NULL, NULL, &lstm},
+        {"reduced_gru_is_silent", test_reduced_silence, NULL, NULL, &gru},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The arithmetic of reduced cells: one step at a time against the equations of docs/reduced.md in
- * double, from the library's own state, on every tier and at odd sizes, with special rows; then every
- * option, as streams of a float32 cell that was given the reduced weights. */
+ * double, from the library's own state, on every tier and at odd sizes, with special rows; then
+ * every option, as streams of a float32 cell that was given the reduced weights. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,7 +185,8 @@ static void expect_step(const pair *p, const double *x, const float *h_before, d
     }
 }
 
-/* Roundings of a few numbers about 1, and, where bf16 numbers are multiplied as such, 16 bits of x. */
+/* Roundings of a few numbers about 1, and, where bf16 numbers are multiplied as such, 16 bits of x.
+ */
 static double tolerance_of(const pair *p) {
     return p->precision == TKR_INT8 ? 2e-6 : 1e-4;
 }

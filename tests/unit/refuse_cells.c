@@ -238,6 +238,144 @@ static void test_load(void **state) {
                     tkr_cell_load_memory(made, file->bytes, file->len + 1, env));
 }
 
+static tkr_trial trial_of(const world *w) {
+    return (tkr_trial){.size = sizeof(tkr_trial), .steps = WORLD_T, .batch = WORLD_B,
+                       .input = w->io.input};
+}
+
+/* One field of the trial at a time is wrong. */
+static void test_trial(void **state) {
+    world *w = *state;
+    tkr_env env = w->env;
+    double *report = w->io.real;
+    tkr_trial t = trial_of(w);
+    const int32_t high[WORLD_T * WORLD_B] = {[5] = WORLD_V}, low[WORLD_T * WORLD_B] = {[5] = -2};
+    const int32_t none[WORLD_T * WORLD_B] = {[5] = -1};
+    float binary[WORLD_T * WORLD_B * WORLD_V] = {0};
+    struct {
+        int32_t status;
+        tkr_trial trial;
+    } cases[13];
+    int n = 0;
+#define WRONG(s, change) t = trial_of(w), change, cases[n].status = (s), cases[n++].trial = t
+    WRONG(TKR_ERR_ARGUMENT, t.size = 8);
+    WRONG(TKR_ERR_ARGUMENT, t.steps = 0);
+    WRONG(TKR_ERR_ARGUMENT, t.steps = INT64_MAX);
+    WRONG(TKR_ERR_ARGUMENT, t.batch = -1);
+    WRONG(TKR_ERR_ARGUMENT, t.input = NULL);
+    WRONG(TKR_ERR_ARGUMENT, t.ids = none);
+    WRONG(TKR_ERR_ARGUMENT, t.loss = 3);
+    WRONG(TKR_ERR_ARGUMENT, (t.target_ids = w->io.targets, t.target_values = binary));
+    WRONG(TKR_ERR_ARGUMENT, (t.loss = TKR_BINARY_CROSS_ENTROPY, t.target_values = w->io.values));
+    WRONG(TKR_ERR_TOKEN, t.target_ids = high);
+    WRONG(TKR_ERR_TOKEN, t.target_ids = none);
+    WRONG(TKR_ERR_TOKEN, (t.input = NULL, t.ids = high));
+    WRONG(TKR_ERR_TOKEN, (t.input = NULL, t.ids = low));
+    w->io.values[3] = -0.1f; /* no probability */
+    for (int i = 0; i < n; i++) {
+        REFUSES(w, cases[i].status, w->detail,
+                tkr_cell_compare(report, w->net, w->net, &cases[i].trial, &env));
+        REFUSES_TO_MAKE(w, cases[i].status,
+                        tkr_cell_reduce(&w->made.cell, report, w->net, TKR_INT8, &cases[i].trial,
+                                        &env));
+    }
+    REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, w->net, w->net, NULL, &env));
+}
+
+/* A cell of this kind, 2 wide, all of whose parameters are `weight`. */
+static tkr_cell *uniform_cell(int32_t kind, int64_t input, float weight) {
+    tkr_cell *cell;
+    static float values[4096];
+    int64_t tensors, shape[2];
+    int32_t rank;
+    assert_ok(tkr_cell_create(&cell, kind, input, 2, NULL));
+    assert_ok(tkr_cell_init(cell, 1));
+    assert_ok(tkr_cell_parameters(cell, &tensors, NULL));
+    for (int i = 0; i < 4096; i++) {
+        values[i] = weight;
+    }
+    for (int64_t i = 0; i < tensors; i++) {
+        const char *name;
+        assert_ok(tkr_cell_parameter(cell, i, &name, &rank, shape));
+        assert_ok(tkr_cell_set_parameter(cell, name, values, shape[0] * shape[1]));
+    }
+    return cell;
+}
+
+static void test_reduce(void **state) {
+    world *w = *state;
+    const tkr_env *env = &w->env;
+    double *report = w->io.real;
+    tkr_cell **made = &w->made.cell, *net = w->net;
+    tkr_trial t = trial_of(w);
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduce(NULL, report, net, TKR_BF16, &t, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, NULL, TKR_BF16, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, TKR_FLOAT32, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, 3, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, TKR_INT8, &t, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, report, net, TKR_INT8, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ORDER,
+                    tkr_cell_reduce(made, NULL, w->part[0], TKR_BF16, NULL, env));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(NULL, net, TKR_BF16));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, NULL, TKR_BF16));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, net, TKR_FLOAT32));
+    REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(NULL, net, net, &t, env));
+    REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, NULL, net, &t, env));
+    REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, net, NULL, &t, env));
+    REFUSES(w, TKR_ERR_ORDER, w->detail, tkr_cell_compare(report, net, w->part[0], &t, env));
+}
+
+/* Cells that cannot be reduced or compared, each for a reason of its own. */
+static void test_irreducible(void **state) {
+    world *w = *state;
+    double *report = w->io.real;
+    const int32_t kinds[] = {TKR_EMBEDDING, TKR_GRU, TKR_LSTM, TKR_ELMAN, TKR_LINEAR, TKR_LINEAR};
+    const float weights[] = {1, 1, 1, NAN, -INFINITY, 3e38f};
+    const int32_t status[] = {TKR_ERR_UNSUPPORTED, TKR_ERR_UNSUPPORTED, TKR_ERR_UNSUPPORTED,
+                              TKR_ERR_NUMERIC, TKR_ERR_NUMERIC, TKR_ERR_NUMERIC};
+    const float x[WORLD_V] = {3e38f, 3e38f, 3e38f, 3e38f};
+    for (int i = 0; i < 6; i++) {
+        tkr_cell *cell = NULL;
+        const tkr_trial t = {.size = sizeof t, .steps = 1, .input = x};
+        if (i == 1 || i == 2) { /* reset before; two directions */
+            assert_ok(tkr_cell_create(&cell, kinds[i], WORLD_V, 2, NULL));
+            assert_ok(tkr_cell_set_int(cell, i == 1 ? TKR_RESET : TKR_DIRECTIONS, i));
+            assert_ok(tkr_cell_init(cell, 1));
+        } else {
+            cell = uniform_cell(kinds[i], WORLD_V, weights[i]);
+        }
+        REFUSES_TO_MAKE(w, status[i],
+                        tkr_cell_reduce(&w->made.cell, i == 5 ? report : NULL, cell, TKR_INT8,
+                                        i == 5 ? &t : NULL, &w->env));
+        if (i == 0 || i == 2) { /* takes ids; cannot be streamed */
+            REFUSES(w, TKR_ERR_UNSUPPORTED, w->detail,
+                    tkr_cell_compare(report, cell, cell, &t, &w->env));
+        } else {
+            REFUSES(w, TKR_ERR_SHAPE, w->detail,
+                    tkr_cell_compare(report, cell, w->net, &t, &w->env));
+        }
+        tkr_cell_destroy(cell);
+    }
+}
+
+/* Exact sums have an end; bf16 has none. */
+static void test_too_wide(void **state) {
+    world *w = *state;
+    tkr_cell *cell;
+    for (int64_t more = 0; more < 2; more++) {
+        assert_ok(tkr_cell_create(&cell, TKR_LINEAR, (1 << 17) + more, 1, NULL));
+        assert_ok(tkr_cell_init(cell, 1));
+        if (more) {
+            REFUSES_TO_MAKE(w, TKR_ERR_UNSUPPORTED,
+                            tkr_cell_reduce(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
+        }
+        assert_ok(tkr_cell_reduce(&w->made.cell, NULL, cell, more ? TKR_BF16 : TKR_INT8, NULL,
+                                  NULL));
+        tkr_cell_destroy(w->made.cell);
+        tkr_cell_destroy(cell);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, refusal_setup, refusal_teardown)
 
 int main(void) {
@@ -245,6 +383,7 @@ int main(void) {
         CASE(test_create),     CASE(test_env),   CASE(test_options), CASE(test_options_too_late),
         CASE(test_chain),      CASE(test_names), CASE(test_parameters), CASE(test_clone),
         CASE(test_notes),      CASE(test_save),  CASE(test_load),
+        CASE(test_trial),      CASE(test_reduce), CASE(test_irreducible), CASE(test_too_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,12 +255,35 @@ static void test_independent(void **unused) {
     tiers_each_env(check_independent);
 }
 
+static tkr_cell *with_head(int64_t outputs) {
+    const orc_spec specs[] = {{.kind = TKR_GRU, .input = 3, .hidden = 4},
+                              {.kind = TKR_LINEAR, .input = 4, .hidden = outputs}};
+    return twin_cell(specs, 2, NULL);
+}
+
+/* A state of another cell serves only if its scratch memory is wide enough, too. */
+static void test_other_cell(void **unused) {
+    (void)unused;
+    tkr_cell *narrow = with_head(2), *wide = with_head(200);
+    tkr_state *small, *large;
+    float x[3] = {1, 2, 3}, y[200], same[2];
+    assert_ok(tkr_state_create(&small, narrow, 1, NULL));
+    assert_ok(tkr_state_create(&large, wide, 1, NULL));
+    assert_status(tkr_cell_step(wide, small, y, x), TKR_ERR_SHAPE);
+    assert_ok(tkr_cell_step(narrow, large, y, x));
+    assert_ok(tkr_cell_step(narrow, small, same, x));
+    assert_true(compare_bits(y, same, 2));
+    tkr_state_destroy(small), tkr_state_destroy(large);
+    tkr_cell_destroy(narrow), tkr_cell_destroy(wide);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),         cmocka_unit_test(test_options),
         cmocka_unit_test(test_chain),         cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_no_output),     cmocka_unit_test(test_output_before),
         cmocka_unit_test(test_tensors),       cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_other_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
