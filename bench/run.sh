@@ -5,6 +5,7 @@
 #   sh bench/run.sh                 everything; as root on Debian it first installs what is missing
 #   sh bench/run.sh --quick         without peers, in under a minute; installs nothing
 #   sh bench/run.sh --no-install    with the peers that are there
+#   sh bench/run.sh --ngram         only the n-gram rows, on the texts in ../shared/data
 #   sh bench/run.sh --json FILE     also as JSON; for --only, --threads, --tier ... see --help
 #   sh bench/run.sh --doc           and puts the figures into docs/benchmarks.md
 set -eu
@@ -15,6 +16,7 @@ build=$root/build-bench
 quick=no
 install=yes
 doc=no
+ngram=no
 
 for argument; do
     shift
@@ -22,6 +24,7 @@ for argument; do
         --quick) quick=yes; set -- "$@" "$argument" ;;
         --no-install) install=no ;;
         --doc) doc=yes ;;
+        --ngram) ngram=yes install=no ;;
         *) set -- "$@" "$argument" ;;
     esac
 done
@@ -80,6 +83,10 @@ ninja -C "$build" >"$build/build.log" 2>&1 || {
     cat "$build/build.log" >&2
     exit 1
 }
+
+if [ $ngram = yes ]; then
+    exec "$build/bench/tekrar-bench-ngram" "$root/../shared/data"
+fi
 
 if [ $quick = no ]; then
     if "$python" -c 'import torch' 2>/dev/null; then

@@ -360,8 +360,9 @@ TKR_API const char *tkr_cell_get_note(const tkr_cell *cell, const char *key);
 /**
  * Save options, parameters and notes as a safetensors file: the cell can be made again from the
  * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
- * fsync of the folder; an older file of that name survives any failure. Allocates for the time of
- * the call. The cell is not const only because a failure leaves its text in it.
+ * fsync of the folder; an older file of that name survives any failure but that of the last fsync,
+ * when the whole new file is in place already. Allocates for the time of the call. The cell is not
+ * const only because a failure leaves its text in it.
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_IO, TKR_ERR_MEMORY.
  * Since: 0.1
  */

@@ -6,8 +6,8 @@
 
 #include "ngram/trie.h"
 
-/* Symbols that the buffer holds at least before it is sorted: a megabyte of characters. */
-#define TKRI_COUNTS_CHUNK ((uint64_t)1 << 20)
+/* Symbols that the buffer holds at least before it is sorted. */
+#define TKRI_COUNTS_CHUNK ((uint64_t)1 << 21)
 
 /* What precedes the first id of a text, besides an id that is repeated order - 1 times (>= 0). */
 enum { TKRI_LEAD_NONE = -1, TKRI_LEAD_BEGIN = -2, TKRI_LEAD_CONTINUE = -3 };

@@ -88,7 +88,15 @@ static unsigned char *own(const tkri_model *model, const unsigned char *at) {
     return (unsigned char *)model->owned + (at - model->block);
 }
 
+/* As many bytes as the mask has. */
 static void store(unsigned char *at, uint64_t value, uint64_t mask) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (mask > UINT32_MAX) {
+        uint64_t low = value & mask;
+        memcpy(at, &low, mask == UINT64_MAX ? 8 : 5); /* indices never need more than 5 */
+        return;
+    }
+#endif
     for (; mask; mask >>= 8, value >>= 8) {
         *at++ = (unsigned char)value;
     }

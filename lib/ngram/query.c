@@ -15,6 +15,23 @@ static uint32_t find(const tkri_rows *rows, tkri_nodes among, uint32_t id) {
     return n && (uint32_t)tkri_load(ids + low * width, rows->id_mask) == id ? low : TKRI_NO_NODE;
 }
 
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* Call for what the next step will read: what follows the n-gram, and its suffix. */
+static void foresee(const tkri_model *model, int len, uint32_t row) {
+    const tkri_rows *next = &model->level[len];
+    uint64_t first = tkri_row_children(model, len - 1, row).from;
+    PREFETCH(next->ids + first * (uint64_t)next->id_bytes);
+    PREFETCH(tkri_row(next, first));
+    if (len > 1) {
+        PREFETCH(tkri_row(&model->level[len - 2], tkri_row_suffix(model, len - 1, row)));
+    }
+}
+
 /* Behind the n-gram `row` of `len` ids. */
 static void settle(const tkri_model *model, tkri_place *place, int len, uint32_t row) {
     int most = model->order - 1;
@@ -25,6 +42,9 @@ static void settle(const tkri_model *model, tkri_place *place, int len, uint32_t
     place->row = row;
     place->len = (uint16_t)len;
     place->given = (uint16_t)(place->given < most ? place->given + 1 : most);
+    if (len > 0) {
+        foresee(model, len, row);
+    }
 }
 
 /* What an unseen context gets where the rule is not to back off; else NaN. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Making a reduced cell: what it reports, what it takes, what it can and cannot do, whose states fit. */
+ * Making a reduced cell: what it reports, what it takes, what it can and cannot do, whose states
+ * fit. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
