@@ -464,7 +464,7 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /* Precisions of weights. */
 #define TKR_FLOAT32 0
-#define TKR_BF16 1 /**< 8 bits of precision each; products with float32 inputs, sums in float32 */
+#define TKR_BF16 1 /**< 8 bits of precision each; x keeps 16 or more; sums in float32 */
 #define TKR_INT8 2 /**< -127..127, a scale for each gate of each unit; a step rounds the vectors that
                         meet a matrix to -127..127 of their largest number; integer sums, exact.
                         At most 131072 inputs */
