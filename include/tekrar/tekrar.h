@@ -450,8 +450,9 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /*
  * Reduced precision: a copy of a trained cell with smaller weights, for streaming. Steps are faster
- * where weights are many (a step of a large cell waits for its weights), and the cell takes about a
- * half or a quarter of the memory: the float32 weights are not kept. Reduced are the matrices of
+ * where weights are many (a step of a large cell waits for its weights; with a few dozen units it
+ * does not, and float32 is faster), and the cell takes about a half or a quarter of the memory: the
+ * float32 weights are not kept. Reduced are the matrices of
  * Elman, LSTM, GRU (reset after) and linear parts. Biases, peepholes, embeddings, GRUs that reset
  * before the product, activations and states stay float32. docs/reduced.md has equations and bounds.
  *
