@@ -450,8 +450,9 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /*
  * Reduced precision: a copy of a trained cell with smaller weights, for streaming. Steps are faster
- * where weights are many (a step of a large cell waits for its weights), and the cell takes about a
- * half or a quarter of the memory: the float32 weights are not kept. Reduced are the matrices of
+ * where weights are many (a step of a large cell waits for its weights; with a few dozen units it
+ * does not, and float32 is faster), and the cell takes about a half or a quarter of the memory: the
+ * float32 weights are not kept. Reduced are the matrices of
  * Elman, LSTM, GRU (reset after) and linear parts. Biases, peepholes, embeddings, GRUs that reset
  * before the product, activations and states stay float32. docs/reduced.md has equations and bounds.
  *
@@ -464,7 +465,7 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /* Precisions of weights. */
 #define TKR_FLOAT32 0
-#define TKR_BF16 1 /**< 8 bits of precision each; products with float32 inputs, sums in float32 */
+#define TKR_BF16 1 /**< 8 bits of precision each; x keeps 16 or more; sums in float32 */
 #define TKR_INT8 2 /**< -127..127, a scale for each gate of each unit; a step rounds the vectors that
                         meet a matrix to -127..127 of their largest number; integer sums, exact.
                         At most 131072 inputs */

@@ -375,6 +375,57 @@ static void check_chain(const tkr_env *env) {
     }
 }
 
+/* What docs/reduced.md says of the error of one sum: of row w and vector x. */
+static double bound_of(const pair *p, const float *w, const float *x) {
+    double largest = 0, longest = 0, sum_x = 0, sum_w = 0, both = 0;
+    for (int64_t i = 0; i < p->input; i++) {
+        largest = fmax(largest, fabs((double)w[i]));
+        longest = fmax(longest, fabs((double)x[i]));
+    }
+    for (int64_t i = 0; i < p->input; i++) {
+        sum_x += fabs((double)x[i]);
+        sum_w += largest * round(fabs((double)w[i]) / largest * 127) / 127;
+        both += fabs((double)w[i] * (double)x[i]);
+    }
+    const double rounding = 0x1p-22 * (double)(p->input + 2) * (both + sum_w * longest + 1);
+    return rounding + (p->precision == TKR_INT8
+                           ? largest / 254 * sum_x + longest / 254 * sum_w
+                           : (0x1p-8 + 0x1p-16) * both);
+}
+
+/* Linear maps: no sum is further from the unreduced one than the bound, and some are near it. */
+static void check_bound(const tkr_env *env) {
+    double closest = 0;
+    for (int64_t i = 0; i < 60; i++) {
+        orc_random random = {(uint64_t)i};
+        pair p = make(TKR_LINEAR, 1 + i / 6, 33, i % 2 ? TKR_INT8 : TKR_BF16, env);
+        float w[33 * 33], b[33], x[3 * 33], y[3 * 33];
+        assert_ok(tkr_cell_get_parameter(p.cell, "weight", w, 33 * p.input));
+        assert_ok(tkr_cell_get_parameter(p.cell, "bias", b, 33));
+        for (int64_t j = 0; j < p.batch * p.input; j++) {
+            x[j] = orc_number(&random, 1);
+        }
+        assert_ok(tkr_cell_step(p.reduced, p.state, y, x));
+        for (int64_t row = 4; row < 33; row++) { /* the first ones are special */
+            double want = (double)b[row];
+            for (int64_t k = 0; k < p.input; k++) {
+                want += (double)w[row * p.input + k] * (double)x[k];
+            }
+            const double error = fabs((double)y[row] - want);
+            const double bound = bound_of(&p, w + row * p.input, x);
+            assert_true(error <= bound);
+            closest = fmax(closest, error / bound);
+        }
+        unmake(&p);
+    }
+    assert_true(closest > 0.5);
+}
+
+static void test_bound(void **unused) {
+    (void)unused;
+    tiers_each_env(check_bound);
+}
+
 static void test_options(void **unused) {
     (void)unused;
     tiers_each_env(check_options);
@@ -388,6 +439,7 @@ static void test_chain(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_bound),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_chain),
     };
