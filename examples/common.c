@@ -102,7 +102,7 @@ static void print_default(const ex_option *option) {
         case EX_TEXT:
         case EX_FILE:
             word = *(const char **)option->value;
-            if (word != NULL) {
+            if (word != NULL && word[0] != '\0') {
                 printf(" (%s)", word);
             }
             break;
@@ -309,8 +309,9 @@ void ex_progress_show(ex_progress *progress, int64_t done, double loss) {
     }
     progress->shown = now;
     int64_t left = (int64_t)ex_progress_left(progress, done);
-    fprintf(stderr, "\r\033[K%s %lld/%lld  loss %.4f  %.3g %s/s  %lld:%02lld left", progress->label,
-            (long long)done, (long long)progress->total, loss, ex_progress_speed(progress, done),
+    double speed = ex_progress_speed(progress, done);
+    fprintf(stderr, "\r\033[K%s %lld/%lld  loss %.4f  %.*f %s/s  %lld:%02lld left", progress->label,
+            (long long)done, (long long)progress->total, loss, speed < 100 ? 1 : 0, speed,
             progress->unit, (long long)(left / 60), (long long)(left % 60));
     fflush(stderr);
 }

@@ -177,7 +177,6 @@ static void print_result(const settings *set, const contender *all) {
 }
 
 static const char *draw(ex_plot *plot, const settings *set, const contender *all) {
-    ex_plot_open(plot, set->picture);
     for (int k = 0; k < 3; k++) {
         fprintf(plot->data, "# %s: t, untrained, trained\n", ex_cell_name(all[k].kind));
         for (int64_t t = 0; t < set->steps; t++) {
@@ -231,6 +230,7 @@ int main(int argc, char **argv) {
     contender all[3];
     ex_plot plot;
     read_options(&set, argc, argv);
+    ex_plot_open(&plot, set.picture);
     printf("adding problem: two marked numbers of %lld, %lld units, %lld batches of %lld\n",
            (long long)set.steps, (long long)set.hidden, (long long)set.iterations,
            (long long)set.batch);

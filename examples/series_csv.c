@@ -224,10 +224,8 @@ static double row(const series *data, const char *name, const double *one, const
     return far;
 }
 
-static const char *draw(ex_plot *plot, const series *data, const char *path,
-                        const double *one, const double *all) {
+static const char *draw(ex_plot *plot, const series *data, const double *one, const double *all) {
     const double *lines[] = {data->y, one, all};
-    ex_plot_open(plot, path);
     for (int k = 0; k < 3; k++) {
         int64_t held_out = data->n - data->cut, from = data->cut - (k == 0 ? 4 * held_out : 1);
         for (int64_t t = from < 0 ? 0 : from; t < data->n; t++) {
@@ -246,6 +244,8 @@ static const char *draw(ex_plot *plot, const series *data, const char *path,
 void series_csv(const series_options *set) {
     tkr_env *env = ex_env(set->threads);
     series data = open_series(set);
+    ex_plot plot;
+    ex_plot_open(&plot, set->picture);
     tkr_cell *net = make_net(set, env);
     double *one = ex_alloc(data.n, sizeof *one), *all = ex_alloc(data.n, sizeof *all);
     printf("%lld values, the last %lld held out; %s of %lld units\n", (long long)data.n,
@@ -261,8 +261,7 @@ void series_csv(const series_options *set) {
     forecast(net, &data, 0, one, env), forecast(net, &data, 1, all, env);
     double ours = row(&data, "the net", one, all);
 
-    ex_plot plot;
-    const char *picture = draw(&plot, &data, set->picture, one, all);
+    const char *picture = draw(&plot, &data, one, all);
     printf("\nseries: rmse=%.4g persistence=%.4g seasonal=%.4g picture=%s\n", ours, persistence,
            seasonal, picture);
     tkr_cell_destroy(net);

@@ -194,9 +194,7 @@ static void write_data(FILE *out, const run *page, const run *ours, uint64_t see
     }
 }
 
-static const char *draw(ex_plot *plot, const char *path, const run *page, const run *ours,
-                        uint64_t seed) {
-    ex_plot_open(plot, path);
+static const char *draw(ex_plot *plot, const run *page, const run *ours, uint64_t seed) {
     write_data(plot->data, page, ours, seed);
     return ex_plot_draw(
         plot,
@@ -245,6 +243,7 @@ void series_curve(const series_options *set) {
     const char *picture = NULL;
     ex_plot plot;
     tkr_env *env = ex_env(set->threads);
+    ex_plot_open(&plot, set->picture);
     true_future(truth);
     printf("net: 1 -> %d relu -> 1; %d iterations of Adam on %d windows of %d steps\n\n", UNITS,
            ITERATIONS, BATCH, STEPS);
@@ -256,7 +255,7 @@ void series_curve(const series_options *set) {
         if (i == 0) {
             print_table(&page, &ours);
             print_forecast(&ours, truth);
-            picture = draw(&plot, set->picture, &page, &ours, seed);
+            picture = draw(&plot, &page, &ours, seed);
         }
     }
     print_seeds(set->seeds, set->seed, figures);

@@ -75,7 +75,7 @@ if build "without a BLAS" build-test/noblas cc -Dblas=none -Dexamples=false \
 fi
 rm -rf build-test/coverage # notes and counts of sources that have changed since cannot be merged
 if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true \
-    -Dexamples=false -Dbench=false; then
+    -Dc_args=-fprofile-update=atomic -Dexamples=false -Dbench=false; then
     check "coverage" build-test/coverage --no-suite abi --timeout-multiplier 5
     coverage
 fi
