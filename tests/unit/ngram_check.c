@@ -54,7 +54,7 @@ static void test_every_check_of_models(void **unused) {
                 tkri_model_put_id(&model, 1, 1, 0);
                 break; /* not in order */
             case 6:
-                tkri_model_put_id(&model, 1, 1, 3);
+                tkri_model_put_id(&model, 1, 1, 3), tkri_model_put_suffix(&model, 1, 1, 3);
                 break; /* <s> follows nothing */
             case 7:
                 tkri_model_put_suffix(&model, 1, 2, 4);

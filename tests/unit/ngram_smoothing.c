@@ -225,7 +225,7 @@ static void expect_p(double got, double want, const char *what, int order, int s
 
 /* A few texts, counted by the library and written down for the slow way. */
 static tkr_ngram *random_texts(slow *s, uint64_t *random) {
-    const int32_t pads[] = {TKR_BEGIN, TKR_BEGIN, TKR_NOTHING, 0};
+    const int32_t pads[] = {TKR_BEGIN, TKR_NOTHING, 0, s->symbols - 1};
     int32_t pad = pads[next_random(random) % 4];
     tkr_ngram *ngram;
     assert_ok(tkr_ngram_create(&ngram, s->order, s->symbols, NULL));
