@@ -328,8 +328,8 @@ static void test_memory_is_announced(void **unused) {
     const struct {
         int64_t n;
         int32_t order, symbols, smoothing;
-    } cases[] = {{1, 1, 1, 1},       {100, 3, 4, 7},        {5000, 5, 60, 7},
-                 {200000, 8, 30, 1}, {200000, 2, 50000, 3}, {1500000, 6, 20, 6}, {300000, 2, 2, 3}, {2600000, 3, 2, 7}};
+    } cases[] = {{1, 1, 1, 1},          {100, 3, 4, 7},      {5000, 5, 60, 7},  {200000, 8, 30, 1},
+                 {200000, 2, 50000, 3}, {1500000, 6, 20, 6}, {300000, 2, 2, 3}, {2600000, 3, 2, 7}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         heap h;
         tkr_env env;

@@ -98,8 +98,8 @@ static void test_other_kinds(void **unused) {
     tkr_vocabulary_destroy(v);
 }
 
-/* All words of 11 letters out of two, then of 10 ... then of 1: many begin others. The hash depends on
- * where a table lies, so there are several. */
+/* All words of 11 letters out of two, then of 10 ... then of 1: many begin others. The hash depends
+ * on where a table lies, so there are several. */
 static void check_beginnings(tkri_names *names, int find) {
     int32_t number = 0;
     for (int len = 11; len > 0; len--) {
