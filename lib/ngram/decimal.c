@@ -90,12 +90,17 @@ int tkri_decimal_read_whole(uint64_t *value, const char *text, uint64_t len) {
     return 1;
 }
 
+/* 14 digits at most: they survive the way to another base and back. */
 void tkri_decimal_write(char *text, double value) {
-    double magnitude = fabs(value) < 1e9 ? fabs(value) : 1e9;
-    uint64_t billionths = (uint64_t)llround(magnitude * 1e9);
-    (void)snprintf(text, TKRI_DECIMAL_MAX, "%s%" PRIu64 ".%09" PRIu64,
-                   value < 0 && billionths ? "-" : "", billionths / 1000000000,
-                   billionths % 1000000000);
+    double magnitude = fabs(value) < 1e9 ? fabs(value) : 1e9, limit = 1e5;
+    uint64_t scale = 1000000000;
+    int decimals = 9;
+    for (; magnitude >= limit; limit *= 10, decimals--) {
+        scale /= 10;
+    }
+    uint64_t units = (uint64_t)llround(magnitude * (double)scale);
+    (void)snprintf(text, TKRI_DECIMAL_MAX, "%s%" PRIu64 ".%0*" PRIu64,
+                   value < 0 && units ? "-" : "", units / scale, decimals, units % scale);
     size_t len = strlen(text);
     while (text[len - 1] == '0') {
         text[--len] = 0;

@@ -13,8 +13,9 @@ int tkri_decimal_read(double *value, const char *text, uint64_t len);
 /* Read all of text [len] as a whole number. Returns 0 if it is none, or does not fit. */
 int tkri_decimal_read_whole(uint64_t *value, const char *text, uint64_t len);
 
-/* Write with 9 decimals, less trailing zeros, NUL-terminated, into text [TKRI_DECIMAL_MAX]; beyond
- * +-1e9 those. What is read back and written again is the same text. */
+/* Write with 9 decimals (fewer from 1e5 on), less trailing zeros, NUL-terminated, into text
+ * [TKRI_DECIMAL_MAX]; beyond +-1e9 those. What is read back and written again, also when it was
+ * multiplied and divided in between, is the same text. */
 void tkri_decimal_write(char *text, double value);
 
 #endif

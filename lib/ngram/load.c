@@ -177,9 +177,9 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
                 "no memory for the vocabulary");
         at += 4 + len;
     }
-    REQUIRE(tkri_file_padded(at) == p->len && are_zeros(p->bytes + at, p->len - at) &&
-                tkri_ngram_has_kind(ngram),
-            detail, TKR_ERR_FORMAT, "%s", damaged);
+    int padded = !p->len || are_zeros(p->bytes + at, p->len - at);
+    REQUIRE(tkri_file_padded(at) == p->len && padded && tkri_ngram_has_kind(ngram), detail,
+            TKR_ERR_FORMAT, "%s", damaged);
     return TKR_OK;
 }
 

@@ -63,11 +63,10 @@ uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n) {
     uint64_t chunk = smaller(places, limit);
     bound_levels(chunk_lens, order, symbols, chunk);
     int many = places > TKRI_COUNTS_CHUNK;
-    /* A buffer that grows holds twice what is needed beside the half of it that was too small; a
-     * sentence of one id takes three symbols. */
-    uint64_t buffers = tkri_mul(tkri_add(chunk, (uint64_t)order), 3 * 3 * sizeof(uint32_t));
+    /* What grows holds twice what is needed, beside the half of it that was too small. */
+    uint64_t buffers = tkri_mul(tkri_add(chunk, (uint64_t)order), 3 * sizeof(uint32_t));
     uint64_t spans = tkri_mul(tkri_add(chunk / (uint64_t)order, 16), 3 * sizeof(tkri_span));
-    uint64_t bytes = larger(counting_size(order, lens, chunk_lens, 3 * chunk, many),
+    uint64_t bytes = larger(counting_size(order, lens, chunk_lens, chunk, many),
                             estimating_size(order, symbols, lens));
     bytes = tkri_add(bytes, tkri_mul(tkri_add(buffers, spans), many ? 2 : 1));
     return tkri_add(bytes, sizeof(tkr_ngram) + BLOCKS * tkri_allocation(0));

@@ -75,6 +75,21 @@ static void test_only_the_last_ids_count(void **unused) {
     tkr_ngram_destroy(ngram);
 }
 
+/* What comes before a mark of a beginning does not count, also not as a context that was not seen.
+ */
+static void test_a_mark_begins_anew(void **unused) {
+    (void)unused;
+    tkr_ngram *ngram = estimated(4, V, abra, ABRA, TKR_BEGIN);
+    const int32_t context[] = {D, D, TKR_BEGIN, A}, unseen[] = {TKR_BEGIN, B}, *plain = context + 2;
+    for (int n = 1; n <= 2; n++) {
+        expect_p(ngram, context, 2 + n, n == 1 ? A : B, 1);
+        expect_p(ngram, plain, n, n == 1 ? A : B, 1);
+        expect_p(ngram, plain, n, C, 0);
+    }
+    expect_p(ngram, unseen, 2, R, 0);
+    tkr_ngram_destroy(ngram);
+}
+
 static void test_end_of_text_has_no_follower(void **unused) {
     (void)unused;
     const int32_t text[] = {0, 1};
@@ -222,6 +237,7 @@ int main(void) {
         cmocka_unit_test(test_abracadabra),
         cmocka_unit_test(test_shares_of_one_context),
         cmocka_unit_test(test_only_the_last_ids_count),
+        cmocka_unit_test(test_a_mark_begins_anew),
         cmocka_unit_test(test_end_of_text_has_no_follower),
         cmocka_unit_test(test_against_slow_counting),
         cmocka_unit_test(test_large_ids),

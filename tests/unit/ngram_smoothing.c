@@ -7,28 +7,32 @@
 
 #include "support/support.h"
 
-enum { MAX_TEXT = 64, MAX_V = 4, MAX_ORDER = 8, BEGIN = TKR_BEGIN, NONE = -9, KATZ_MOST = 5 };
+enum { MAX_TEXT = 100, MAX_V = 4, MAX_ORDER = 8, BEGIN = TKR_BEGIN, NONE = -9, KATZ_MOST = 5 };
 
-/* ---- the definitions, slowly ------------------------------------------------------------------
- */
+/* ---- the definitions, slowly ---- */
 
-/* One text behind one mark or behind nothing; every question is answered by walking over it. */
+/* Texts one behind the other, each behind a mark of a beginning, a separator (NONE), or a separator
+ * and padding; every question is answered by walking over all of it. */
 typedef struct slow {
-    int32_t text[MAX_TEXT + 1]; /* a mark of a beginning, if any, at 0 */
-    int len, first;             /* the first predicted place: 0 or 1 */
-    int order, symbols, smoothing;
+    int32_t text[MAX_TEXT];
+    int predicted[MAX_TEXT]; /* 0 for marks, separators and padding */
+    int len, order, symbols, smoothing;
     double off[MAX_ORDER + 1][KATZ_MOST + 1];
 } slow;
 
-/* How often gram [n] ends at a predicted place. */
+/* Whether gram [n] ends, as an event, at place `end`. */
+static int ends_at(const slow *s, const int32_t *gram, int n, int end) {
+    int same = s->predicted[end] && end - n + 1 >= 0;
+    for (int i = 0; same && i < n; i++) {
+        same = s->text[end - n + 1 + i] == gram[i];
+    }
+    return same;
+}
+
 static int raw(const slow *s, const int32_t *gram, int n) {
     int count = 0;
-    for (int end = s->first; end < s->len; end++) {
-        int same = end - n + 1 >= 0;
-        for (int i = 0; same && i < n; i++) {
-            same = s->text[end - n + 1 + i] == gram[i];
-        }
-        count += same;
+    for (int end = 0; end < s->len; end++) {
+        count += ends_at(s, gram, n, end);
     }
     return count;
 }
@@ -37,14 +41,13 @@ static int raw(const slow *s, const int32_t *gram, int n) {
 static int neighbours(const slow *s, const int32_t *gram, int n) {
     int32_t longer[MAX_ORDER + 1];
     memcpy(longer + 1, gram, (size_t)n * sizeof *gram);
-    int found = 0;
+    int found = 0, at_start = 0;
     for (int32_t left = 0; left <= s->symbols; left++) {
         longer[0] = left < s->symbols ? left : BEGIN;
         found += raw(s, longer, n + 1) > 0;
     }
-    int at_start = s->len >= n && s->first == 0;
-    for (int i = 0; at_start && i < n; i++) {
-        at_start = s->text[i] == gram[i];
+    for (int end = n; end < s->len; end++) {
+        at_start = at_start || (s->text[end - n] == NONE && ends_at(s, gram, n, end));
     }
     return found + at_start;
 }
@@ -111,16 +114,20 @@ static void find_discounts(slow *s, int n) {
     }
 }
 
-static slow make_slow(const int32_t *ids, int n, int marked, int order, int symbols,
-                      int smoothing) {
-    slow s = {.order = order, .symbols = symbols, .smoothing = smoothing, .first = marked};
-    s.text[0] = BEGIN;
-    memcpy(s.text + marked, ids, (size_t)n * sizeof *ids);
-    s.len = n + marked;
-    for (int l = 1; l <= order; l++) {
-        find_discounts(&s, l);
+static void put(slow *s, int32_t id, int predicted) {
+    s->text[s->len] = id;
+    s->predicted[s->len++] = predicted;
+}
+
+/* One more text, as tkr_ngram_count() takes it. */
+static void add_text(slow *s, const int32_t *ids, int n, int32_t pad) {
+    put(s, pad == TKR_BEGIN ? BEGIN : NONE, 0);
+    for (int i = 0; pad >= 0 && i < s->order - 1; i++) {
+        put(s, pad, 0);
     }
-    return s;
+    for (int i = 0; i < n; i++) {
+        put(s, ids[i], 1);
+    }
 }
 
 static double slow_p(const slow *s, const int32_t *context, int n, int32_t id);
@@ -186,8 +193,7 @@ static double slow_p(const slow *s, const int32_t *context, int n, int32_t id) {
     }
 }
 
-/* ---- what is asked -----------------------------------------------------------------------------
- */
+/* ---- what is asked ---- */
 
 static uint64_t next_random(uint64_t *state) {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -217,40 +223,59 @@ static void expect_p(double got, double want, const char *what, int order, int s
     }
 }
 
-/* Texts in which some ids are rare, so that discounts of all kinds occur. */
-static int random_text(int32_t *ids, int symbols, uint64_t *random) {
-    int n = 1 + (int)(next_random(random) % MAX_TEXT);
-    for (int i = 0; i < n; i++) {
-        uint64_t draw = next_random(random) % 8;
-        ids[i] = (int32_t)(draw < (uint64_t)symbols ? draw : 0);
+/* A few texts, counted by the library and written down for the slow way. */
+static tkr_ngram *random_texts(slow *s, uint64_t *random) {
+    const int32_t pads[] = {TKR_BEGIN, TKR_NOTHING, 0, s->symbols - 1};
+    int32_t pad = pads[next_random(random) % 4];
+    tkr_ngram *ngram;
+    assert_ok(tkr_ngram_create(&ngram, s->order, s->symbols, NULL));
+    for (int texts = 1 + (int)(next_random(random) % 4); texts > 0; texts--) {
+        int32_t ids[12];
+        int n = 1 + (int)(next_random(random) % 12);
+        for (int i = 0; i < n; i++) {
+            uint64_t draw = next_random(random) % 8;
+            ids[i] = (int32_t)(draw < (uint64_t)s->symbols ? draw : 0);
+        }
+        add_text(s, ids, n, pad);
+        assert_ok(tkr_ngram_count(ngram, ids, n, pad));
     }
-    return n;
+    for (int l = 1; l <= s->order; l++) {
+        find_discounts(s, l);
+    }
+    assert_ok(tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
+    assert_ok(tkr_ngram_estimate(ngram, s->smoothing));
+    return ngram;
+}
+
+/* All ids behind one context: the probabilities are those of the definition, asked one by one and
+ * all at once. */
+static void check_context(const tkr_ngram *ngram, const slow *s, const int32_t *context, int n) {
+    float all[MAX_V];
+    assert_ok(tkr_ngram_distribution(ngram, all, context, n));
+    for (int32_t id = 0; id < s->symbols; id++) {
+        double want = slow_p(s, context, n, id);
+        expect_p(p_of(ngram, context, n, id), want, "p", s->order, s->smoothing);
+        assert_true(want > 0 ? fabs(exp((double)all[id]) - want) <= 1e-6 : all[id] == -INFINITY);
+    }
 }
 
 static void test_against_the_definitions(void **unused) {
     (void)unused;
     uint64_t random = compare_seed(40);
-    for (int trial = 0; trial < 240; trial++) {
-        int32_t ids[MAX_TEXT], context[MAX_ORDER];
-        int smoothing = TKR_ADD_K + trial % 6, order = 1 + (trial / 6) % 4;
-        int symbols = 1 + (int)(next_random(&random) % MAX_V);
-        int marked = (int)(next_random(&random) % 2);
-        int n = random_text(ids, symbols, &random);
-        slow s = make_slow(ids, n, marked, order, symbols, smoothing);
-        tkr_ngram *ngram =
-            estimated(ids, n, marked ? TKR_BEGIN : TKR_NOTHING, order, symbols, smoothing);
+    for (int trial = 0; trial < 480; trial++) {
+        slow s = {.smoothing = TKR_ADD_K + trial % 6, .order = 1 + (trial / 6) % 4};
+        s.symbols = 1 + (int)(next_random(&random) % MAX_V);
+        tkr_ngram *ngram = random_texts(&s, &random);
         for (int question = 0; question < 40; question++) {
-            int len = (int)(next_random(&random) % (uint64_t)order);
+            int32_t context[MAX_ORDER];
+            int len = (int)(next_random(&random) % (uint64_t)s.order);
             for (int i = 0; i < len; i++) {
-                context[i] = (int32_t)(next_random(&random) % (uint64_t)symbols);
+                context[i] = (int32_t)(next_random(&random) % (uint64_t)s.symbols);
             }
-            if (len && marked && question % 4 == 0) {
+            if (len && s.text[0] == BEGIN && question % 4 == 0) {
                 context[0] = BEGIN;
             }
-            for (int32_t id = 0; id < symbols; id++) {
-                expect_p(p_of(ngram, context, len, id), slow_p(&s, context, len, id), "p", order,
-                         smoothing);
-            }
+            check_context(ngram, &s, context, len);
         }
         tkr_ngram_destroy(ngram);
     }
@@ -342,6 +367,39 @@ static void test_modified_kneser_ney_by_hand(void **unused) {
     tkr_ngram_destroy(ngram);
 }
 
+/* Katz, order 1: 24 ids seen once, 10 twice, 6, 4, 3 and 2 three to six times, one 20 times, and 5
+ * not at all. beyond = 6 n6 / n1 = 1/2; r+/r = 20/24, 18/20, 16/18, 15/16, 12/15. */
+static void test_katz_by_hand(void **unused) {
+    (void)unused;
+    static const int ids_of[] = {0, 24, 10, 6, 4, 3, 2}, V = 55, total = 125;
+    static const double better[] = {1, 20. / 24, 18. / 20, 16. / 18, 15. / 16, 12. / 15, 1};
+    int32_t text[125], id = 0;
+    int n = 0;
+    double left = 0, want[51];
+    for (int r = 1; r <= 6; r++) {
+        double ratio = r <= 5 ? (better[r] - 0.5) / 0.5 : 1;
+        for (int i = 0; i < ids_of[r]; i++, id++) {
+            want[id] = ratio * r / total;
+            left += (1 - ratio) * r / total;
+            for (int seen = 0; seen < r; seen++) {
+                text[n++] = id;
+            }
+        }
+    }
+    want[id] = 20.0 / total;
+    while (n < total) {
+        text[n++] = id;
+    }
+    tkr_ngram *ngram;
+    assert_ok(tkr_ngram_create(&ngram, 1, V, NULL));
+    assert_ok(tkr_ngram_count(ngram, text, n, TKR_NOTHING));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_KATZ)); /* without a fallback */
+    for (id = 0; id < V; id++) {
+        expect_p(p_of(ngram, NULL, 0, id), id < 50 ? want[id] : left / 5, "p", 1, TKR_KATZ);
+    }
+    tkr_ngram_destroy(ngram);
+}
+
 static void test_an_unseen_context_is_the_lower_order(void **unused) {
     (void)unused;
     int32_t text[400];
@@ -419,6 +477,42 @@ static void test_pruning(void **unused) {
     }
 }
 
+/* Without a lower order what is dropped is gone, and the rest is divided among what stays. */
+static void test_pruning_of_plain_counts(void **unused) {
+    (void)unused;
+    const int32_t text[] = {0, 1, 0, 1, 0, 1, 0, 2, 0, 3, 3, 2}, a = 0;
+    tkr_ngram *ngram = estimated(text, 12, TKR_NOTHING, 2, 4, TKR_MAXIMUM_LIKELIHOOD);
+    expect_p(p_of(ngram, &a, 1, 1), 3.0 / 5, "p(b|a)", 2, 0);
+    assert_ok(tkr_ngram_set_int(ngram, TKR_PRUNE + 2, 1));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_MAXIMUM_LIKELIHOOD));
+    expect_p(p_of(ngram, &a, 1, 1), 1, "p(b|a)", 2, 0);
+    expect_p(p_of(ngram, &a, 1, 2), 0, "p(c|a)", 2, 0);
+    assert_ok(tkr_ngram_estimate(ngram, TKR_ADD_K));
+    expect_p(p_of(ngram, &a, 1, 1), 3.01 / 3.04, "p(b|a)", 2, 0);
+    expect_p(p_of(ngram, &a, 1, 2), 0.01 / 3.04, "p(c|a)", 2, 0);
+    tkr_ngram_destroy(ngram);
+}
+
+/* What a longer n-gram that stays begins or ends with stays, however rare it is. */
+static void test_pruning_keeps_what_is_needed(void **unused) {
+    (void)unused;
+    const int32_t text[] = {0, 1, 2, 0, 1, 2, 3, 3, 0, 2};
+    const int32_t abc[] = {0, 1}, bc[] = {1};
+    tkr_ngram *ngram = estimated(text, 10, TKR_NOTHING, 3, 4, TKR_WITTEN_BELL);
+    double p_abc = p_of(ngram, abc, 2, 2), p_bc = p_of(ngram, bc, 1, 2);
+    assert_ok(tkr_ngram_set_int(ngram, TKR_PRUNE + 2, 100));
+    assert_ok(tkr_ngram_set_int(ngram, TKR_PRUNE + 3, 1));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_WITTEN_BELL));
+    int64_t bigrams, trigrams;
+    assert_ok(tkr_ngram_len(ngram, 2, &bigrams, NULL));
+    assert_ok(tkr_ngram_len(ngram, 3, &trigrams, NULL));
+    assert_int_equal(trigrams, 1); /* abc, seen twice */
+    assert_int_equal(bigrams, 2);  /* ab and bc, seen twice each: below their own threshold */
+    expect_p(p_of(ngram, abc, 2, 2), p_abc, "p(c|ab)", 3, 0);
+    expect_p(p_of(ngram, bc, 1, 2), p_bc, "p(c|b)", 3, 0);
+    tkr_ngram_destroy(ngram);
+}
+
 /* In discounted models an n-gram that stays keeps its share; only the lower order weighs more. */
 static void test_pruning_leaves_shares(void **unused) {
     (void)unused;
@@ -489,9 +583,12 @@ int main(void) {
         cmocka_unit_test(test_witten_bell_by_hand),
         cmocka_unit_test(test_kneser_ney_by_hand),
         cmocka_unit_test(test_modified_kneser_ney_by_hand),
+        cmocka_unit_test(test_katz_by_hand),
         cmocka_unit_test(test_an_unseen_context_is_the_lower_order),
         cmocka_unit_test(test_no_discounts),
         cmocka_unit_test(test_pruning),
+        cmocka_unit_test(test_pruning_of_plain_counts),
+        cmocka_unit_test(test_pruning_keeps_what_is_needed),
         cmocka_unit_test(test_pruning_leaves_shares),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_addend),

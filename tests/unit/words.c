@@ -98,6 +98,40 @@ static void test_other_kinds(void **unused) {
     tkr_vocabulary_destroy(v);
 }
 
+/* All words of 11 letters out of two, then of 10 ... then of 1: many begin others. The hash depends
+ * on where a table lies, so there are several. */
+static void check_beginnings(tkri_names *names, int find) {
+    int32_t number = 0;
+    for (int len = 11; len > 0; len--) {
+        for (int code = 0; code < 1 << len; code++, number++) {
+            char name[11];
+            for (int i = 0; i < len; i++) {
+                name[i] = (char)('a' + (code >> i & 1));
+            }
+            assert_int_equal(tkri_names_find(names, name, (uint64_t)len), find ? number : -1);
+            if (!find) {
+                assert_int_equal(tkri_names_add(names, name, (uint64_t)len), TKR_OK);
+            }
+        }
+    }
+}
+
+static void test_names_that_begin_names(void **unused) {
+    (void)unused;
+    enum { TABLES = 6 };
+    tkri_env env;
+    tkri_names tables[TABLES];
+    assert_int_equal(tkri_env_read(&env, NULL), TKR_OK);
+    for (int t = 0; t < TABLES; t++) {
+        tables[t] = (tkri_names){.env = &env};
+        check_beginnings(&tables[t], 0);
+        check_beginnings(&tables[t], 1);
+    }
+    for (int t = 0; t < TABLES; t++) {
+        tkri_names_fini(&tables[t]);
+    }
+}
+
 /* Many names: the table grows, finds all of them, and no others. */
 static void test_names(void **unused) {
     (void)unused;
@@ -161,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_that_begin_names),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
