@@ -5,7 +5,9 @@ usage: layers.py SOURCE_ROOT
 """
 import pathlib
 import re
+import shutil
 import statistics
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
@@ -24,6 +26,8 @@ FLOORS = {
     "model": ["core", "kern", "cell", "seq", "train"],
     "api": ["core", "kern", "cell", "seq", "train", "text", "ngram", "model"],
 }
+TOP = {"LICENSE", "NEWS.md", "README.md", "bench", "docs", "examples", "include", "lib",
+       "meson.build", "meson_options.txt", "tests"}
 CAPS = {"file": 600, "function": 80, "columns": 100, "parameters": 6}
 MEDIAN_FUNCTION, P90_FUNCTION = 15, 45
 
@@ -49,6 +53,16 @@ def forbidden_includes(root):
             if re.match(r"\s*#\s*include\s+<cblas", line) and path.name != "blas.c":
                 wrong.append(where)
     return wrong
+
+
+def strangers(root):
+    """What git tracks at the top level and does not belong there; None outside a checkout."""
+    listed = subprocess.run(["git", "-C", root, "ls-files", "-z"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True, check=False)
+    if listed.returncode or not (root / ".git").exists():
+        return None
+    tops = {path.split("/")[0] for path in listed.stdout.split("\0") if path}
+    return sorted(top for top in tops - TOP if not top.startswith("."))
 
 
 def without_comments(text):
@@ -116,6 +130,12 @@ def main():
     checks = Checks()
     wrong = forbidden_includes(root)
     checks.expect(not wrong, "no include goes upward or sideways", *wrong)
+
+    unknown = strangers(root) if shutil.which("git") else None
+    if unknown is None:
+        checks.skip("the top level holds only what belongs there", "not a git checkout")
+    else:
+        checks.expect(not unknown, "the top level holds only what belongs there", *unknown)
 
     stated, used, too_large = exceptions(root), set(), []
     for place, what, size in measures(root):
