@@ -19,11 +19,39 @@ enum {
 };
 #endif
 
+/* Floats of B that the first-level cache keeps while A's rows go by. */
+enum { SLICE = VL == 16 ? 6144 : 4096 };
+
 INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
     if (g->from == TKRI_FROM_C) {
         return v_load(c + j * VL);
     }
     return g->from == TKRI_FROM_ROW ? v_load(g->start + j * VL) : v_zero();
+}
+
+/* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector at
+ * a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and the
+ * core has no such number of loads to give. */
+INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, const int width) {
+    if (rows < width) {
+#pragma GCC unroll 4
+        for (int j = 0; j < width; j++) {
+            const vf once = v_once(y[j]);
+#pragma GCC unroll 6
+            for (int r = 0; r < rows; r++) {
+                sum[r][j] = v_fma(x[r], once, sum[r][j]);
+            }
+        }
+    } else {
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            const vf once = v_once(x[r]);
+#pragma GCC unroll 4
+            for (int j = 0; j < width; j++) {
+                sum[r][j] = v_fma(once, y[j], sum[r][j]);
+            }
+        }
+    }
 }
 
 /* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
@@ -38,27 +66,21 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         }
     }
     const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
-    const int64_t ahead = a_k > 16 ? 12 * a_k : 0; /* strides that no hardware prefetcher follows */
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a0 = g->a + i * a_row + block * g->a_block;
         const float *a3 = a0 + 3 * a_row;
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
-            vf row[4];
-            __builtin_prefetch(a0 + ahead);
-#pragma GCC unroll 4
-            for (int j = 0; j < width; j++) {
-                row[j] = v_load(b + j * VL);
-            }
+            vf x[6], y[4];
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                const float *ar = (r < 3 ? a0 : a3) + (r % 3) * a_row;
-                vf x = v_all(*ar);
-#pragma GCC unroll 4
-                for (int j = 0; j < width; j++) {
-                    sum[r][j] = v_fma(x, row[j], sum[r][j]);
-                }
+                x[r] = v_all(((r < 3 ? a0 : a3) + (r % 3) * a_row)[0]);
             }
+#pragma GCC unroll 4
+            for (int j = 0; j < width; j++) {
+                y[j] = v_load(b + j * VL);
+            }
+            outer(sum, x, y, rows, width);
             a0 += a_k, a3 += a_k, b += b_k;
         }
     }
@@ -102,7 +124,7 @@ DEFINE_GEMM(2)
 DEFINE_GEMM(3)
 DEFINE_GEMM(4)
 
-static void gemm(const tkri_gemm *g) {
+static void gemm_slice(const tkri_gemm *g) {
     switch (g->width) {
         case 1:
             gemm1(g);
@@ -116,6 +138,22 @@ static void gemm(const tkri_gemm *g) {
         default:
             gemm4(g);
             break;
+    }
+}
+
+/* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. */
+static void gemm(const tkri_gemm *g) {
+    const int64_t depth = SLICE / (g->width * VL), most = depth > g->k ? depth / g->k : 1;
+    tkri_gemm part = *g;
+    for (int64_t block = 0; block < g->blocks; block += part.blocks) {
+        part.blocks = g->blocks - block < most ? g->blocks - block : most;
+        for (int64_t k = 0; k < g->k; k += part.k) {
+            part.k = g->k - k < depth ? g->k - k : depth;
+            part.a = g->a + block * g->a_block + k * g->a_k;
+            part.b = g->b + block * g->b_block + k * g->b_k;
+            gemm_slice(&part);
+            part.from = TKRI_FROM_C;
+        }
     }
 }
 

@@ -155,6 +155,19 @@ INLINE vf v_all(float a) {
 #endif
 }
 
+/* a, in a register from here on. */
+#if defined(__x86_64__) && TKRI_TIER_ID != TKR_TIER_REFERENCE
+#define V_ONCE(a) __asm__("" : "+v"(a))
+#elif defined(__aarch64__) && TKRI_TIER_ID != TKR_TIER_REFERENCE
+#define V_ONCE(a) __asm__("" : "+w"(a))
+#else
+#define V_ONCE(a) (void)(a)
+#endif
+INLINE vf v_once(vf a) {
+    V_ONCE(a);
+    return a;
+}
+
 /* The same lanes in double; a macro, because vectors that wide have no calling convention. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
 typedef double vd;
