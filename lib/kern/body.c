@@ -54,10 +54,13 @@ INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, co
     }
 }
 
-/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
+/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. On the way
+ * it calls for this tile's share of the next slice of B, which is what stands behind this one. */
 INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width) {
     vf sum[6][4];
     float *c = g->c + i * g->c_row;
+    const int64_t next = rows * (int64_t)width * VL / g->m;
+    const float *soon = g->b + g->blocks * g->k * width * VL + i * (g->blocks * g->k * width * VL / g->m);
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
@@ -72,6 +75,8 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
             vf x[6], y[4];
+            __builtin_prefetch(soon);
+            soon += next;
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
                 x[r] = v_all(((r < 3 ? a0 : a3) + (r % 3) * a_row)[0]);
