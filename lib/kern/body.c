@@ -19,8 +19,8 @@ enum {
 };
 #endif
 
-/* Floats of B that the first-level cache keeps while A's rows go by. */
-enum { SLICE = VL == 16 ? 6144 : 4096 };
+/* Floats of B that the first-level cache keeps, beside all else, while A's rows go by. */
+enum { SLICE = VL == 16 ? 6144 : 3072 };
 
 INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
     if (g->from == TKRI_FROM_C) {
@@ -54,13 +54,16 @@ INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, co
     }
 }
 
-/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. On the way
- * it calls for this tile's share of the next slice of B, which is what stands behind this one. */
-INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width) {
+/* What a tile calls for on its way: `step` floats further for every k, from `first` on. */
+typedef struct ahead {
+    const float *first;
+    int64_t step;
+} ahead;
+
+/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
+INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, const int width) {
     vf sum[6][4];
     float *c = g->c + i * g->c_row;
-    const int64_t next = rows * (int64_t)width * VL / g->m;
-    const float *soon = g->b + g->blocks * g->k * width * VL + i * (g->blocks * g->k * width * VL / g->m);
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
@@ -75,8 +78,8 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
         const float *b = g->b + block * g->b_block;
         for (int64_t k = 0; k < g->k; k++) {
             vf x[6], y[4];
-            __builtin_prefetch(soon);
-            soon += next;
+            __builtin_prefetch(soon.first);
+            soon.first += soon.step;
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
                 x[r] = v_all(((r < 3 ? a0 : a3) + (r % 3) * a_row)[0]);
@@ -98,30 +101,35 @@ INLINE void tile(const tkri_gemm *g, int64_t i, const int rows, const int width)
     }
 }
 
-/* One function per width; its rows go out in tiles of nearly equal height. */
-#define ROWS_CASE(rows, width)       \
-    case rows:                       \
-        if (rows <= limit) {         \
-            tile(g, i, rows, width); \
-        }                            \
+/* One function per width; its rows go out in tiles of nearly equal height. Together they call for
+ * the next slice of B, which is what stands behind this one. */
+#define ROWS_CASE(rows, width)             \
+    case rows:                             \
+        if (rows <= limit) {               \
+            tile(g, soon, i, rows, width); \
+        }                                  \
         break;
 
-#define DEFINE_GEMM(width)                           \
-    static void gemm##width(const tkri_gemm *g) {    \
-        const int limit = ROWS##width;               \
-        int64_t tiles = (g->m + limit - 1) / limit;  \
-        for (int64_t t = 0, i = 0; t < tiles; t++) { \
-            int64_t end = g->m * (t + 1) / tiles;    \
-            switch (end - i) {                       \
-                ROWS_CASE(1, width)                  \
-                ROWS_CASE(2, width)                  \
-                ROWS_CASE(3, width)                  \
-                ROWS_CASE(4, width)                  \
-                ROWS_CASE(5, width)                  \
-                ROWS_CASE(6, width)                  \
-            }                                        \
-            i = end;                                 \
-        }                                            \
+#define DEFINE_GEMM(width)                                                             \
+    static void gemm##width(const tkri_gemm *g) {                                      \
+        const int limit = ROWS##width;                                                 \
+        const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k;    \
+        const int64_t rows = g->m / tiles, taller = g->m % tiles;                      \
+        const int64_t share = slice * width * VL / tiles;                              \
+        ahead soon = {g->b + slice * width * VL, (width * VL + tiles - 1) / tiles};    \
+        for (int64_t t = 0, i = 0; t < tiles; t++) {                                   \
+            const int64_t height = rows + (t < taller);                                \
+            switch (height) {                                                          \
+                ROWS_CASE(1, width)                                                    \
+                ROWS_CASE(2, width)                                                    \
+                ROWS_CASE(3, width)                                                    \
+                ROWS_CASE(4, width)                                                    \
+                ROWS_CASE(5, width)                                                    \
+                ROWS_CASE(6, width)                                                    \
+            }                                                                          \
+            i += height;                                                               \
+            soon.first += share;                                                       \
+        }                                                                              \
     }
 
 DEFINE_GEMM(1)
@@ -146,14 +154,16 @@ static void gemm_slice(const tkri_gemm *g) {
     }
 }
 
-/* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. */
+/* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. Slices
+ * are whole blocks, or equal parts of one. */
 static void gemm(const tkri_gemm *g) {
-    const int64_t depth = SLICE / (g->width * VL), most = depth > g->k ? depth / g->k : 1;
+    const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
+    const int64_t most = g->k > 0 && depth > g->k ? depth / g->k : 1;
     tkri_gemm part = *g;
     for (int64_t block = 0; block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
-        for (int64_t k = 0; k < g->k; k += part.k) {
-            part.k = g->k - k < depth ? g->k - k : depth;
+        for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
+            part.k = (g->k - k) / (parts - p);
             part.a = g->a + block * g->a_block + k * g->a_k;
             part.b = g->b + block * g->b_block + k * g->b_k;
             gemm_slice(&part);
