@@ -107,6 +107,7 @@ static int32_t load(tkr_ngram **ngram, const char *path, const tkr_env *env, par
         status = parse(ngram, &disk.reader, disk.bytes, &own, &detail);
         tkri_disk_close(&disk);
     }
+    (void)tkri_disk_blame(&detail, path, status);
     return status < 0 ? tkri_env_forward(&own, status, &detail) : status;
 }
 
@@ -145,7 +146,7 @@ int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env) {
     if (!path) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "no path");
     }
-    int32_t status = tkri_ngram_map(ngram, path, &own, &detail);
+    int32_t status = tkri_disk_blame(&detail, path, tkri_ngram_map(ngram, path, &own, &detail));
     return status < 0 ? tkri_env_forward(&own, status, &detail) : status;
 }
 

@@ -119,7 +119,7 @@ int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tk
 static int32_t map_file(void **mapped, uint64_t *bytes, const char *path, tkri_detail *detail) {
     struct stat info;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    REQUIRE(descriptor >= 0, detail, TKR_ERR_IO, "cannot open the n-gram file: error %d", errno);
+    REQUIRE(descriptor >= 0, detail, TKR_ERR_IO, "cannot open it: error %d", errno);
     int known = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
     *bytes = known ? (uint64_t)info.st_size : 0;
     *mapped = known && *bytes <= TKRI_SIZE_LIMIT
@@ -127,8 +127,7 @@ static int32_t map_file(void **mapped, uint64_t *bytes, const char *path, tkri_d
                   : MAP_FAILED;
     close(descriptor);
     REQUIRE(known, detail, TKR_ERR_FORMAT, "the n-gram file is empty, or no regular file");
-    REQUIRE(*mapped != MAP_FAILED, detail, TKR_ERR_IO, "cannot map the n-gram file: error %d",
-            errno);
+    REQUIRE(*mapped != MAP_FAILED, detail, TKR_ERR_IO, "cannot map it: error %d", errno);
     return TKR_OK;
 }
 
