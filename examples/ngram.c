@@ -234,7 +234,7 @@ static void sample(const tkr_ngram *ngram, const ngram_texts *texts, const ngram
 
 static void use_model(tkr_ngram *ngram, const ngram_texts *texts, const ngram_options *set) {
     tkr_ngram *compact = make_compact(ngram);
-    if (texts->valid != NULL) {
+    if (texts->valid_len > 0) {
         print_score(compact, texts);
     }
     if (set->arpa_out != NULL) {

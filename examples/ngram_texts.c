@@ -4,14 +4,18 @@
  */
 #include "ngram.h"
 
-#include <math.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const ngram_smoothings[] = {"mle", "addk", "wb", "katz", "ad", "kn", "mkn", NULL};
 
-static int inside_character(char byte) { /* of UTF-8: not its first byte */
-    return ((unsigned char)byte & 0xC0) == 0x80;
+/* Whether a cut before text[at] would go through a sentence, a word, a character of UTF-8. */
+static int inside(const ngram_options *set, const char *text, size_t at) {
+    unsigned char before = (unsigned char)text[at - 1], behind = (unsigned char)text[at];
+    return set->sentences ? before != '\n'
+           : set->words   ? !isspace(before)
+                          : set->characters && (behind & 0xC0) == 0x80;
 }
 
 void ngram_read(ngram_texts *texts, const ngram_options *set) {
@@ -22,7 +26,7 @@ void ngram_read(ngram_texts *texts, const ngram_options *set) {
         texts->valid_text = ex_read_file(set->valid, &texts->valid_bytes);
     } else if (set->train != NULL && !set->page) {
         size_t split = texts->train_bytes / 10 * 9 + texts->train_bytes % 10 * 9 / 10;
-        while (split > 0 && set->characters && inside_character(texts->train_text[split])) {
+        while (split > 0 && inside(set, texts->train_text, split)) {
             split--;
         }
         texts->valid_bytes = texts->train_bytes - split;
@@ -126,7 +130,9 @@ void ngram_estimate(tkr_ngram *ngram, const ngram_options *set, int32_t smoothin
     if (status == TKR_ERR_NUMERIC && !set->fallback) {
         ex_die("%s\nTry --fallback.", tkr_ngram_detail(ngram));
     }
-    ex_try(ngram, status);
+    if (status != TKR_OK) {
+        ex_fail(status, "tkr_ngram_estimate", tkr_ngram_detail(ngram));
+    }
 }
 
 tkr_score ngram_score(const tkr_ngram *ngram, const ngram_texts *texts) {
