@@ -19,8 +19,8 @@ static const char about[] =
     "validated on held-out text beside n-grams.\n";
 
 /* What the page's experiment, whose sizes are fixed, also understands. */
-static const char *const of_the_page[] = {"text", "page", "seed", "seeds", "temperature",
-                                          "threads", NULL};
+static const char *const of_the_page[] = {"text",        "page",    "seed", "seeds",
+                                          "temperature", "threads", NULL};
 
 static char_options defaults(void) {
     return (char_options){.prime = "",
@@ -94,7 +94,7 @@ static void read_options(char_options *set, int argc, char **argv) {
         {"clip", EX_REAL, &set->clip, 0, 1e9, "clip the gradient's norm; 0 does not", 0},
         {"iterations", EX_INT, &set->iterations, 1, 1e9, "windows to train on", 0},
         {"every", EX_INT, &set->every, 1, 1e9, "iterations between validations and saves", 0},
-        {"mix", EX_FLAG, &set->mix, 0, 0, "mix the net with the best n-gram at the end", 0},
+        {"mix", EX_FLAG, &set->mix, 0, 0, "mix the net with modified Kneser-Ney at the end", 0},
         {"order", EX_INT, &set->order, 1, 16, "of the n-grams: characters before, plus 1", 0},
         {"seed", EX_INT, &set->seed, 0, 1e9, "of all that is random", 0},
         {"seeds", EX_INT, &set->seeds, 1, 100, "page: how many seeds, for medians", 0},

@@ -48,8 +48,8 @@ void char_free_corpus(corpus *data);
 /** Score the held-out text with n-grams of the training text, and print it. */
 void char_rivals(const corpus *data, int64_t order);
 
-/** Mix the net, whose ln p of each held-out character is given, with modified Kneser-Ney: the
- *  weight is found on the first half of the held-out text, the losses are those of the second. */
-void char_mix(const corpus *data, int64_t order, const double *net_logprobs);
+/** Mix the net, whose ln p of each held-out character is given, with modified Kneser-Ney, and print
+ *  the loss on all of the held-out text: the weight in each half was found on the other one. */
+void char_mix(const corpus *data, int64_t order, const double *net);
 
 #endif

@@ -56,15 +56,8 @@ void char_rivals(const corpus *data, int64_t order) {
     tkr_ngram_destroy(ngram);
 }
 
-static void print_mean(const char *name, const double *logprobs, int64_t n) {
-    tkr_score score = {.size = sizeof score};
-    ex_try(ex_env(1), tkr_score_logprobs(&score, logprobs, NULL, n));
-    printf("%-47s %9.4f %9.4f\n", name, score.nats_per_symbol, score.bits_per_symbol);
-}
-
-void char_mix(const corpus *data, int64_t order, const double *net_logprobs) {
-    int64_t half = data->valid_len / 2, rest = data->valid_len - half;
-    double *logprobs = ex_alloc(data->valid_len, sizeof *logprobs), weight = 0;
+/* ln p of each held-out character by modified Kneser-Ney. */
+static void kneser_ney_logprobs(const corpus *data, int64_t order, double *logprobs) {
     tkr_ngram *ngram = counted(data, order);
     tkr_ngram_state state;
     const int32_t begin = TKR_BEGIN;
@@ -72,12 +65,24 @@ void char_mix(const corpus *data, int64_t order, const double *net_logprobs) {
     ex_try(ngram, tkr_ngram_start(ngram, &state, &begin, 1));
     ex_try(ngram, tkr_ngram_logprobs(ngram, &state, logprobs, data->valid, data->valid_len));
     tkr_ngram_destroy(ngram);
-    ex_try(ex_env(1), tkr_mix_fit(&weight, net_logprobs, logprobs, half));
-    printf("\non its second half; the weight of the net, from the first: %.3f\n", weight);
-    print_mean("the net", net_logprobs + half, rest);
-    print_mean("modified Kneser-Ney", logprobs + half, rest);
-    ex_try(ex_env(1),
-           tkr_mix_logprobs(logprobs + half, net_logprobs + half, logprobs + half, rest, weight));
-    print_mean("both mixed", logprobs + half, rest);
-    free(logprobs);
+}
+
+void char_mix(const corpus *data, int64_t order, const double *net) {
+    int64_t n = data->valid_len, half = n / 2;
+    double *ngram = ex_alloc(n, sizeof *ngram), *mixed = ex_alloc(n, sizeof *mixed);
+    double first = 0, second = 0;
+    tkr_score score = {.size = sizeof score};
+    tkr_env *env = ex_env(1);
+    kneser_ney_logprobs(data, order, ngram);
+    ex_try(env, tkr_mix_fit(&first, net + half, ngram + half, n - half));
+    ex_try(env, tkr_mix_fit(&second, net, ngram, half));
+    ex_try(env, tkr_mix_logprobs(mixed, net, ngram, half, first));
+    ex_try(env, tkr_mix_logprobs(mixed + half, net + half, ngram + half, n - half, second));
+    ex_try(env, tkr_score_logprobs(&score, mixed, NULL, n));
+    printf("%-47s %9.4f %9.4f\n", "the net and modified Kneser-Ney, mixed", score.nats_per_symbol,
+           score.bits_per_symbol);
+    printf("  the net's weight: %.3f and %.3f, each found on the other half of the text\n", first,
+           second);
+    free(ngram);
+    free(mixed);
 }

@@ -381,6 +381,9 @@ void char_text(const char_options *set) {
     char_read_texts(&data, set);
     tkr_cell *net = open_net(&data, set);
     print_net(net, &data);
+    if (set->mix && data.valid_len < 2) {
+        ex_die("--mix needs two held-out characters or more");
+    }
     if (set->load == NULL) {
         train_and_close(net, set, &data);
     }

@@ -2,7 +2,7 @@
  *
  * ngram: Markov models of text, the rivals that every network has to beat.
  *
- *   ngram --train FILE                          modified Kneser-Ney of order 5 on characters
+ *   ngram --train FILE --fallback               modified Kneser-Ney of order 5 on characters
  *   ngram --train FILE --words --sentences      of words, each line a sentence
  *   ngram --train FILE --table                  all smoothings of orders 2 to 8
  *   ngram --train FILE --page --sample 500      the founding page's generator
@@ -18,6 +18,22 @@ static const char about[] =
     "writes.\n"
     "Reads and writes ARPA files.\n";
 
+/* What only counting reads; what a table of many models does not. */
+static const char *const of_counting[] = {"table",    "page",   "order", "smoothing",
+                                          "fallback", "addend", "prune", "chars",
+                                          "words",    "bytes",  NULL};
+static const char *const of_one_model[] = {"page",   "smoothing", "arpa-out", "binary",
+                                           "sample", "prime",     NULL};
+
+/* Refuse an option that would be ignored. */
+static void refuse_ignored(const ex_option *options, const char *const *ignored, const char *why) {
+    for (; *ignored != NULL; ignored++) {
+        if (ex_given(options, *ignored)) {
+            ex_die("--%s %s", *ignored, why);
+        }
+    }
+}
+
 static void check_together(ngram_options *set, const ex_option *options) {
     int sources = (set->train != NULL) + (set->arpa_in != NULL);
     int from_binary = sources == 0 && set->binary != NULL;
@@ -27,8 +43,11 @@ static void check_together(ngram_options *set, const ex_option *options) {
     if (set->words + set->characters + set->bytes > 1) {
         ex_die("only one of --words, --chars and --bytes");
     }
-    if (set->train == NULL && (set->table || set->page)) {
-        ex_die("--table and --page need the --train text");
+    if (set->train == NULL) {
+        refuse_ignored(options, of_counting, "needs the --train text");
+    }
+    if (set->table) {
+        refuse_ignored(options, of_one_model, "is of no use to --table");
     }
     set->characters = !set->words && !set->bytes;
     if (set->page && !ex_given(options, "smoothing")) {
@@ -55,7 +74,8 @@ static void read_options(ngram_options *set, int argc, char **argv) {
         {"chars", EX_FLAG, &set->characters, 0, 0, "symbols are UTF-8 characters (the default)", 0},
         {"words", EX_FLAG, &set->words, 0, 0, "symbols are words", 0},
         {"bytes", EX_FLAG, &set->bytes, 0, 0, "symbols are bytes", 0},
-        {"sentences", EX_FLAG, &set->sentences, 0, 0, "each line begins anew", 0},
+        {"sentences", EX_FLAG, &set->sentences, 0, 0,
+         "each line begins anew; it always does where a model has </s>", 0},
         {"table", EX_FLAG, &set->table, 0, 0, "all smoothings, orders 2 to --order (8)", 0},
         {"page", EX_FLAG, &set->page, 0, 0, "as the founding page: all of the text, behind ~~~~",
          0},
@@ -135,7 +155,7 @@ static void print_score(const tkr_ngram *ngram, const ngram_texts *texts) {
     printf("\n%10.4f nats per symbol, %.4f bits, perplexity %.4g\n", score.nats_per_symbol,
            score.bits_per_symbol, score.perplexity);
     if (score.unknown > 0) {
-        printf("%10.4f nats, %.4f bits, perplexity %.4g without %lld unknown ones\n",
+        printf("%10.4f nats, %.4f bits, perplexity %.4g without the unknown: %lld\n",
                score.known_nats_per_symbol, score.known_bits_per_symbol, score.known_perplexity,
                (long long)score.unknown);
     }
@@ -144,7 +164,7 @@ static void print_score(const tkr_ngram *ngram, const ngram_texts *texts) {
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void print_symbol(const ngram_texts *texts, const ngram_options *set, int32_t id) {
+static void print_symbol(const ngram_texts *texts, int32_t id) {
     char text[256];
     uint64_t len = 0;
     if (id == texts->symbols) {
@@ -157,8 +177,8 @@ static void print_symbol(const ngram_texts *texts, const ngram_options *set, int
         return;
     }
     fwrite(text, 1, len < sizeof text ? len : sizeof text, stdout);
-    if (set->words) {
-        putchar(' ');
+    if (texts->unknown >= 0) {
+        putchar(' '); /* behind a word */
     }
 }
 
@@ -177,7 +197,7 @@ static void start(const tkr_ngram *ngram, const ngram_texts *texts, const ngram_
                                             len > 0 ? set->prime : "", len, texts->unknown));
     for (int64_t i = 0; i < n; i++) {
         ex_try(ngram, tkr_ngram_step(ngram, state, NULL, ids[i]));
-        print_symbol(texts, set, ids[i]);
+        print_symbol(texts, ids[i]);
     }
     free(ids);
 }
@@ -197,7 +217,7 @@ static void sample(const tkr_ngram *ngram, const ngram_texts *texts, const ngram
         int32_t id = 0;
         ex_try(ngram, tkr_ngram_next(ngram, &state, logprobs));
         ex_try(sampler, tkr_sampler_draw(sampler, &id, logprobs, symbols));
-        print_symbol(texts, set, id);
+        print_symbol(texts, id);
         ex_try(ngram, tkr_ngram_step(ngram, &state, NULL, id));
         if (id == texts->end) {
             const int32_t begin = TKR_BEGIN;
@@ -214,7 +234,7 @@ static void sample(const tkr_ngram *ngram, const ngram_texts *texts, const ngram
 
 static void use_model(tkr_ngram *ngram, const ngram_texts *texts, const ngram_options *set) {
     tkr_ngram *compact = make_compact(ngram);
-    if (texts->valid != NULL) {
+    if (texts->valid_len > 0) {
         print_score(compact, texts);
     }
     if (set->arpa_out != NULL) {

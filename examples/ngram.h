@@ -20,7 +20,8 @@ typedef struct ngram_texts {
     int64_t symbols;
     int32_t *train, *valid; /* NULL where there is no text */
     int64_t train_len, valid_len;
-    int32_t unknown, end; /* ids of <unk>, and of what ends a sentence; -1 for none */
+    int32_t unknown, end; /* ids of <unk>, which every model of words has, and of what ends a
+                             sentence; -1 for none */
 } ngram_texts;
 
 /** Names of the smoothings as the command line and the table have them: mle, addk, wb, ... */

@@ -4,14 +4,18 @@
  */
 #include "ngram.h"
 
-#include <math.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const ngram_smoothings[] = {"mle", "addk", "wb", "katz", "ad", "kn", "mkn", NULL};
 
-static int inside_character(char byte) { /* of UTF-8: not its first byte */
-    return ((unsigned char)byte & 0xC0) == 0x80;
+/* Whether a cut before text[at] would go through a sentence, a word, a character of UTF-8. */
+static int inside(const ngram_options *set, const char *text, size_t at) {
+    unsigned char before = (unsigned char)text[at - 1], behind = (unsigned char)text[at];
+    return set->sentences ? before != '\n'
+           : set->words   ? !isspace(before)
+                          : set->characters && (behind & 0xC0) == 0x80;
 }
 
 void ngram_read(ngram_texts *texts, const ngram_options *set) {
@@ -22,7 +26,7 @@ void ngram_read(ngram_texts *texts, const ngram_options *set) {
         texts->valid_text = ex_read_file(set->valid, &texts->valid_bytes);
     } else if (set->train != NULL && !set->page) {
         size_t split = texts->train_bytes / 10 * 9 + texts->train_bytes % 10 * 9 / 10;
-        while (split > 0 && set->characters && inside_character(texts->train_text[split])) {
+        while (split > 0 && inside(set, texts->train_text, split)) {
             split--;
         }
         texts->valid_bytes = texts->train_bytes - split;
@@ -51,10 +55,19 @@ static void make_vocabulary(ngram_texts *texts, const ngram_options *set) {
 }
 
 /* The id of a symbol's text, or -1. */
-static int32_t find(const tkr_vocabulary *vocabulary, const char *text) {
+static int32_t find(const ngram_texts *texts, const char *text) {
     int32_t id;
-    int32_t status = tkr_vocabulary_find(vocabulary, &id, text, strlen(text));
+    int32_t status = tkr_vocabulary_find(texts->vocabulary, &id, text, strlen(text));
     return status == TKR_OK ? id : -1;
+}
+
+/* What ends a sentence: </s> in a model that has it; with --sentences else the line feed. */
+static int32_t find_end(const ngram_texts *texts, const ngram_options *set) {
+    int32_t end = set->train == NULL || set->sentences ? find(texts, "</s>") : -1;
+    if (end < 0 && set->sentences && (end = find(texts, "\n")) < 0) {
+        ex_die("--sentences: there is neither </s> nor a line feed in the vocabulary");
+    }
+    return end;
 }
 
 static int32_t *encode(const ngram_texts *texts, const char *text, size_t len, int64_t *n) {
@@ -71,12 +84,9 @@ void ngram_encode(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *
         make_vocabulary(texts, set);
     }
     texts->symbols = tkr_vocabulary_len(texts->vocabulary);
-    texts->unknown = find(texts->vocabulary, "<unk>");
-    int32_t end = find(texts->vocabulary, "</s>");
-    texts->end = !set->sentences ? -1 : end >= 0 ? end : find(texts->vocabulary, "\n");
-    if (set->sentences && texts->end < 0) {
-        ex_die("--sentences: there is no line feed in the vocabulary");
-    }
+    texts->unknown = find(texts, "<unk>");
+    texts->unknown = texts->unknown < 0 ? find(texts, "<UNK>") : texts->unknown;
+    texts->end = find_end(texts, set);
     if (texts->train_text != NULL) {
         texts->train = encode(texts, texts->train_text, texts->train_bytes, &texts->train_len);
     }
@@ -116,7 +126,13 @@ void ngram_estimate(tkr_ngram *ngram, const ngram_options *set, int32_t smoothin
     for (int n = 3; n <= 16; n++) {
         ex_try(ngram, tkr_ngram_set_int(ngram, TKR_PRUNE + n, set->prune));
     }
-    ex_try(ngram, tkr_ngram_estimate(ngram, smoothing));
+    int32_t status = tkr_ngram_estimate(ngram, smoothing);
+    if (status == TKR_ERR_NUMERIC && !set->fallback) {
+        ex_die("%s\nTry --fallback.", tkr_ngram_detail(ngram));
+    }
+    if (status != TKR_OK) {
+        ex_fail(status, "tkr_ngram_estimate", tkr_ngram_detail(ngram));
+    }
 }
 
 tkr_score ngram_score(const tkr_ngram *ngram, const ngram_texts *texts) {

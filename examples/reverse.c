@@ -92,8 +92,8 @@ static void fill_batch(batch *words, const settings *set, int for_test, uint64_t
 
 static tkr_cell *make_memory(const settings *set, tkr_env *env) {
     tkr_cell *memory;
-    ex_try(env, tkr_cell_create(&memory, ex_cell_kind(set->cell), set->letters + 1, set->hidden,
-                                env));
+    ex_try(env,
+           tkr_cell_create(&memory, ex_cell_kind(set->cell), set->letters + 1, set->hidden, env));
     ex_try(memory, tkr_cell_set_name(memory, "memory"));
     ex_try(memory, tkr_cell_set_int(memory, TKR_INIT, TKR_INIT_ORTHOGONAL));
     return memory;
@@ -170,11 +170,11 @@ static double test(const settings *set, const nets *net, const batch *words, int
     tkr_sequence *reading;
     tkr_state *state;
     int32_t *said = ex_alloc(words->n * (set->longest + 1), sizeof *said);
-    ex_try(env, tkr_sequence_create(&reading, net->encoder, set->longest, words->n, TKR_INFERENCE,
-                                    env));
+    ex_try(env,
+           tkr_sequence_create(&reading, net->encoder, set->longest, words->n, TKR_INFERENCE, env));
     ex_try(env, tkr_state_create(&state, net->decoder, words->n, env));
-    ex_try(reading, tkr_sequence_forward_ids(reading, words->word, words->word_len, set->longest,
-                                             words->n));
+    ex_try(reading,
+           tkr_sequence_forward_ids(reading, words->word, words->word_len, set->longest, words->n));
     ex_try(reading, tkr_sequence_get_state(reading, state));
     say_words(set, net->decoder, state, words->n, said);
     double right = 0;
@@ -195,7 +195,6 @@ static double test(const settings *set, const nets *net, const batch *words, int
 typedef struct trainer {
     tkr_sequence *reading, *writing;
     tkr_optimizer *reader, *writer;
-    float *nothing; /* [steps][batch][hidden] zeros: no loss hangs on the encoder's own outputs */
 } trainer;
 
 static tkr_optimizer *make_adam(tkr_cell *net, const settings *set, tkr_env *env) {
@@ -214,7 +213,6 @@ static trainer make_trainer(const nets *net, const settings *set, tkr_env *env) 
     ex_try(env, tkr_sequence_create(&made.reading, net->encoder, steps, n, TKR_TRAINING, env));
     ex_try(env, tkr_sequence_create(&made.writing, net->decoder, steps + 1, n, TKR_TRAINING, env));
     ex_try(made.writing, tkr_sequence_link(made.writing, made.reading));
-    made.nothing = ex_alloc(steps * n * set->hidden, sizeof *made.nothing);
     made.reader = make_adam(net->encoder, set, env);
     made.writer = make_adam(net->decoder, set, env);
     return made;
@@ -225,7 +223,6 @@ static void free_trainer(trainer *made) {
     tkr_optimizer_destroy(made->writer);
     tkr_sequence_destroy(made->writing); /* the decoder before its encoder */
     tkr_sequence_destroy(made->reading);
-    free(made->nothing);
 }
 
 /* Forward through both, backward through both: the link carries the state one way and its gradient
@@ -238,7 +235,7 @@ static double train_batch(trainer *run, const settings *set, const batch *words)
     ex_try(writing, tkr_sequence_forward_ids(writing, words->seen, words->said_len, steps + 1, n));
     ex_try(writing, tkr_sequence_loss_ids(writing, &loss, words->said, NULL));
     ex_try(writing, tkr_sequence_backward(writing, NULL, NULL));
-    ex_try(reading, tkr_sequence_backward(reading, run->nothing, NULL));
+    ex_try(reading, tkr_sequence_backward(reading, NULL, NULL));
     ex_try(run->writer, tkr_optimizer_step(run->writer, writing));
     ex_try(run->reader, tkr_optimizer_step(run->reader, reading));
     return loss;
@@ -258,8 +255,7 @@ static void train(const settings *set, const nets *net, const batch *unseen) {
         ex_progress_show(&progress, i, loss);
         if (i % set->every == 0 || i == set->iterations) {
             ex_progress_hide(&progress);
-            printf("%9lld %25.4f %18.1f %%\n", (long long)i, loss,
-                   100 * test(set, net, unseen, 0));
+            printf("%9lld %25.4f %18.1f %%\n", (long long)i, loss, 100 * test(set, net, unseen, 0));
         }
     }
     free_batch(&words);

@@ -54,6 +54,7 @@
  *              was wrong: tkr_cell_detail() and its sisters. The text lives until the next failing
  *              call on that object. Calls on a const object report by status alone. A failed
  *              _create or _load has no object to leave it in: it writes to env->detail, if given.
+ *              A text about a file that a call got the path of names the path.
  *  Ownership   What _create, _load or _chain hands out belongs to the caller, who gives it to the
  *              matching _destroy. Destroying NULL is a no-op. Arrays passed in are read or written
  *              during the call only, never kept. An object that refers to another (a sequence and
@@ -622,7 +623,8 @@ TKR_API int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_
 /**
  * Back-propagation through time. Adds to the gradients of the parameters.
  * @param doutput  dL/doutput [steps][batch][O] of the caller's own loss; NULL: of the loss computed
- *                 last. Read up to each length only
+ *                 last, or, without one, zero where a linked decoder's backward left what flows back.
+ *                 Read up to each length only
  * @param dstate   dL/d(final state) in the form of a state, or NULL for zero (or for what the
  *                 linked decoder's backward left)
  * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up), TKR_ERR_SHAPE,
@@ -1103,7 +1105,7 @@ TKR_API int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *write
 
 /**
  * Make an n-gram from an ARPA file; the bytes are not trusted. Its ids are the words in the order of
- * the file, without <s>, which is the mark of a beginning; tkr_ngram_vocabulary() has their names.
+ * the file, without <s>, which is the mark of a beginning; tkr_ngram_get_vocabulary() has their names.
  * Words may be separated by tabs or spaces; a missing back-off weight is 0, it may be positive; a
  * probability may not. N-grams that a longer one begins or ends with may be missing. See
  * TKR_WARNINGS. Allocates.

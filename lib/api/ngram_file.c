@@ -85,6 +85,12 @@ static int32_t parse_arpa(tkr_ngram **ngram, const tkr_reader *reader, uint64_t 
     return tkri_arpa_read(ngram, reader, env, detail);
 }
 
+static int32_t parse_map(tkr_ngram **ngram, const tkr_reader *reader, uint64_t there,
+                         const tkri_env *env, tkri_detail *detail) {
+    const tkri_disk_reader *disk = reader->user;
+    return tkri_ngram_map(ngram, disk->descriptor, there, env, detail);
+}
+
 /* What all loads do first. */
 static int32_t begin_load(tkr_ngram **ngram, const tkr_env *env, tkri_env *own) {
     if (!ngram) {
@@ -107,6 +113,7 @@ static int32_t load(tkr_ngram **ngram, const char *path, const tkr_env *env, par
         status = parse(ngram, &disk.reader, disk.bytes, &own, &detail);
         tkri_disk_close(&disk);
     }
+    (void)tkri_disk_blame(&detail, path, status);
     return status < 0 ? tkri_env_forward(&own, status, &detail) : status;
 }
 
@@ -139,14 +146,7 @@ int32_t tkr_ngram_load_arpa_from(tkr_ngram **ngram, const tkr_reader *reader, co
 }
 
 int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env) {
-    tkri_env own;
-    tkri_detail detail = {""};
-    TRY(begin_load(ngram, env, &own));
-    if (!path) {
-        return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "no path");
-    }
-    int32_t status = tkri_ngram_map(ngram, path, &own, &detail);
-    return status < 0 ? tkri_env_forward(&own, status, &detail) : status;
+    return load(ngram, path, env, parse_map);
 }
 
 int32_t tkr_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkr_env *env) {

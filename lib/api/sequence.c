@@ -220,7 +220,7 @@ static void take_start(tkr_sequence *seq, int64_t batch) {
 static void run(tkr_sequence *seq) {
     tkri_forward(seq);
     seq->ran = 1;
-    seq->has_loss = seq->has_backward = seq->used_up = 0;
+    seq->has_loss = seq->has_backward = seq->used_up = seq->decoder_left = 0;
     seq->has_initial = seq->restart = 0;
 }
 
@@ -346,15 +346,20 @@ int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_t kind,
     return tkri_loss(seq, loss, NULL, targets, kind, weights);
 }
 
-/* The caller's dL/doutput to rows. */
+/* The caller's dL/doutput to rows; NULL: zeros. */
 static void gather_gradient(tkr_sequence *seq, const float *doutput) {
     const int64_t n = seq->net->output, ld = tkri_row_len(n);
     for (int64_t c = 0; c < seq->n_chunks; c++) {
         const tkri_chunk *chunk = &seq->chunks[c];
         for (int64_t t = 0; t < chunk->steps; t++) {
             for (int64_t i = 0; i < chunk->active[t]; i++) {
-                memcpy(seq->loss_dy + (chunk->row0 + chunk->first[t] + i) * ld,
-                       doutput + tkri_user_row(seq, chunk, t, i) * n, (size_t)n * sizeof *doutput);
+                float *row = seq->loss_dy + (chunk->row0 + chunk->first[t] + i) * ld;
+                if (doutput) {
+                    memcpy(row, doutput + tkri_user_row(seq, chunk, t, i) * n,
+                           (size_t)n * sizeof *row);
+                } else {
+                    memset(row, 0, (size_t)n * sizeof *row);
+                }
             }
         }
     }
@@ -388,10 +393,11 @@ int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr
             "an inference sequence has no backward");
     REQUIRE(seq->ran && !seq->used_up, &seq->detail, TKR_ERR_ORDER,
             seq->ran ? "backward used up the activations (see TKR_RETAIN)" : "no forward was run");
-    REQUIRE(doutput || seq->has_loss, &seq->detail, TKR_ERR_ORDER, "no loss was computed");
+    REQUIRE(doutput || seq->has_loss || seq->decoder_left, &seq->detail, TKR_ERR_ORDER,
+            "no loss was computed");
     REQUIRE(!dstate || (dstate->batch == seq->batch && tkri_state_alike(dstate->cell, seq->cell)),
             &seq->detail, TKR_ERR_SHAPE, "dstate is not a state of this cell and batch");
-    if (doutput) {
+    if (doutput || !seq->has_loss) {
         gather_gradient(seq, doutput);
         seq->has_loss = 0; /* its gradient was where the caller's is now */
     }

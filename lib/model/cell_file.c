@@ -2,6 +2,7 @@
  * Files of a cell, and of a state. */
 #include <string.h>
 
+#include "model/disk.h"
 #include "model/model.h"
 
 int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target) {
@@ -85,6 +86,7 @@ int32_t tkri_cell_load(tkr_cell **cell, const tkri_source *source, const tkri_en
         status = load_cell(cell, &file);
         tkri_file_fini(&file);
     }
+    (void)tkri_disk_blame(&detail, source->path, status);
     return status == TKR_OK ? status : tkri_env_forward(env, status, &detail);
 }
 
@@ -102,8 +104,10 @@ int32_t tkri_state_load(tkr_state *state, const tkri_source *source) {
     const tkri_group group = group_of(state);
     const tkri_model model = {.group = &group, .n_groups = 1};
     tkri_file file;
-    TRY(tkri_model_open(&file, source, "state", &state->env, &state->detail));
-    int32_t status = tkri_model_load(&model, &file);
-    tkri_file_fini(&file);
-    return status;
+    int32_t status = tkri_model_open(&file, source, "state", &state->env, &state->detail);
+    if (status == TKR_OK) {
+        status = tkri_model_load(&model, &file);
+        tkri_file_fini(&file);
+    }
+    return tkri_disk_blame(&state->detail, source->path, status);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "model/disk.h"
 #include "model/model.h"
 #include "model/progress.h"
 
@@ -265,8 +266,10 @@ int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *sourc
     checkpoint c = {.with = with};
     tkri_file file;
     tkr_optimizer *opt = with->opt;
-    TRY(tkri_model_open(&file, source, "checkpoint", &opt->env, &opt->detail));
-    int32_t status = load(&c, &file);
-    tkri_file_fini(&file);
-    return status;
+    int32_t status = tkri_model_open(&file, source, "checkpoint", &opt->env, &opt->detail);
+    if (status == TKR_OK) {
+        status = load(&c, &file);
+        tkri_file_fini(&file);
+    }
+    return tkri_disk_blame(&opt->detail, source->path, status);
 }

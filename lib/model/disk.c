@@ -23,6 +23,18 @@ int32_t tkri_disk_fail(tkri_detail *detail, const char *what, const char *path, 
                      tkri_utf8_show(shown, sizeof shown, path, strlen(path)), text);
 }
 
+int32_t tkri_disk_blame(tkri_detail *detail, const char *path, int32_t status) {
+    char shown[120], quoted[124];
+    const tkri_detail why = *detail;
+    if (status >= 0 || !path) {
+        return status;
+    }
+    (void)snprintf(quoted, sizeof quoted, "'%s'",
+                   tkri_utf8_show(shown, sizeof shown, path, strlen(path)));
+    return strstr(why.text, quoted) ? status
+                                    : tkri_fail(detail, status, "%s: %s", quoted, why.text);
+}
+
 static int32_t disk_read(void *user, void *bytes, uint64_t len, uint64_t *got) {
     const tkri_disk_reader *disk = user;
     size_t wanted = len < MAX_TRANSFER ? (size_t)len : MAX_TRANSFER;

@@ -39,4 +39,8 @@ void tkri_disk_abandon(tkri_disk_writer *disk);
 /* The failure of a system call on a path: "cannot write 'path': No space left on device". */
 int32_t tkri_disk_fail(tkri_detail *detail, const char *what, const char *path, int error);
 
+/* Forward a status; if it is a failure, put the path in front of its text, unless it is there. A
+ * reader has no path: NULL. */
+int32_t tkri_disk_blame(tkri_detail *detail, const char *path, int32_t status);
+
 #endif

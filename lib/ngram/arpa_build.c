@@ -2,9 +2,11 @@
  * From the entries of an ARPA file to a model. N-grams that a longer one begins or ends with and
  * that the file lacks become rows without a probability of their own, so that backing off finds its
  * way. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/utf8.h"
 #include "ngram/arpa_entries.h"
 
 static uint64_t stride_of(const tkri_entries *e) {
@@ -136,6 +138,21 @@ static uint64_t note_entries(tkri_trie *trie, const tkri_entries *e, const tkri_
     return e->len;
 }
 
+/* Name an n-gram by its words, as many as fit. */
+static int32_t refuse_twice(const build *b, uint64_t entry) {
+    const tkri_entries *e = b->entries;
+    char words[64], shown[80];
+    int n = entry_len(e, entry), at = 0;
+    for (int i = 0; i < n && at < (int)sizeof words; i++) {
+        uint64_t len = 3, id = e->symbols[entry * stride_of(e) + (uint64_t)i] - 1;
+        const char *word =
+            id < (uint64_t)e->names.len ? tkri_names_get(&e->names, (int32_t)id, &len) : "<s>";
+        at += snprintf(words + at, sizeof words - (size_t)at, i ? " %.*s" : "%.*s", (int)len, word);
+    }
+    return tkri_fail(b->detail, TKR_ERR_FORMAT, "the %d-gram '%s' is there twice", n,
+                     tkri_utf8_show(shown, sizeof shown, words, strlen(words)));
+}
+
 static int32_t assemble(build *b, tkri_gram *grams, tkri_gram *spare, uint64_t n) {
     const tkri_entries *e = b->entries;
     tkri_symbols symbols = symbols_of(e);
@@ -145,9 +162,7 @@ static int32_t assemble(build *b, tkri_gram *grams, tkri_gram *spare, uint64_t n
     REQUIRE(status == TKR_OK, b->detail, status, "no memory for %llu n-grams",
             (unsigned long long)n);
     uint64_t twice = note_entries(&b->trie, e, sorted, n);
-    REQUIRE(twice == e->len, b->detail, TKR_ERR_FORMAT, "%d-gram number %llu is there twice",
-            entry_len(e, twice), (unsigned long long)twice);
-    return TKR_OK;
+    return twice == e->len ? TKR_OK : refuse_twice(b, twice);
 }
 
 static int32_t make_trie(build *b, int ends) {

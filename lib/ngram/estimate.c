@@ -124,17 +124,17 @@ static double lower(const work *w, int level, uint32_t i) {
  * left is divided among the ids that were not seen. */
 static double katz_weight(const work *w, int level, tkri_nodes children, double left) {
     const uint64_t *counts = w->counts[level];
-    double covered = 0, total = 0;
+    double uncovered = 1, total = 0;
     int64_t seen = 0;
     for (uint32_t i = children.from; i < children.to; i++) {
         if (counts[i] && w->row[level][i] != TKRI_NO_NODE) {
-            covered += lower(w, level, i);
+            uncovered -= lower(w, level, i);
             total += (double)counts[i];
             seen++;
         }
     }
     double scale = 1;
-    if (seen == w->smoothing->symbols) {
+    if (seen == w->smoothing->symbols || !(uncovered > 0)) {
         scale = 1 / (1 - left);
         left = 0;
     } else if (total > 0 && !(left > 0)) {
@@ -144,7 +144,7 @@ static double katz_weight(const work *w, int level, tkri_nodes children, double 
     for (uint32_t i = children.from; i < children.to && scale != 1; i++) {
         w->own[i] *= scale;
     }
-    return left > 0 ? left / (1 - covered) : 0;
+    return left > 0 ? left / uncovered : 0;
 }
 
 /* p of every child of a context into `own`; returns the context's back-off weight. */

@@ -2,11 +2,8 @@
 #include "ngram/ngram.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/check.h"
 #include "core/utf8.h"
@@ -115,28 +112,12 @@ int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tk
     return TKR_OK;
 }
 
-/* A mapping of the whole file. */
-static int32_t map_file(void **mapped, uint64_t *bytes, const char *path, tkri_detail *detail) {
-    struct stat info;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    REQUIRE(descriptor >= 0, detail, TKR_ERR_IO, "cannot open the n-gram file: error %d", errno);
-    int known = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
-    *bytes = known ? (uint64_t)info.st_size : 0;
-    *mapped = known && *bytes <= TKRI_SIZE_LIMIT
-                  ? mmap(NULL, (size_t)*bytes, PROT_READ, MAP_SHARED, descriptor, 0)
-                  : MAP_FAILED;
-    close(descriptor);
-    REQUIRE(known, detail, TKR_ERR_FORMAT, "the n-gram file is empty, or no regular file");
-    REQUIRE(*mapped != MAP_FAILED, detail, TKR_ERR_IO, "cannot map the n-gram file: error %d",
-            errno);
-    return TKR_OK;
-}
-
-int32_t tkri_ngram_map(tkr_ngram **ngram, const char *path, const tkri_env *env,
+int32_t tkri_ngram_map(tkr_ngram **ngram, int descriptor, uint64_t bytes, const tkri_env *env,
                        tkri_detail *detail) {
-    void *mapped = NULL;
-    uint64_t bytes = 0;
-    TRY(map_file(&mapped, &bytes, path, detail));
+    REQUIRE(bytes && bytes <= TKRI_SIZE_LIMIT, detail, TKR_ERR_FORMAT,
+            "the n-gram file is empty, or no regular file");
+    void *mapped = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+    REQUIRE(mapped != MAP_FAILED, detail, TKR_ERR_IO, "cannot map it: error %d", errno);
     tkri_source from = {NULL, mapped, 0, bytes, env, detail};
     tkr_ngram *read = NULL;
     int32_t status = tkri_ngram_read(&read, &from);

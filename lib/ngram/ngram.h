@@ -39,8 +39,8 @@ uint64_t tkri_ngram_characters(const tkr_ngram *ngram);
 /* A sealed copy of the model with values of 4 bytes, and of the vocabulary. */
 int32_t tkri_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkri_env *env);
 
-/* Map a file of a model. */
-int32_t tkri_ngram_map(tkr_ngram **ngram, const char *path, const tkri_env *env,
+/* Map an open file of a model, of so many bytes. */
+int32_t tkri_ngram_map(tkr_ngram **ngram, int descriptor, uint64_t bytes, const tkri_env *env,
                        tkri_detail *detail);
 
 /* An upper bound of what counting n symbols and one estimation hold at once. */

@@ -79,7 +79,7 @@ int32_t tkri_smooth_discounts(tkri_discounts *discounts, const tkri_smoothing *s
     }
     REQUIRE(usable, detail, TKR_ERR_NUMERIC,
             "order %d: no discounts from %.0f n-grams seen once, %.0f twice, %.0f three and %.0f "
-            "four times; more text, or TKR_NGRAM_FALLBACK",
+            "four times; more text, or TKR_FALLBACK",
             level + 1, seen.of[1], seen.of[2], seen.of[3], seen.of[4]);
     return TKR_OK;
 }

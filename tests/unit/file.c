@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the saving and loading calls refuse before they touch a byte, each with a text. */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/models.h"
@@ -147,6 +148,45 @@ static void test_paths(void **unused) {
     world_free(&w);
 }
 
+static void assert_names_once(const char *text, const char *path) {
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "'%s'", path);
+    const char *at = strstr(text, quoted);
+    assert_non_null(at);
+    assert_null(strstr(at + 1, quoted));
+}
+
+/* A load by path that fails names the path: of what cannot be opened, and of what is no such file.
+ */
+static void test_names(void **unused) {
+    (void)unused;
+    static const char *const paths[] = {"no/such/folder/x", "LICENSE"};
+    char detail[240];
+    tkr_env env = {.size = sizeof env, .detail = detail, .detail_len = sizeof detail};
+    tkr_ngram *ngram;
+    tkr_cell *cell;
+    world w;
+    world_make(&w);
+    for (int i = 0; i < 2; i++) {
+        int32_t status = i ? TKR_ERR_FORMAT : TKR_ERR_IO;
+        assert_status(tkr_cell_load(&cell, paths[i], &env), status);
+        assert_names_once(detail, paths[i]);
+        assert_status(tkr_state_load(w.state, paths[i]), status);
+        assert_names_once(tkr_state_detail(w.state), paths[i]);
+        assert_status(tkr_checkpoint_load(w.opt, NULL, NULL, NULL, paths[i]), status);
+        assert_names_once(tkr_optimizer_detail(w.opt), paths[i]);
+        assert_status(tkr_ngram_load(&ngram, paths[i], &env), status);
+        assert_names_once(detail, paths[i]);
+        assert_status(tkr_ngram_load_arpa(&ngram, paths[i], &env), status);
+        assert_names_once(detail, paths[i]);
+        assert_status(tkr_ngram_map(&ngram, paths[i], &env), status);
+        assert_names_once(detail, paths[i]);
+    }
+    assert_status(tkr_cell_load_memory(&cell, "12345678", 8, &env), TKR_ERR_FORMAT);
+    assert_null(strchr(detail, '\''));
+    world_free(&w);
+}
+
 /* A cell without parameters cannot be saved. */
 static void test_order(void **unused) {
     (void)unused;
@@ -161,9 +201,8 @@ static void test_order(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writers),
-        cmocka_unit_test(test_readers),
-        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_writers), cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_paths),   cmocka_unit_test(test_names),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

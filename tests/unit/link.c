@@ -68,7 +68,8 @@ static void check_pair(twin *encoder, twin *decoder) {
 
 static void check_kind(orc_spec spec) {
     const orc_spec encoder_specs[] = {{.kind = TKR_EMBEDDING, .input = 9, .hidden = 5}, spec};
-    const orc_spec decoder_specs[] = {{.kind = TKR_EMBEDDING, .input = 6, .hidden = 5}, spec,
+    const orc_spec decoder_specs[] = {{.kind = TKR_EMBEDDING, .input = 6, .hidden = 5},
+                                      spec,
                                       {.kind = TKR_LINEAR, .input = spec.hidden, .hidden = 6}};
     twin encoder, decoder;
     twin_open(&encoder, encoder_specs, 2, 401, NULL);
@@ -134,6 +135,54 @@ static void test_middle(void **unused) {
     }
 }
 
+/* An encoder without a loss of its own needs none: what the decoder left is enough, for one
+ * forward. */
+static void test_no_loss_of_its_own(void **unused) {
+    (void)unused;
+    enum { STEPS = 3, H = 7, INPUT = 3, MOST = 1024 };
+    const orc_spec gru = {.kind = TKR_GRU, .input = INPUT, .hidden = H};
+    static const int32_t lengths[BATCH] = {3, 0, 2, 1};
+    static const float zeros[STEPS * BATCH * H] = {0};
+    float x[STEPS * BATCH * INPUT], dy[STEPS * BATCH * H], want[MOST], largest = 0;
+    float *values;
+    int64_t n;
+    twin a, b;
+    twin_open(&a, &gru, 1, 421, NULL), twin_open(&b, &gru, 1, 422, NULL);
+    twin_shape(&a, STEPS, BATCH, lengths, MODE, false);
+    twin_shape(&b, STEPS, BATCH, NULL, MODE, false);
+    assert_ok(tkr_sequence_link(b.seq, a.seq));
+    for (int i = 0; i < STEPS * BATCH * H; i++) {
+        dy[i] = 0.1F * (float)(i % 11 - 5);
+        x[i % (STEPS * BATCH * INPUT)] = dy[i];
+    }
+    for (int k = 0; k < 4; k++) {
+        const float *doutput = k == 1 ? NULL : zeros;
+        assert_ok(tkr_sequence_forward(a.seq, x, lengths, STEPS, BATCH));
+        assert_ok(tkr_sequence_backward(a.seq, dy, NULL)); /* which nothing of may stay */
+        assert_ok(tkr_sequence_zero_gradients(a.seq));
+        assert_ok(tkr_sequence_forward(a.seq, x, lengths, STEPS, BATCH));
+        assert_ok(tkr_sequence_forward(b.seq, x, NULL, STEPS, BATCH));
+        assert_status(tkr_sequence_backward(a.seq, NULL, NULL), TKR_ERR_ORDER);
+        assert_ok(tkr_sequence_backward(b.seq, dy, NULL));
+        if (k >= 2) { /* what was left belongs to an earlier forward */
+            assert_ok(tkr_sequence_forward(a.seq, x, lengths, STEPS, BATCH));
+            assert_status(tkr_sequence_backward(a.seq, NULL, NULL), TKR_ERR_ORDER);
+        }
+        assert_ok(tkr_sequence_backward(a.seq, doutput, NULL));
+        assert_ok(tkr_sequence_gradients(a.seq, &values, &n));
+        assert_true(n <= MOST);
+        if (k == 0) {
+            memcpy(want, values, (size_t)n * sizeof *want);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            assert_true(values[i] == (k < 2 ? want[i] : 0));
+            largest = values[i] > largest ? values[i] : largest;
+        }
+        assert_true(largest > 1e-3F);
+    }
+    twin_close(&b), twin_close(&a);
+}
+
 /* What cannot be linked, and a decoder before its encoder. */
 static void test_refused(void **unused) {
     (void)unused;
@@ -166,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_middle),
+        cmocka_unit_test(test_no_loss_of_its_own),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,7 +208,7 @@ static void test_refusals(void **unused) {
         {"-0.9\tb\t0.1", "-0.9\t<s>\t0.1", "line 10: <s> was there before"},
         {"-0.4\ta b", "-0.4\ta c", "line 15: a word is not among the 1-grams"},
         {"-0.4\ta b", "-0.4\ta <s>", "line 15: <s> is no first word"},
-        {"-0.4\ta b", "-0.4\t<s> a", "2-gram number"},
+        {"-0.4\ta b", "-0.4\t<s> a", "the 2-gram '<s> a' is there twice"},
         {"\\end\\", "end", "line 23: more n-grams"},
         {"\\end\\", "\\fin\\", "line 23: \\end\\ is wanted"},
         {"\\end\\\n", "\\end\\\nand more", "line 24: nothing may follow"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Counting: however a text comes, in one piece, in many, in sentences, through a reader, counted in
  * parts that are merged, the counts are the same, to the byte of their file. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,35 @@ static void test_merge(void **unused) {
     tkr_ngram_destroy(nothing);
     tkr_ngram_destroy(whole);
     tkr_ngram_destroy(sum);
+}
+
+/* What was never seen after a symbol may be so unlikely that all the others have probability 1 in
+ * double precision: then nothing is left to back off with, and no probability is infinite. */
+static void test_counts_beyond_precision(void **unused) {
+    (void)unused;
+    const int32_t many[] = {0, 0}, once = 1, context = 0;
+    for (int smoothing = TKR_ADD_K; smoothing <= TKR_MODIFIED_KNESER_NEY; smoothing++) {
+        tkr_ngram *ngram;
+        assert_ok(tkr_ngram_create(&ngram, 2, 2, NULL));
+        assert_ok(tkr_ngram_count(ngram, many, 2, TKR_NOTHING));
+        for (int doubled = 0; doubled < 60; doubled++) {
+            tkr_ngram *copy;
+            assert_ok(tkr_ngram_create(&copy, 2, 2, NULL));
+            assert_ok(tkr_ngram_merge(copy, ngram));
+            assert_ok(tkr_ngram_merge(ngram, copy));
+            tkr_ngram_destroy(copy);
+        }
+        assert_ok(tkr_ngram_count(ngram, &once, 1, TKR_NOTHING));
+        assert_ok(tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
+        assert_ok(tkr_ngram_estimate(ngram, smoothing));
+        double logprob = NAN, sum = 0;
+        for (int32_t id = 0; id < 2; id++) {
+            assert_ok(tkr_ngram_logprob(ngram, &logprob, &context, 1, id));
+            sum += exp(logprob);
+        }
+        assert_true(fabs(sum - 1) <= 1e-12);
+        tkr_ngram_destroy(ngram);
+    }
 }
 
 /* More than the buffer holds, in one call; the same in calls that each fit. */
@@ -410,6 +440,7 @@ int main(void) {
         cmocka_unit_test(test_one_id_at_a_time),
         cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_counts_beyond_precision),
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_readers_refuse),
