@@ -13,15 +13,12 @@ static const uint32_t CANARY = 0x7fc0dead; /* a NaN that nothing computes */
 
 void tiers_each(void (*check)(const tkri_kern *kern)) {
     int tested = 0;
-    for (int32_t tier = TKR_TIER_REFERENCE; tier <= TKR_TIER_NEON; tier++) {
-        if (tkri_kern_has(tier)) {
-            const tkri_kern *kern = tkri_kern_select(tier);
-            assert_non_null(kern);
+    for (int32_t tier = TKR_TIER_REFERENCE; tier < TIERS_MOST; tier++) {
+        const tkri_kern *kern = tkri_kern_select(tier);
+        if (kern) {
             assert_int_equal(kern->tier, tier);
             check(kern);
             tested++;
-        } else {
-            assert_null(tkri_kern_select(tier));
         }
     }
     assert_true(tested >= 2);
@@ -29,8 +26,8 @@ void tiers_each(void (*check)(const tkri_kern *kern)) {
 
 void tiers_each_env(void (*check)(const tkr_env *env)) {
     int tested = 0;
-    for (int32_t tier = TKR_TIER_REFERENCE; tier <= TKR_TIER_NEON; tier++) {
-        if (tkri_kern_has(tier)) {
+    for (int32_t tier = TKR_TIER_REFERENCE; tier < TIERS_MOST; tier++) {
+        if (tkri_kern_select(tier)) {
             const tkr_env env = {.size = sizeof env, .tier = tier};
             check(&env);
             tested++;

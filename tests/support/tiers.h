@@ -7,6 +7,9 @@
 
 #include "kern/kern.h"
 
+/* Above every TKR_TIER_ number: the tests run what they find below. */
+enum { TIERS_MOST = 32 };
+
 /* Run the check with every tier's table, or with an env that asks for it. Fails the test if the
  * machine has fewer than two tiers: then nothing would be compared. */
 void tiers_each(void (*check)(const tkri_kern *kern));
