@@ -97,8 +97,10 @@ if build "clang with TSan" build-test/tsan clang -Dbuildtype=debugoptimized -Db_
     check "TSan" build-test/tsan threads parallel --timeout-multiplier 10
 fi
 targets=
+export TEKRAR_TEST_TIER=5
 cross "aarch64 under qemu" build-test/aarch64 arm64 aarch64 --suite kern --suite unit \
-    --timeout-multiplier 10
+    --suite golden --no-suite long
+unset TEKRAR_TEST_TIER
 rm -rf build-test/coverage # notes and counts of sources that have changed since cannot be merged
 if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true \
     -Dc_args=-fprofile-update=atomic -Dexamples=false -Dbench=false; then
