@@ -117,8 +117,8 @@ static void test_threads(void **unused) {
     }
 }
 
-/* A pass in one direction, in pieces of `cut` steps that carry their state. *whole receives output and
- * last state of the first one; the others have the same bits. */
+/* A pass in one direction, in pieces of `cut` steps that carry their state. *whole receives output
+ * and last state of the first one; the others have the same bits. */
 static void check_cut(int64_t net, int64_t cut, const tkr_env *env, shot *whole) {
     orc_spec specs[2] = {SPECS[net][0], SPECS[net][1]};
     shot s = {0};
