@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The same bits for any number of threads and for the caller's parallel_for: loss, outputs, state,
- * gradients and parameters over steps of training, of every kind of cell; and for a sequence that is
- * cut, on any number of threads. */
+ * gradients and parameters over steps of training, of every kind of cell; and for a sequence that
+ * is cut, on any number of threads. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
