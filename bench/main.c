@@ -31,20 +31,20 @@ static const char usage[] =
     "  --json FILE      also write the rows as JSON\n"
     "  --only TEXT      only the workloads whose names contain TEXT (W3, gru, H512 ...)\n"
     "  --threads N      only 1 or 2 threads\n"
-    "  --tier NAME      reference, generic, avx2, avx512 or neon instead of the best\n"
+    "  --tier NAME      reference, generic, avx2 ... (lib/meson.build) instead of the best\n"
     "  --seconds S      about how long to measure one row\n"
     "  --torch SCRIPT   compare with PyTorch, asked through this script\n"
     "  --onednn PROGRAM compare with oneDNN, asked through this program\n";
 
 static int parse_tier(options *o, const char *name) {
-    static const char *const names[] = {"best", "reference", "generic", "avx2", "avx512", "neon"};
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
-        if (!strcmp(name, names[i])) {
+    for (int32_t i = 0; i < OURS_TIERS; i++) {
+        const char *known = ours_tier_name(i);
+        if (known && !strcmp(name, known)) {
             o->tier = i;
             return 0;
         }
     }
-    fprintf(stderr, "no such tier: %s\n", name);
+    fprintf(stderr, "no such tier in this build: %s\n", name);
     return -1;
 }
 

@@ -285,12 +285,15 @@ double ours_error_of(const contender *c) {
     return o->error;
 }
 
+const char *ours_tier_name(int32_t tier) {
+#define NAME(name, id) [TKR_TIER_##id] = #name,
+    static const char *const names[OURS_TIERS] = {[TKR_TIER_BEST] = "best", TKRI_TIERS(NAME)};
+    return tier >= 0 && tier < OURS_TIERS ? names[tier] : NULL;
+}
+
 const char *ours_tier_text(const contender *c) {
-    static const char *const names[] = {"none",  "reference", "generic",
-                                        "avx2", "avx512",    "neon"};
     const ours *o = c->self;
-    int32_t tier = tkr_cell_tier(o->cell);
-    return tier >= 0 && tier < (int32_t)(sizeof names / sizeof *names) ? names[tier] : "unknown";
+    return ours_tier_name(tkr_cell_tier(o->cell));
 }
 
 int ours_create(contender *c, int32_t tier) {

@@ -22,6 +22,10 @@ ours_memory ours_memory_of(const contender *c);
 /* The largest error of the outputs that reduced weights make on the dataset's input. */
 double ours_error_of(const contender *c);
 
+/* The name of a TKR_TIER_ number below OURS_TIERS, NULL if the build does not have it. */
+enum { OURS_TIERS = 32 };
+const char *ours_tier_name(int32_t tier);
+
 /* The tier that the cell of the current setup uses: "avx512" ... */
 const char *ours_tier_text(const contender *c);
 

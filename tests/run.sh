@@ -21,15 +21,19 @@ note() {
     [ "$1" != "not ok" ] || echo "FAILED: $2"
 }
 
-# build TITLE FOLDER COMPILER OPTION...: configure and compile, warnings as errors.
+# build TITLE FOLDER COMPILER OPTION...: configure and compile, warnings as errors. $targets, if any,
+# are all that is compiled.
+targets=
 build() {
     title=$1 folder=$2 compiler=$3
     shift 3
+    # The targets are words on purpose.
+    # shellcheck disable=SC2086
     printf '\n== %s\n' "$title"
     rm -rf "$folder/meson-logs/testlog.json"
     if [ -f "$folder/build.ninja" ]; then set -- --reconfigure "$@"; fi
     if CC=$compiler meson setup "$folder" -Dwerror=true "$@" >"$folder.log" 2>&1 &&
-        meson compile -C "$folder" >>"$folder.log" 2>&1; then
+        meson compile -C "$folder" $targets >>"$folder.log" 2>&1; then
         note ok "$title: builds without a warning"
     else
         tail -n 40 "$folder.log"
@@ -46,6 +50,20 @@ check() {
     python3 tests/support/results.py "$title" "$folder" >"$folder.cases"
     grep '^not ok' "$folder.cases" | sed 's/^not ok - /FAILED: /' || true
     cat "$folder.cases" >>"$results"
+}
+
+# cross TITLE FOLDER ARCHITECTURE MACHINE TEST...: build with the cross compiler for a machine of
+# Debian's, and run tests in qemu-user.
+cross() {
+    title=$1 folder=$2 architecture=$3 machine=$4
+    shift 4
+    if ! (need "cmd:$machine-linux-gnu-gcc=gcc-$machine-linux-gnu" "cmd:qemu-$machine=qemu-user" \
+        "cross:$machine-linux-gnu:qemu-$machine=libc6-dev-$architecture-cross libcmocka-dev:$architecture"); then
+        note skip "$title: no cross compiler, emulator and CMocka to be had"
+    elif build "$title" "$folder" cc --cross-file "tests/support/$machine.ini" -Dblas=none \
+        -Dexamples=false -Dbench=false; then
+        check "$title" "$folder" "$@"
+    fi
 }
 
 coverage() {
@@ -73,6 +91,19 @@ if build "without a BLAS" build-test/noblas cc -Dblas=none -Dexamples=false \
     -Dbench=false; then
     check "without a BLAS" build-test/noblas --suite unit --suite golden
 fi
+targets='test_unit_threads test_unit_parallel'
+if build "clang with TSan" build-test/tsan clang -Dbuildtype=debugoptimized -Db_sanitize=thread \
+    -Db_lundef=false -Dblas=none -Dexamples=false -Dbench=false; then
+    check "TSan" build-test/tsan threads parallel --timeout-multiplier 10
+fi
+targets=
+export TEKRAR_TEST_TIER=5
+cross "aarch64 under qemu" build-test/aarch64 arm64 aarch64 --suite kern --suite unit \
+    --suite golden --no-suite long
+unset TEKRAR_TEST_TIER
+cross "s390x under qemu" build-test/s390x s390x s390x cell_file checkpoint dtype file files golden \
+    header json ngram_arpa ngram_file pointwise product read reduce reduced streaming updates \
+    vocabulary words write --no-suite abi
 rm -rf build-test/coverage # notes and counts of sources that have changed since cannot be merged
 if build "coverage" build-test/coverage cc -Dbuildtype=debug -Db_ndebug=true -Db_coverage=true \
     -Dc_args=-fprofile-update=atomic -Dexamples=false -Dbench=false; then

@@ -77,7 +77,8 @@ static int32_t clone_chain(tkr_cell **copy, const tkr_cell *chain, const tkr_env
 
 static void set_precision(tkr_cell *cell, int32_t precision) {
     tkri_reduced_kern kern[TKRI_MAX_REDUCED];
-    if (precision && tkri_reduced_select(cell->kern->tier, kern) > 0) {
+    if (precision) {
+        (void)tkri_reduced_select(cell->kern, kern);
         cell->precision = precision;
         cell->reduced = kern[0];
     }

@@ -6,38 +6,18 @@
 
 #include "cell/cell.h"
 
-#define DECLARE_OPS(tier)                                                                  \
+#define DECLARE_OPS(tier, id)                                                              \
     extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
         tkri_gru_before_##tier;
-DECLARE_OPS(reference)
-DECLARE_OPS(generic)
-#ifdef TKRI_HAVE_TIER_AVX2
-DECLARE_OPS(avx2)
-#endif
-#ifdef TKRI_HAVE_TIER_AVX512
-DECLARE_OPS(avx512)
-#endif
-#ifdef TKRI_HAVE_TIER_NEON
-DECLARE_OPS(neon)
-#endif
+#define LIST_OPS(tier, id)                                                            \
+    [TKR_TIER_##id] = {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, \
+                       &tkri_gru_before_##tier},
 
 enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, N_OPS };
 
 /* The cell kinds of every tier in this build. */
-static const tkri_cell_ops *const ops_table[][N_OPS] = {
-#define LIST_OPS(tier) \
-    { &tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, &tkri_gru_before_##tier }
-    [TKR_TIER_REFERENCE] = LIST_OPS(reference), [TKR_TIER_GENERIC] = LIST_OPS(generic),
-#ifdef TKRI_HAVE_TIER_AVX2
-    [TKR_TIER_AVX2] = LIST_OPS(avx2),
-#endif
-#ifdef TKRI_HAVE_TIER_AVX512
-    [TKR_TIER_AVX512] = LIST_OPS(avx512),
-#endif
-#ifdef TKRI_HAVE_TIER_NEON
-    [TKR_TIER_NEON] = LIST_OPS(neon),
-#endif
-};
+TKRI_TIERS(DECLARE_OPS)
+static const tkri_cell_ops *const ops_table[][N_OPS] = {TKRI_TIERS(LIST_OPS)};
 
 static const tkri_cell_ops *ops_of(const tkri_kern *kern, const tkr_cell *part) {
     switch (part->kind) {

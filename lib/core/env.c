@@ -29,7 +29,7 @@ static int32_t check_env(const tkr_env *env) {
     if (env->threads < 0 || env->threads > MAX_THREADS) {
         return TKR_ERR_ARGUMENT;
     }
-    return env->tier < 0 || env->tier > TKR_TIER_NEON ? TKR_ERR_ARGUMENT : TKR_OK;
+    return env->tier < 0 ? TKR_ERR_ARGUMENT : TKR_OK;
 }
 
 int32_t tkri_env_read(tkri_env *env, const tkr_env *from) {

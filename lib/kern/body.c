@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "kern/kern.h"
+#include "kern/reduced.h"
 
 /* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. The
  * reference takes one at a time. */
@@ -375,9 +376,15 @@ static void rmsprop(float *p, float *g, float *m, float *v, int64_t n, const tkr
     }
 }
 
+extern const tkri_reduced_kern TIER(tkri_reduced);
+
 const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
     .vl = VL,
+    .rank = RANK,
+    .cpuid = TIER_CPUID,
+    .xcr0 = TIER_XCR0,
+    .reduced = &TIER(tkri_reduced),
     .gemm = gemm,
     .gather = gather,
     .scatter = scatter,

@@ -108,7 +108,15 @@ typedef struct tkri_cell_ops {
 
 typedef struct tkri_kern {
     int32_t tier;
-    int32_t vl; /* floats in a vector */
+    int32_t vl;   /* floats in a vector */
+    int32_t rank; /* the best tier is the one with the highest that runs here */
+
+    /* On x86, what CPUID must say: bits of leaf 7's EBX, and bits of XCR0, the state that the
+     * operating system saves (AVX: 1, 2; AVX-512: also 5, 6, 7). If any is set, AVX and FMA are
+     * asked for too; if none, every machine that the compiler works for has the tier. */
+    uint32_t cpuid, xcr0;
+
+    const struct tkri_reduced_kern *reduced; /* products with bf16 and int8 */
 
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);
@@ -148,11 +156,9 @@ typedef struct tkri_kern {
     void (*rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
 } tkri_kern;
 
-/* The table of a tier (TKR_TIER_BEST: the best that this CPU has), or NULL if it is absent. */
+/* The table of a tier (TKR_TIER_BEST: the best that runs here), or NULL if it is not built or the
+ * machine does not support it. */
 const tkri_kern *tkri_kern_select(int32_t tier);
-
-/* Is this tier both built and supported by the CPU and the operating system? */
-int32_t tkri_kern_has(int32_t tier);
 
 /* A matrix' panels: `vectors` vectors of columns in tiles of `gates`. */
 typedef struct tkri_panels {

@@ -7,15 +7,11 @@
 #include "kern/reduced.h"
 #include "kern/vec.h"
 
-/* Lanes of 32 bits as unsigned and signed integers. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
-typedef uint32_t vu;
-typedef int32_t vi;
 typedef uint8_t bytes;
 #define I_TO_FLOAT(a) ((float)(a))
 #define U_TO_BYTES(a) ((uint8_t)(a))
 #else
-typedef uint32_t vu __attribute__((vector_size(4 * VL)));
 typedef uint8_t bytes __attribute__((vector_size(VL)));
 #define I_TO_FLOAT(a) __builtin_convertvector((a), vf)
 #define U_TO_BYTES(a) __builtin_convertvector((a), bytes)

@@ -67,8 +67,8 @@ typedef struct tkri_reduced_kern {
 
 enum { TKRI_MAX_REDUCED = 2 };
 
-/* All that a tier has on this machine, best first. Returns how many; 0: the tier is absent. */
-int32_t tkri_reduced_select(int32_t tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]);
+/* All that a tier has on this machine, best first. Returns how many. */
+int32_t tkri_reduced_select(const tkri_kern *tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]);
 
 /* Inputs in a word. */
 static inline int32_t tkri_word_inputs(int32_t precision) {

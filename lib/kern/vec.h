@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * One tier's vectors: the type vf of VL floats and the few operations that the bodies need. The
- * files that include this are compiled once per tier with TKRI_TIER_NAME and TKRI_TIER_ID set.
- * Multiply-adds are explicit and nothing else is contracted, so that one source gives the same bits
- * wherever it is inlined.
+ * What the bodies of all tiers compute with. The files that include this are compiled once per tier
+ * with TKRI_TIER_NAME, TKRI_TIER_ID and TKRI_TIER_FILE set. Multiply-adds are explicit and nothing
+ * else is contracted, so that one source gives the same bits wherever it is inlined.
  *
- * max and min return their second argument if either is NaN. */
+ * A tier's file defines
+ *
+ *   VL, REGISTERS     floats in a vector, vector registers
+ *   RANK              where several tiers run, the highest is the best
+ *   vf, vi, vu        VL floats, int32, uint32: the compiler's vectors
+ *   v_fma, v_sqrt     a * b + c rounded once (the tiers without FMA: twice), the square root
+ *   v_max, v_min      their second argument if either is NaN
+ *   v_if_less         a < b ? x : y, lane by lane
+ *
+ * and, where the tier has something better than what stands below or in int8.c,
+ *
+ *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
+ *   TIER_SCALE              it has its own v_scale
+ *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
 #ifndef TKRI_KERN_VEC_H
 #define TKRI_KERN_VEC_H
 
@@ -21,120 +33,11 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
-#if TKRI_TIER_ID == TKR_TIER_AVX512
+#include TKRI_TIER_FILE
 
-#include <immintrin.h>
-enum { VL = 16, REGISTERS = 32 };
-typedef __m512 vf;
-typedef int32_t vi __attribute__((vector_size(64)));
-INLINE vf v_fma(vf a, vf b, vf c) {
-    return _mm512_fmadd_ps(a, b, c);
-}
-INLINE vf v_max(vf a, vf b) {
-    return _mm512_max_ps(a, b);
-}
-INLINE vf v_min(vf a, vf b) {
-    return _mm512_min_ps(a, b);
-}
-/* a < b ? x : y, lane by lane */
-INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
-    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
-}
-INLINE vf v_sqrt(vf a) {
-    return _mm512_sqrt_ps(a);
-}
-
-#elif TKRI_TIER_ID == TKR_TIER_AVX2
-
-#include <immintrin.h>
-enum { VL = 8, REGISTERS = 16 };
-typedef __m256 vf;
-typedef int32_t vi __attribute__((vector_size(32)));
-INLINE vf v_fma(vf a, vf b, vf c) {
-    return _mm256_fmadd_ps(a, b, c);
-}
-INLINE vf v_max(vf a, vf b) {
-    return _mm256_max_ps(a, b);
-}
-INLINE vf v_min(vf a, vf b) {
-    return _mm256_min_ps(a, b);
-}
-INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
-    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
-}
-INLINE vf v_sqrt(vf a) {
-    return _mm256_sqrt_ps(a);
-}
-
-#elif TKRI_TIER_ID == TKR_TIER_NEON
-
-#include <arm_neon.h>
-enum { VL = 4, REGISTERS = 32 };
-typedef float32x4_t vf;
-typedef int32_t vi __attribute__((vector_size(16)));
-INLINE vf v_fma(vf a, vf b, vf c) {
-    return vfmaq_f32(c, a, b);
-}
-INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
-    return vbslq_f32(vcltq_f32(a, b), x, y);
-}
-INLINE vf v_max(vf a, vf b) {
-    return v_if_less(b, a, a, b);
-}
-INLINE vf v_min(vf a, vf b) {
-    return v_if_less(a, b, a, b);
-}
-INLINE vf v_sqrt(vf a) {
-    return vsqrtq_f32(a);
-}
-
-#elif TKRI_TIER_ID == TKR_TIER_GENERIC
-
-enum { VL = 4, REGISTERS = 16 };
-typedef float vf __attribute__((vector_size(16)));
-typedef int32_t vi __attribute__((vector_size(16)));
-INLINE vf v_fma(vf a, vf b, vf c) {
-    return a * b + c;
-}
-INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
-    vi yes = (vi)(a < b);
-    return (vf)(((vi)x & yes) | ((vi)y & ~yes));
-}
-INLINE vf v_max(vf a, vf b) {
-    return v_if_less(b, a, a, b);
-}
-INLINE vf v_min(vf a, vf b) {
-    return v_if_less(a, b, a, b);
-}
-INLINE vf v_sqrt(vf a) {
-    for (int i = 0; i < VL; i++) {
-        a[i] = sqrtf(a[i]);
-    }
-    return a;
-}
-
-#elif TKRI_TIER_ID == TKR_TIER_REFERENCE
-
-enum { VL = 1, REGISTERS = 16 };
-typedef float vf;
-INLINE vf v_fma(vf a, vf b, vf c) {
-    return a * b + c;
-}
-INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
-    return a < b ? x : y;
-}
-INLINE vf v_max(vf a, vf b) {
-    return a > b ? a : b;
-}
-INLINE vf v_min(vf a, vf b) {
-    return a < b ? a : b;
-}
-INLINE vf v_sqrt(vf a) {
-    return sqrtf(a);
-}
-
-#else
-#error "TKRI_TIER_ID names no tier: add its vectors above"
+#ifndef TIER_CPUID
+#define TIER_CPUID 0
+#define TIER_XCR0 0
 #endif
 
 INLINE vf v_load(const float *p) {
@@ -211,12 +114,7 @@ INLINE vf v_tanh(vf x) {
 #else
 
 /* x * 2^n, n given as a float and as an integer. */
-#if TKRI_TIER_ID == TKR_TIER_AVX512
-INLINE vf v_scale(vf x, vf n, vi integer) {
-    (void)integer;
-    return _mm512_scalef_ps(x, n);
-}
-#else
+#ifndef TIER_SCALE
 INLINE vf v_scale(vf x, vf n, vi integer) {
     vi half = integer >> 1; /* in two factors: 2^128 and 2^-127 are no normal numbers */
     (void)n;

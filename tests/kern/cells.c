@@ -8,39 +8,17 @@
 #include "support/support.h"
 #include "support/tiers.h"
 
-#define DECLARE_OPS(tier)                                                                  \
+#define DECLARE_OPS(tier, id)                                                              \
     extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
         tkri_gru_before_##tier;
-#define LIST_OPS(tier) \
-    {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, &tkri_gru_before_##tier}
-
-DECLARE_OPS(reference)
-DECLARE_OPS(generic)
-#ifdef TKRI_HAVE_TIER_AVX2
-DECLARE_OPS(avx2)
-#endif
-#ifdef TKRI_HAVE_TIER_AVX512
-DECLARE_OPS(avx512)
-#endif
-#ifdef TKRI_HAVE_TIER_NEON
-DECLARE_OPS(neon)
-#endif
+#define LIST_OPS(tier, id)                                                            \
+    [TKR_TIER_##id] = {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, \
+                       &tkri_gru_before_##tier},
 
 enum { ELMAN, LSTM, GRU_AFTER, GRU_BEFORE };
 
-static const tkri_cell_ops *const OPS[][4] = {
-    [TKR_TIER_REFERENCE] = LIST_OPS(reference),
-    [TKR_TIER_GENERIC] = LIST_OPS(generic),
-#ifdef TKRI_HAVE_TIER_AVX2
-    [TKR_TIER_AVX2] = LIST_OPS(avx2),
-#endif
-#ifdef TKRI_HAVE_TIER_AVX512
-    [TKR_TIER_AVX512] = LIST_OPS(avx512),
-#endif
-#ifdef TKRI_HAVE_TIER_NEON
-    [TKR_TIER_NEON] = LIST_OPS(neon),
-#endif
-};
+TKRI_TIERS(DECLARE_OPS)
+static const tkri_cell_ops *const OPS[][4] = {TKRI_TIERS(LIST_OPS)};
 
 /* One unit of one row. a: the slots' pre-activations in the packed order; da: their gradients. */
 typedef struct unit {

@@ -123,7 +123,8 @@ static void check_gradient(const tkri_kern *kern) {
 static double softmax(double *dx, const float *x, int64_t n, int64_t target, double scale) {
     double top = -INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        top = fmax(top, (double)x[i]);
+        /* fmax() here is too much for GCC 12 on ARM. */
+        top = (double)x[i] > top ? (double)x[i] : top;
     }
     for (int64_t i = 0; i < n; i++) {
         sum += exp((double)x[i] - top);

@@ -278,13 +278,13 @@ static void check_gather(const tkri_reduced_kern *kern, int32_t vl, int32_t prec
 /* Every table of every tier. */
 static void each_table(void (*check)(const tkri_reduced_kern *kern, int32_t vl)) {
     int tested = 0;
-    for (int32_t tier = TKR_TIER_REFERENCE; tier <= TKR_TIER_NEON; tier++) {
+    for (int32_t tier = TKR_TIER_REFERENCE; tier < TIERS_MOST; tier++) {
+        const tkri_kern *table = tkri_kern_select(tier);
         tkri_reduced_kern kern[TKRI_MAX_REDUCED];
-        const int32_t n = tkri_reduced_select(tier, kern);
-        assert_int_equal(n > 0, tkri_kern_has(tier));
+        const int32_t n = table ? tkri_reduced_select(table, kern) : 0;
         for (int32_t i = 0; i < n; i++) {
             assert_int_equal(kern[i].tier, tier);
-            check(&kern[i], tkri_kern_select(tier)->vl);
+            check(&kern[i], table->vl);
             tested++;
         }
     }

@@ -3,7 +3,9 @@
 # otherwise named. usage: need PROBE=PACKAGE...
 #
 # A probe is cmd:NAME (a command), pc:NAME (a pkg-config module), libc (its headers), cblas (a BLAS
-# that links), asan (clang's sanitizers link) or numpy (Debian's Python has it).
+# that links), asan (clang's sanitizers link), numpy (Debian's Python has it), or cross:TRIPLET:EMULATOR
+# (what the cross compiler makes of a CMocka test runs). PACKAGE may name an architecture: apt-get is
+# told of it.
 
 have() {
     case $1 in
@@ -14,6 +16,7 @@ have() {
     numpy) /usr/bin/python3 -c 'import numpy' 2>/dev/null ;;
     asan) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -xc -o /dev/null - 2>/dev/null ;;
+    cross:*) have_cross "${1#cross:}" ;;
     *) echo "have: no such probe: $1" >&2; exit 2 ;;
     esac
 }
@@ -24,6 +27,17 @@ have_cblas() {
             cc -xc -o /dev/null - "-l$library" 2>/dev/null && return 0
     done
     return 1
+}
+
+have_cross() {
+    program=$(mktemp)
+    printf '#include <setjmp.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>
+        #include <cmocka.h>\nint main(void) { return 0; }\n' |
+        "${1%:*}-gcc" -xc -o "$program" - -Wl,--no-as-needed -lcmocka 2>/dev/null &&
+        "${1#*:}" "$program" 2>/dev/null
+    found=$?
+    rm -f "$program"
+    return $found
 }
 
 missing() {
@@ -59,6 +73,9 @@ need() {
 
 install_packages() {
     export DEBIAN_FRONTEND=noninteractive
+    for package; do
+        case $package in *:*) dpkg --add-architecture "${package#*:}" ;; esac
+    done
     apt-get install -y --no-install-recommends "$@" </dev/null ||
         { apt-get update </dev/null && apt-get install -y --no-install-recommends "$@" </dev/null; }
 }

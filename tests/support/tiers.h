@@ -7,8 +7,11 @@
 
 #include "kern/kern.h"
 
+/* Above every TKR_TIER_ number: the tests run what they find below. */
+enum { TIERS_MOST = 32 };
+
 /* Run the check with every tier's table, or with an env that asks for it. Fails the test if the
- * machine has fewer than two tiers: then nothing would be compared. */
+ * machine has fewer than two tiers. TEKRAR_TEST_TIER=n: on that tier alone. */
 void tiers_each(void (*check)(const tkri_kern *kern));
 void tiers_each_env(void (*check)(const tkr_env *env));
 

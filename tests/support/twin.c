@@ -264,6 +264,30 @@ void twin_forward_library(twin *t) {
     free(input);
 }
 
+void twin_forward_piece(const twin *t, tkr_sequence *seq, int64_t from, int64_t to) {
+    const int64_t batch = t->net->batch, width = orc_input_width(t->net);
+    int32_t *lengths = malloc((size_t)batch * sizeof *lengths);
+    for (int64_t b = 0; b < batch; b++) {
+        int64_t left = t->net->lengths[b] - from;
+        left = left < 0 ? 0 : left;
+        lengths[b] = (int32_t)(left < to - from ? left : to - from);
+    }
+    if (t->by_ids) {
+        assert_ok(tkr_sequence_forward_ids(seq, t->ids + from * batch, lengths, to - from, batch));
+    } else {
+        float *input = twin_poisoned(t, t->net->input, width);
+        assert_ok(tkr_sequence_forward(seq, input + from * batch * width, lengths, to - from,
+                                       batch));
+        free(input);
+    }
+    free(lengths);
+}
+
+void twin_output_piece(const twin *t, tkr_sequence *seq, float *output, int64_t from, int64_t to) {
+    int64_t row = t->net->batch * orc_output_width(t->net);
+    assert_ok(tkr_sequence_output(seq, output + from * row, (to - from) * row));
+}
+
 void twin_backward_library(twin *t) {
     float *doutput = twin_poisoned(t, t->net->doutput, orc_output_width(t->net));
     tkr_state *dstate = twin_has_state(t) ? twin_state(t, TWIN_DFINAL) : NULL;

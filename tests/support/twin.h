@@ -46,6 +46,11 @@ void twin_no_final(twin *t);
 void twin_forward_library(twin *t);
 void twin_backward_library(twin *t);
 
+/* The library's forward over steps [from, to) of the net's input, whose lengths are cut likewise,
+ * in a sequence of the twin's cell; the output of these steps into its place in [T][B][O]. */
+void twin_forward_piece(const twin *t, tkr_sequence *seq, int64_t from, int64_t to);
+void twin_output_piece(const twin *t, tkr_sequence *seq, float *output, int64_t from, int64_t to);
+
 /* Both engines, forward and backward (k1, k2 as orc_backward()'s), and compare everything: output,
  * final state, gradients of all parameters, of the input and of the initial state. */
 void twin_check_forward(twin *t);

@@ -4,30 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "support/tiers.h"
 #include "support/twin.h"
 
 static const int64_t SIZES[] = {1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33};
 enum { N_SIZES = sizeof SIZES / sizeof *SIZES };
 
-static const int32_t TIERS[] = {TKR_TIER_REFERENCE, TKR_TIER_GENERIC, TKR_TIER_AVX2,
-                                TKR_TIER_AVX512, TKR_TIER_NEON};
-enum { N_TIERS = sizeof TIERS / sizeof *TIERS };
-
 enum { MODE = TKR_TRAINING | TKR_INPUT_GRADIENT };
 
 /* Ragged lengths with 0 and T among them, for a batch of up to 7 and 5 steps. */
 static const int32_t LENGTHS[] = {3, 0, 5, 1, 5, 2, 4};
-
-static bool has_tier(int32_t tier, tkr_env *env) {
-    tkr_cell *cell;
-    memset(env, 0, sizeof *env);
-    env->size = sizeof *env;
-    env->tier = tier;
-    int32_t status = tkr_cell_create(&cell, TKR_LINEAR, 1, 1, env);
-    tkr_cell_destroy(cell);
-    assert_true(status == TKR_OK || status == TKR_ERR_UNSUPPORTED);
-    return status == TKR_OK;
-}
 
 /* One net: a given state on ragged lengths, then the cell's own on full ones. */
 static void check_net(const orc_spec *specs, int64_t n, int64_t batch, const tkr_env *env,
@@ -205,22 +191,10 @@ static void check_large(const tkr_env *env) {
     }
 }
 
-static void on_every_tier(void (*check)(const tkr_env *env)) {
-    int tested = 0;
-    for (int i = 0; i < N_TIERS; i++) {
-        tkr_env env;
-        if (has_tier(TIERS[i], &env)) {
-            check(&env);
-            tested++;
-        }
-    }
-    assert_true(tested >= 2);
-}
-
 #define TEST(name)                               \
     static void test_##name(void **unused) {     \
         (void)unused;                            \
-        on_every_tier(check_##name);             \
+        tiers_each_env(check_##name);            \
     }
 TEST(elman)
 TEST(lstm)

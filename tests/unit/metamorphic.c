@@ -39,29 +39,6 @@ static void open_net(twin *t, int64_t i, const tkr_env *env) {
     snprintf(t->label, sizeof t->label, "net %d, tier %d", (int)i, (int)tkr_cell_tier(t->cell));
 }
 
-/* Forward over steps [from, to) of the twin's input, whose lengths are cut likewise. */
-static void forward_piece(twin *t, tkr_sequence *seq, int64_t from, int64_t to) {
-    const int64_t batch = t->net->batch, width = orc_input_width(t->net);
-    int32_t lengths[BATCH];
-    for (int64_t b = 0; b < batch; b++) {
-        int64_t left = t->net->lengths[b] - from;
-        left = left < 0 ? 0 : left;
-        lengths[b] = (int32_t)(left < to - from ? left : to - from);
-    }
-    if (t->by_ids) {
-        assert_ok(tkr_sequence_forward_ids(seq, t->ids + from * batch, lengths, to - from, batch));
-        return;
-    }
-    float *input = twin_poisoned(t, t->net->input, width);
-    assert_ok(tkr_sequence_forward(seq, input + from * batch * width, lengths, to - from, batch));
-    free(input);
-}
-
-static void output_piece(twin *t, tkr_sequence *seq, float *output, int64_t from, int64_t to) {
-    int64_t row = t->net->batch * orc_output_width(t->net);
-    assert_ok(tkr_sequence_output(seq, output + from * row, (to - from) * row));
-}
-
 /* Two pieces with the state carried by the sequence give the output and the state of one pass. */
 static void check_cut_at(twin *t, const shot *whole, int64_t cut) {
     tkr_sequence *seq;
@@ -71,10 +48,10 @@ static void check_cut_at(twin *t, const shot *whole, int64_t cut) {
     assert_ok(tkr_sequence_create(&seq, t->cell, STEPS, BATCH, TKR_INFERENCE, t->env));
     assert_ok(tkr_sequence_set_state(seq, state));
     assert_ok(tkr_sequence_set_int(seq, TKR_CARRY, 1));
-    forward_piece(t, seq, 0, cut);
-    output_piece(t, seq, output, 0, cut);
-    forward_piece(t, seq, cut, STEPS);
-    output_piece(t, seq, output, cut, STEPS);
+    twin_forward_piece(t, seq, 0, cut);
+    twin_output_piece(t, seq, output, 0, cut);
+    twin_forward_piece(t, seq, cut, STEPS);
+    twin_output_piece(t, seq, output, cut, STEPS);
     assert_ok(tkr_sequence_get_state(seq, state));
     float *last = shot_state(state, &n);
     shot_same_when_cut(t->cell, output, whole->output, whole->n_output);
@@ -115,7 +92,7 @@ static void check_cut_gradients(twin *t, const shot *whole, int64_t cut) {
     for (int i = 0; i < 2; i++) {
         assert_ok(tkr_sequence_create(&piece[i], t->cell, STEPS, BATCH, MODE, t->env));
         assert_ok(tkr_sequence_set_state(piece[i], state));
-        forward_piece(t, piece[i], bounds[i], bounds[i + 1]);
+        twin_forward_piece(t, piece[i], bounds[i], bounds[i + 1]);
         assert_ok(tkr_sequence_get_state(piece[i], state));
     }
     for (int i = 1; i >= 0; i--) {

@@ -379,8 +379,9 @@ static void check_chain(const tkr_env *env) {
 static double bound_of(const pair *p, const float *w, const float *x) {
     double largest = 0, longest = 0, sum_x = 0, sum_w = 0, both = 0;
     for (int64_t i = 0; i < p->input; i++) {
-        largest = fmax(largest, fabs((double)w[i]));
-        longest = fmax(longest, fabs((double)x[i]));
+        const double size = fabs((double)w[i]), length = fabs((double)x[i]);
+        largest = size > largest ? size : largest; /* fmax() here is too much for GCC 12 on ARM */
+        longest = length > longest ? length : longest;
     }
     for (int64_t i = 0; i < p->input; i++) {
         sum_x += fabs((double)x[i]);

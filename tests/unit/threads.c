@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The same bits for any number of threads and for the caller's parallel_for: loss, outputs, state,
- * gradients and parameters over steps of training. */
+ * gradients and parameters over steps of training, of every kind of cell; and for a sequence that
+ * is cut, on any number of threads. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 enum { STEPS = 11, BATCH = 70, UPDATES = 3 };
 
+static int32_t lengths[BATCH];
+
 /* What a run leaves. */
 typedef struct trace {
     shot last;
@@ -18,6 +21,10 @@ typedef struct trace {
     int64_t n_parameters;
 } trace;
 
+static const int32_t THREADS[] = {1, 2, 3, 4, 8, 16};
+enum { N_THREADS = sizeof THREADS / sizeof *THREADS };
+
+/* The last part is what a cut leaves out. */
 static const orc_spec SPECS[][3] = {
     {{.kind = TKR_EMBEDDING, .input = 11, .hidden = 21},
      {.kind = TKR_LSTM, .input = 21, .hidden = 33, .layers = 2, .peepholes = 1, .between = 0.25,
@@ -29,6 +36,16 @@ static const orc_spec SPECS[][3] = {
     {{.kind = TKR_ELMAN, .input = 11, .hidden = 130, .activation = TKR_RELU},
      {.kind = TKR_DROPOUT, .input = 130, .hidden = 130, .rate = 0.5},
      {.kind = TKR_LINEAR, .input = 130, .hidden = 11}},
+    {{.kind = TKR_EMBEDDING, .input = 11, .hidden = 6},
+     {.kind = TKR_LSTM, .input = 6, .hidden = 33, .projection = 9, .directions = 2},
+     {.kind = TKR_LINEAR, .input = 18, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 7},
+     {.kind = TKR_GRU, .input = 7, .hidden = 18, .layers = 2, .directions = 2,
+      .reset = TKR_RESET_BEFORE, .between = 0.25, .recurrent = 0.25, .zoneout = 0.1},
+     {.kind = TKR_LINEAR, .input = 36, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 5},
+     {.kind = TKR_ELMAN, .input = 5, .hidden = 19, .directions = 2},
+     {.kind = TKR_LINEAR, .input = 38, .hidden = 11}},
 };
 enum { N_NETS = sizeof SPECS / sizeof *SPECS };
 
@@ -51,12 +68,9 @@ static trace train(int64_t net, const tkr_env *env) {
     trace result = {0};
     twin t;
     tkr_optimizer *opt;
-    int32_t targets[STEPS * BATCH], lengths[BATCH];
+    int32_t targets[STEPS * BATCH];
     for (int32_t i = 0; i < STEPS * BATCH; i++) {
         targets[i] = i * 5 % 11;
-    }
-    for (int32_t b = 0; b < BATCH; b++) {
-        lengths[b] = b * 3 % (STEPS + 1);
     }
     twin_open(&t, SPECS[net], 3, 300 + (uint64_t)net, env);
     twin_shape(&t, STEPS, BATCH, lengths, TKR_TRAINING, false);
@@ -95,13 +109,59 @@ static void test_threads(void **unused) {
     (void)unused;
     for (int64_t net = 0; net < N_NETS; net++) {
         trace one = train(net, NULL);
-        for (int32_t threads = 1; threads <= 4; threads++) {
-            const tkr_env env = {.size = sizeof env, .threads = threads};
+        for (int i = 0; i < N_THREADS; i++) {
+            const tkr_env env = {.size = sizeof env, .threads = THREADS[i]};
             check(net, &one, &env);
         }
-        const tkr_env many = {.size = sizeof many, .threads = 17};
-        check(net, &one, &many);
         free_trace(&one);
+    }
+}
+
+/* A pass in one direction, in pieces of `cut` steps that carry their state. *whole receives output
+ * and last state of the first one; the others have the same bits. */
+static void check_cut(int64_t net, int64_t cut, const tkr_env *env, shot *whole) {
+    orc_spec specs[2] = {SPECS[net][0], SPECS[net][1]};
+    shot s = {0};
+    twin t;
+    tkr_state *state;
+    specs[1].directions = 0; /* the default: one */
+    twin_open(&t, specs, 2, 400 + (uint64_t)net, env);
+    twin_shape(&t, STEPS, BATCH, lengths, TKR_INFERENCE, true);
+    state = twin_state(&t, TWIN_INITIAL);
+    s.n_output = STEPS * BATCH * orc_output_width(t.net);
+    s.output = malloc((size_t)s.n_output * sizeof *s.output);
+    assert_ok(tkr_sequence_set_state(t.seq, state));
+    assert_ok(tkr_sequence_set_int(t.seq, TKR_CARRY, 1));
+    for (int64_t from = 0; from < STEPS; from += cut) {
+        int64_t to = from + cut < STEPS ? from + cut : STEPS;
+        twin_forward_piece(&t, t.seq, from, to);
+        twin_output_piece(&t, t.seq, s.output, from, to);
+    }
+    assert_ok(tkr_sequence_get_state(t.seq, state));
+    s.state = shot_state(state, &s.n_state);
+    if (whole->output) {
+        shot_same_when_cut(t.cell, s.output, whole->output, whole->n_output);
+        shot_same_when_cut(t.cell, s.state, whole->state, whole->n_state);
+        shot_free(&s);
+    } else {
+        *whole = s;
+    }
+    tkr_state_destroy(state);
+    twin_close(&t);
+}
+
+static void test_cuts(void **unused) {
+    (void)unused;
+    for (int64_t net = 0; net < N_NETS; net++) {
+        shot whole = {0};
+        check_cut(net, STEPS, NULL, &whole);
+        for (int i = 0; i < N_THREADS; i++) {
+            const tkr_env env = {.size = sizeof env, .threads = THREADS[i]};
+            for (int64_t cut = 1; cut <= STEPS; cut += 5) {
+                check_cut(net, cut, &env, &whole);
+            }
+        }
+        shot_free(&whole);
     }
 }
 
@@ -182,8 +242,12 @@ static void test_side_by_side(void **unused) {
 }
 
 int main(void) {
+    for (int32_t b = 0; b < BATCH; b++) {
+        lengths[b] = b * 3 % (STEPS + 1);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_parallel_for),
         cmocka_unit_test(test_side_by_side),
     };

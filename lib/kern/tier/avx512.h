@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * AVX-512: F, DQ, BW, VL; and with VNNI, where a body is compiled for it. */
+#include <immintrin.h>
+
+#define TIER_CPUID (1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31)
+#define TIER_XCR0 0xE6u
+
+enum { VL = 16, REGISTERS = 32, RANK = 3 };
+typedef __m512 vf;
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
+
+INLINE vf v_fma(vf a, vf b, vf c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE vf v_if_less(vf a, vf b, vf x, vf y) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+INLINE vf v_max(vf a, vf b) {
+    return _mm512_max_ps(a, b);
+}
+INLINE vf v_min(vf a, vf b) {
+    return _mm512_min_ps(a, b);
+}
+INLINE vf v_sqrt(vf a) {
+    return _mm512_sqrt_ps(a);
+}
+
+#define TIER_SCALE
+INLINE vf v_scale(vf x, vf n, vi integer) {
+    (void)integer;
+    return _mm512_scalef_ps(x, n);
+}
+
+#define TIER_DOT
+#if defined(__AVX512VNNI__)
+
+#define TIER_BIASED 1
+typedef __m512i quad;
+INLINE quad quad_of(uint32_t word) {
+    return _mm512_set1_epi32((int32_t)word);
+}
+INLINE vi dot(vi sum, vu w, quad q) {
+    return (vi)_mm512_dpbusd_epi32((__m512i)sum, q, (__m512i)w);
+}
+
+#else
+
+/* |q| times w with q's sign: pairs of products are at most 2 * 127 * 127 and do not saturate. */
+typedef struct quad {
+    __m512i size;
+    __mmask64 negative;
+} quad;
+INLINE quad quad_of(uint32_t word) {
+    const __m512i q = _mm512_set1_epi32((int32_t)(word ^ 0x80808080u));
+    return (quad){_mm512_abs_epi8(q), _mm512_movepi8_mask(q)};
+}
+INLINE vi dot(vi sum, vu w, quad q) {
+    const __m512i plain = (__m512i)w;
+    const __m512i turned = _mm512_mask_sub_epi8(plain, q.negative, _mm512_setzero_si512(), plain);
+    const __m512i pairs = _mm512_maddubs_epi16(q.size, turned);
+    return sum + (vi)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+}
+
+#endif
