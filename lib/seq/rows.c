@@ -78,6 +78,7 @@ void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, in
         chunk->batch0 = batch * c / seq->n_chunks;
         chunk->batch = batch * (c + 1) / seq->n_chunks - chunk->batch0;
         chunk->row0 = seq->rows;
+        chunk->tape = chunk->batch0 * seq->segment;
         count_rows(seq, chunk);
         seq->rows += chunk->rows;
         if (seq->reverse) {
