@@ -566,7 +566,8 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
  * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates.
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
- * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY. Since: 0.1
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,
+ *         TKR_ERR_UNSUPPORTED (a reduced cell; TKR_RECOMPUTE with two directions). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
                                     int64_t max_batch, int32_t mode, const tkr_env *env);
@@ -631,7 +632,8 @@ TKR_API int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_
  *                 last. Read up to each length only
  * @param dstate   dL/d(final state) in the form of a state, or NULL for zero (or for what the
  *                 linked decoder's backward left)
- * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up), TKR_ERR_SHAPE,
+ * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up; TKR_RECOMPUTE and the
+ *         parameters have changed since the forward), TKR_ERR_SHAPE,
  *         TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput,

@@ -224,9 +224,9 @@ static void plain_weights(const piece *p, tkri_view x, tkri_view dy, int64_t off
 }
 
 static void linear_weights(const piece *p) {
-    const int64_t l = p->job->layer;
-    plain_weights(p, tkri_layer_input(p->seq, l, p->chunk), tkri_layer_gradient(p->seq, l, p->chunk),
-                  p->layer->weight, p->layer->input);
+    const tkri_view x = tkri_layer_input(p->seq, p->job->layer, p->chunk);
+    const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
+    plain_weights(p, x, dy, p->layer->weight, p->layer->input);
 }
 
 static void projection_weights(const piece *p) {

@@ -157,14 +157,17 @@ static void place_run(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *run, tk
 
 /* Linear layers and tables keep their gradient until the weights' turn; of the others two buffers
  * take turns. The top's is filled by the loss. */
+static int keeps_gradient(const tkri_layer *layer) {
+    return layer->kind == TKR_LINEAR || layer->kind == TKR_EMBEDDING;
+}
+
 static void place_gradient(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_arena *arena,
                            shape s) {
     const tkri_layer *layer = &seq->net->layers[l];
-    const int keeps = layer->kind == TKR_LINEAR || layer->kind == TKR_EMBEDDING;
+    const int top = l == seq->net->n_layers - 1;
     tape->dy_ld = tkri_row_len(layer->output);
-    if (keeps || l == seq->net->n_layers - 1) {
-        const int64_t rows = l == seq->net->n_layers - 1 ? s.all : s.rows;
-        TKRI_TAKE(arena, tape->dy, times(rows, tape->dy_ld));
+    if (top || keeps_gradient(layer)) {
+        TKRI_TAKE(arena, tape->dy, times(top ? s.all : s.rows, tape->dy_ld));
     } else {
         tape->dy = s.shared[l % 2];
     }
@@ -238,11 +241,13 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     TKRI_TAKE(arena, seq->jobs, seq->n_jobs);
 }
 
-/* The widest gradient that the two shared buffers must hold. */
-static int64_t widest(const tkri_net *net) {
+/* The widest gradient that one of the two shared buffers must hold. */
+static int64_t widest(const tkri_net *net, int64_t l) {
     int64_t most = 0;
-    for (int64_t l = 0; l < net->n_layers; l++) {
-        most = tkri_max(most, tkri_row_len(net->layers[l].output));
+    for (; l < net->n_layers - 1; l += 2) {
+        if (!keeps_gradient(&net->layers[l])) {
+            most = tkri_max(most, tkri_row_len(net->layers[l].output));
+        }
     }
     return most;
 }
@@ -259,7 +264,8 @@ static void number_slots(tkr_sequence *seq) {
 
 /* Tape and borders take least memory at about half the root of the steps. */
 static void choose_segment(tkr_sequence *seq) {
-    const int whole = seq->net->two_directions || (seq->mode & (TKR_TRAINING | TKR_RECOMPUTE)) == TKR_TRAINING;
+    const int whole =
+        seq->net->two_directions || (training(seq) && !(seq->mode & TKR_RECOMPUTE));
     int64_t steps = LEAST_STEPS;
     while (4 * steps * steps < seq->max_steps || steps * seq->max_batch < LEAST_ROWS) {
         steps++;
@@ -293,8 +299,8 @@ void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena) {
                        (uint64_t)(training(seq) ? borders : tkri_min(borders, 1))));
     if (training(seq)) {
         place_training(seq, arena, s);
-        TKRI_TAKE(arena, s.shared[0], times(s.rows, widest(net)));
-        TKRI_TAKE(arena, s.shared[1], times(s.rows, widest(net)));
+        TKRI_TAKE(arena, s.shared[0], times(s.rows, widest(net, 0)));
+        TKRI_TAKE(arena, s.shared[1], times(s.rows, widest(net, 1)));
     }
     for (int64_t l = 0; l < net->n_layers; l++) {
         tkri_tape measured = {0};

@@ -166,9 +166,12 @@ int64_t tkri_gate_floats(const tkri_layer *layer, int32_t vl); /* of one row */
 void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_t *row_stride,
                        int64_t *tile_stride);
 
-/* rows.c: chunks and rows for these lengths; between caller's arrays and rows. */
+/* rows.c: chunks and rows for these lengths; the state that a lane's segment starts from, and what
+ * comes out of it: the state for the next segment, or a sequence's final one. */
 void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, int64_t batch);
 int64_t tkri_chunks_of(int64_t batch);
+void tkri_load_state(const tkri_lane *a);
+void tkri_store_state(const tkri_lane *a);
 /* The caller's row (t * batch + b) of a chunk's row i of step t. */
 static inline int64_t tkri_user_row(const tkr_sequence *seq, const tkri_chunk *chunk, int64_t t,
                                     int64_t i) {
