@@ -81,7 +81,7 @@ static void check(bench *b, entry *entries, int n, const kern_case *c) {
         operands_run(&e->o);
         at = operands_compare(&e->o, &entries[0].o);
         if (at >= 0) {
-            printf("| %-17s | %-26s | %-12s | WRONG: result %lld is %.9g, not %.9g |\n", c->kernel,
+            printf("| %-19s | %-27s | %-12s | WRONG: result %lld is %.9g, not %.9g |\n", c->kernel,
                    c->shape, e->t->name, (long long)at, c->family->read(&e->o, at),
                    c->family->read(&entries[0].o, at));
             e->failed = 1;
@@ -128,7 +128,7 @@ static double generic_of(entry *entries, int n) {
 
 static void print_entry(const bench *b, entry *e, double generic, double below) {
     const double ns = median(e), gflops = e->o.flops / ns;
-    printf("| %-17s | %-26s | %-12s | %10.4f |", e->o.c->kernel, e->o.c->shape, e->t->name,
+    printf("| %-19s | %-27s | %-12s | %10.4f |", e->o.c->kernel, e->o.c->shape, e->t->name,
            ns / e->o.elements);
     if (e->o.flops > 0) {
         printf(" %7.1f | %6.0f |", gflops, 100e9 * gflops / b->peak);
@@ -194,9 +194,9 @@ static void run_case(bench *b, const kern_case *c) {
 
 static void run_all(bench *b) {
     const kern_case *c;
-    printf("| kernel            | shape                      | tier         | ns/element |"
+    printf("| kernel              | shape                       | tier         | ns/element |"
            " GFLOP/s | %% of P | x generic | x below |\n"
-           "|-------------------|----------------------------|--------------|------------|"
+           "|---------------------|-----------------------------|--------------|------------|"
            "---------|--------|-----------|---------|\n");
     for (int i = 0; (c = kern_case_at(i)); i++) {
         if (!b->only || strstr(c->kernel, b->only)) {
