@@ -2,7 +2,8 @@
  * gemm, gather and scatter over all panels of a packed matrix, as the layers call them. */
 #include "case.h"
 
-enum { PLAIN, TRANSPOSED, GATHER, SCATTER };
+/* A of a transposed product has rows that follow each other, or a cache line apart. */
+enum { PLAIN, TRANSPOSED, APART, GATHER, SCATTER };
 
 /* Where (row, vector, lane) is in a packed array of `rows` rows. */
 static int64_t place(const operands *o, int64_t rows, int64_t row, int64_t unit, int32_t gate) {
@@ -42,20 +43,22 @@ static void make_ids(operands *o) {
 
 static void make(operands *o) {
     const kern_case *c = o->c;
-    const int transposed = c->option == TRANSPOSED, ids = c->option >= GATHER;
+    const int transposed = c->option == TRANSPOSED || c->option == APART;
+    const int ids = c->option >= GATHER;
+    const int64_t ld = !transposed ? c->k : c->rows + (c->option == APART ? 16 : 0);
     tkri_gemm *g = &o->gemm;
     o->panels = tkri_panels_of(c->units, c->gates, o->kern->vl);
-    o->x = operands_room(o, ids ? 0 : c->rows * c->k);
+    o->x = operands_room(o, ids ? 0 : ld * (transposed ? c->k : c->rows));
     for (int64_t i = 0; !ids && i < c->rows * c->k; i++) {
-        const int64_t row = transposed ? i % c->rows : i / c->k;
-        o->x[i] = operands_number(1, row, transposed ? i / c->rows : i % c->k);
+        const int64_t row = i / c->k, k = i % c->k;
+        o->x[transposed ? k * ld + row : row * ld + k] = operands_number(1, row, k);
     }
     make_ids(o);
     o->b = packed(o, 2, c->k);
     *g = (tkri_gemm){.m = c->rows, .blocks = 1, .k = c->k, .a = o->x, .b = o->b,
                      .from = TKRI_FROM_ROW};
-    g->a_row = transposed ? 1 : c->k;
-    g->a_k = transposed ? c->rows : 1;
+    g->a_row = transposed ? 1 : ld;
+    g->a_k = transposed ? ld : 1;
     g->c = packed(o, 3, c->rows);
     g->start = packed(o, 4, 1);
     o->n_results = (c->option == SCATTER ? c->k : c->rows) * c->units * c->gates;
@@ -110,7 +113,11 @@ const kern_case kern_product_cases[] = {
     GEMM("step, LSTM H 256, B 1", 1, 256, 256, 4, PLAIN, 0),
     GEMM("bulk, 400 x 256 to 256 x 4", 400, 256, 256, 4, PLAIN, 0),
     GEMM("back, 32 x 1024 to 256", 32, 1024, 256, 1, PLAIN, 0),
-    GEMM("dW, 256 x 400 to 256 x 4", 256, 400, 256, 4, TRANSPOSED, 0),
+    GEMM("dW, 256 x 256 to 256 x 4", 256, 256, 256, 4, TRANSPOSED, 0),
+    GEMM("dW, 512 x 256 to 512 x 4", 512, 256, 512, 4, TRANSPOSED, 0),
+    GEMM("the same, X's rows apart", 512, 256, 512, 4, APART, 0),
+    GEMM("dW, 1024 x 256 to 256 x 4", 1024, 256, 256, 4, TRANSPOSED, 0),
+    GEMM("the same, X's rows apart", 1024, 256, 256, 4, APART, 0),
     GEMM("tails, 7 x 37 to 13 x 3", 7, 37, 13, 3, PLAIN, 1),
     GEMM("tails, 11 x 5 to 41", 11, 5, 41, 1, TRANSPOSED, 1),
     {"gather", "1500 ids of 128 to 40", &products, 1500, 128, 40, 1, GATHER, 0},
