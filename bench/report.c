@@ -232,19 +232,20 @@ static void print_memory(report *r, const report_row *row) {
     int fits = fabs((double)m->counted - announced) <= 0.1 * announced &&
                (m->resident == 0 || fabs((double)m->resident - announced) <= 0.1 * announced);
     leaflet_add(&r->notes,
-         "- %s, %d thread(s), memory in MB: announced by `_size()` %.2f, peak allocated %.2f, "
-         "resident set grew by %.2f: %s\n",
-         row->w->name, row->threads, megabytes(m->announced), megabytes(m->counted),
-         megabytes(m->resident), fits ? "within 10 %" : "NOT WITHIN 10 %");
+                "- %s, %d thread(s), memory in MB: announced by `_size()` %.2f, peak allocated "
+                "%.2f, resident set grew by %.2f: %s\n",
+                row->w->name, row->threads, megabytes(m->announced), megabytes(m->counted),
+                megabytes(m->resident), fits ? "within 10 %" : "NOT WITHIN 10 %");
     r->problems += !fits;
 }
 
 /* What a contender computed, where one of them differs. */
 static void print_checks(report *r, const report_row *row, int i) {
     const outcome *o = &row->outcomes[i];
-    leaflet_add(&r->notes, "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
-         row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
-         o->first[0], o->first[1], o->later[0], o->later[1]);
+    leaflet_add(&r->notes,
+                "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
+                row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
+                o->first[0], o->first[1], o->later[0], o->later[1]);
 }
 
 /* What went wrong in a row, below it. */
@@ -260,7 +261,7 @@ static void print_problems(report *r, const report_row *row) {
         }
         if (o->status != SETUP_OK) {
             leaflet_add(&r->notes, "- %s, %d thread(s), %s: %s\n", row->w->name, row->threads,
-                 r->contenders[i].name, r->contenders[i].detail);
+                        r->contenders[i].name, r->contenders[i].detail);
             r->problems += i == 0 || o->status == SETUP_FAILED;
         } else if (differ) {
             print_checks(r, row, i);
@@ -368,7 +369,8 @@ void report_print_row(report *r, const report_row *row) {
         print_memory(r, row);
     }
     if (row->error > 0) {
-        leaflet_add(&r->notes, "- %s: the outputs are off by at most %.2g\n", row->w->name, row->error);
+        leaflet_add(&r->notes, "- %s: the outputs are off by at most %.2g\n", row->w->name,
+                    row->error);
     }
     print_problems(r, row);
     if (r->json) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The kernels at the sizes that matter: one description of a case serves its check and its timing.
- * A case is made ready on a tier in that tier's layout from numbers that depend on the logical place
- * alone, and read back in an order that is every tier's; so two tiers can be compared. */
+ * A case is made ready on a tier in that tier's layout, from numbers that depend on the logical
+ * place alone, and read back in an order that is every tier's; so two tiers can be compared. */
 #ifndef BENCH_KERN_CASE_H
 #define BENCH_KERN_CASE_H
 

@@ -6,7 +6,7 @@
 
 enum { FORWARD, BACKWARD, STEP };
 
-/* A case's kind of cell is in `gates`; GRU_BEFORE is a GRU with its reset gate before the product. */
+/* A case's kind of cell is in `gates`; this is a GRU with its reset gate before the product. */
 enum { GRU_BEFORE = -1 };
 
 static void make_cell(operands *o) {
@@ -116,7 +116,8 @@ static double read_step(const operands *o, int64_t i) {
     return (double)(i < o->c->units ? o->stream.h_next : o->stream.c)[i % o->c->units];
 }
 
-static const kern_family pointwise = {make, run, read, 0}, steps = {make_step, run_step, read_step, 0};
+static const kern_family pointwise = {make, run, read, 0};
+static const kern_family steps = {make_step, run_step, read_step, 0};
 
 #define BOTH(name, kind, shape, rows, n, minor)                                     \
     {name " forward", shape, &pointwise, rows, n, n, kind, FORWARD, minor},         \

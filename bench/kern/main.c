@@ -212,8 +212,8 @@ static void print_verdicts(const bench *b) {
     for (int i = 1; i < b->n; i++) {
         const table *t = &b->tables[i];
         if (t->kernels) {
-            printf("- %s over %s: %s; at least %.1f times as fast in %d of the %d sizes that matter, "
-                   "at most %.2f, at least %.2f (%s)\n",
+            printf("- %s over %s: %s; %.1f times as fast or more in %d of the %d sizes that "
+                   "matter, %.2f times at most, %.2f at least (%s)\n",
                    t->name, b->tables[i - 1].name, t->wins ? "it wins" : "NO WIN", WIN, t->wins,
                    t->kernels, t->best, t->worst, t->least);
         }
