@@ -23,12 +23,14 @@ static double clock_cost(samples *s) {
     return samples_quantile(s, 0.5);
 }
 
-/* The least difference between readings that are not equal. */
+/* The least difference between two durations that are not equal. */
 static double clock_grain(void) {
-    double grain = 1e9;
+    double grain = 1e9, before = 0;
     for (int i = 0; i < 10000; i++) {
-        double start = clock_ns(), took = clock_ns() - start;
-        grain = took > 0 && took < grain ? took : grain;
+        double start = clock_ns(), took = clock_ns() - start, more = took - before;
+        more = more < 0 ? -more : more;
+        grain = more > 0 && more < grain ? more : grain;
+        before = took;
     }
     return grain;
 }
