@@ -2,7 +2,6 @@
  * The bench: measures the machine, then every workload at 1 and 2 threads beside the peers that are
  * there. bench/run.sh builds and starts it. */
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include <tekrar/tekrar.h>
 
+#include "latency.h"
 #include "machine.h"
 #include "measure.h"
 #include "ours.h"
@@ -18,7 +18,7 @@
 
 /* What the command line asks for. */
 typedef struct options {
-    int quick, threads; /* threads 0: both counts */
+    int quick, phases, threads; /* threads 0: both counts */
     int32_t tier;
     double seconds;      /* of a row; 0: the default */
     const char *json, *only;
@@ -32,6 +32,7 @@ static const char usage[] =
     "  --only TEXT      only the workloads whose names contain TEXT (W3, gru, H512 ...)\n"
     "  --threads N      only 1 or 2 threads\n"
     "  --tier NAME      reference, generic, avx2 ... (lib/meson.build) instead of the best\n"
+    "  --phases         how an iteration's time divides\n"
     "  --seconds S      about how long to measure one row\n"
     "  --torch SCRIPT   compare with PyTorch, asked through this script\n"
     "  --onednn PROGRAM compare with oneDNN, asked through this program\n";
@@ -61,12 +62,13 @@ static int parse(options *o, int argc, char **argv) {
     static const struct option known[] = {
         {"quick", 0, NULL, 'q'},   {"json", 1, NULL, 'j'},    {"only", 1, NULL, 'o'},
         {"threads", 1, NULL, 't'}, {"tier", 1, NULL, 'r'},    {"seconds", 1, NULL, 's'},
-        {"torch", 1, NULL, 'p'},   {"onednn", 1, NULL, 'd'}, {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+        {"torch", 1, NULL, 'p'},   {"onednn", 1, NULL, 'd'}, {"phases", 0, NULL, 'a'},
+        {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
     int key, failed = 0;
     while (!failed && (key = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (key) {
             case 'q': o->quick = 1; break;
+            case 'a': o->phases = 1; break;
             case 'j': o->json = optarg; break;
             case 'o': o->only = optarg; break;
             case 't': o->threads = atoi(optarg); break;
@@ -129,27 +131,34 @@ static int wanted(const options *o, const workload *w, int threads) {
     return threads == 1 || w->task != TASK_STREAM || (w->hidden >= 512 && !w->precision);
 }
 
-/* The latency of single steps: as many as fit into the row's time, 1000 to 100,000. */
-static void time_steps(contender *ours, const outcome *o, double seconds, double *latency) {
-    samples steps = {0};
-    double n = 0.3e9 * seconds / o->median;
+/* Single steps: as many as fit into the row's time, 1000 to 100,000. */
+static int time_steps(latency *l, contender *ours, const outcome *o, double seconds) {
+    double n = 0.15e9 * seconds / o->median;
     n = n < 1000 ? 1000 : n > 100000 ? 100000 : n;
-    if (!ours_latency(ours, (int64_t)n, &steps)) {
-        latency[0] = samples_quantile(&steps, 0.5);
-        latency[1] = samples_quantile(&steps, 0.99);
-        latency[2] = samples_quantile(&steps, 0.999);
+    return latency_measure(l, ours, (int64_t)n, o->median);
+}
+
+/* The medians of the phases of some iterations, 7 to 1000. */
+static int time_phases(double *phases, contender *ours, const outcome *o, double seconds) {
+    samples times[PHASES] = {{0}};
+    double n = 0.3e9 * seconds / o->median;
+    int failed = ours_phases(ours, (int64_t)(n < 7 ? 7 : n > 1000 ? 1000 : n), times);
+    for (int k = 0; k < PHASES; k++) {
+        phases[k] = samples_quantile(&times[k], 0.5);
+        samples_clear(&times[k]);
     }
-    samples_clear(&steps);
+    return failed;
 }
 
 static void measure_and_report(report *r, contender *contenders, const workload *w, int threads,
                                const effort *e) {
     outcome outcomes[CONTENDERS_MAX];
     ours_memory memory;
+    latency steps;
+    double phases[PHASES];
     dataset d;
     assignment t = {w, &d, threads};
-    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes,
-                      .latency = {NAN, NAN, NAN}};
+    report_row row = {.w = w, .threads = threads, .tier = "none", .outcomes = outcomes};
     if (dataset_create(&d, w)) {
         fprintf(stderr, "bench: no memory for %s\n", w->name);
         r->problems++;
@@ -162,7 +171,13 @@ static void measure_and_report(report *r, contender *contenders, const workload 
         row.error = w->precision ? ours_error_of(&contenders[0]) : 0;
         row.memory = w->layers > 1 ? &memory : NULL;
         if (w->task == TASK_STREAM) {
-            time_steps(&contenders[0], &outcomes[0], e->row_seconds, row.latency);
+            row.latency = time_steps(&steps, &contenders[0], &outcomes[0], e->row_seconds)
+                              ? NULL
+                              : &steps;
+        } else if (e->phases) {
+            row.phases = time_phases(phases, &contenders[0], &outcomes[0], e->row_seconds)
+                             ? NULL
+                             : phases;
         }
     }
     report_print_row(r, &row);
@@ -171,8 +186,9 @@ static void measure_and_report(report *r, contender *contenders, const workload 
 }
 
 static void measure_all(const options *o, report *r, contender *contenders) {
-    effort e = {.row_seconds = o->quick ? 0.3 : 6, .turn_ms = o->quick ? 20 : 60,
-                .rounds_min = o->quick ? 2 : 7, .rounds_max = o->quick ? 20 : 100};
+    effort e = {.phases = o->phases,
+                .row_seconds = o->quick ? 0.3 : 6, .turn_ms = o->quick ? 20 : 60,
+                .rounds_min = o->quick ? 1 : 7, .rounds_max = o->quick ? 20 : 100};
     int n;
     const workload *table = workload_table(&n);
     if (o->seconds > 0) {

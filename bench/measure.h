@@ -21,6 +21,7 @@ typedef struct effort {
     double row_seconds; /* about, for all contenders together */
     double turn_ms;     /* of one contender before the next one's turn */
     int rounds_min, rounds_max;
+    int phases; /* 1: and afterwards ours once more, phase by phase */
 } effort;
 
 /* What one contender made of a row. Times are per iteration, or per step when streaming. */

@@ -26,6 +26,8 @@ typedef struct ours {
     int64_t step;          /* of the stream, cycling through its inputs */
     uint64_t announced, resident_before;
     double error; /* of reduced weights */
+    double mark;  /* when the phase at hand began */
+    double laps[PHASES];
     char text[160];
 } ours;
 
@@ -128,8 +130,12 @@ static int32_t announce(ours *o) {
     return TKR_OK;
 }
 
+/* Training hands nothing to the caller; what is not used must not count as the library's. */
 static int make_buffers(ours *o) {
     int64_t n = o->w->task == TASK_STREAM ? 1 : o->w->steps * o->w->batch;
+    if (o->w->task == TASK_TRAIN) {
+        return 0;
+    }
     o->output = calloc((size_t)(n * o->w->hidden), sizeof *o->output);
     o->input_gradient = calloc((size_t)(n * o->w->input), sizeof *o->input_gradient);
     return o->output && o->input_gradient ? 0 : -1;
@@ -173,6 +179,13 @@ static int ours_setup(contender *c, const workload *w, const dataset *d, int thr
 
 /* ---- what is timed --------------------------------------------------------------------------- */
 
+/* The time since the last mark belongs to this phase. */
+static void lap(ours *o, int phase) {
+    double now = clock_ns();
+    o->laps[phase] += now - o->mark;
+    o->mark = now;
+}
+
 static int32_t forward(ours *o) {
     const workload *w = o->w;
     return w->ids ? tkr_sequence_forward_ids(o->seq, o->d->ids, NULL, w->steps, w->batch)
@@ -181,21 +194,32 @@ static int32_t forward(ours *o) {
 
 static int32_t train_once(ours *o, double *check) {
     TRY(forward(o));
+    lap(o, PHASE_FORWARD);
     TRY(o->w->loss == LOSS_CROSS_ENTROPY
             ? tkr_sequence_loss_ids(o->seq, &check[0], o->d->target_ids, NULL)
             : tkr_sequence_loss_values(o->seq, &check[0], TKR_MSE, o->d->target, NULL));
+    lap(o, PHASE_LOSS);
     TRY(tkr_sequence_backward(o->seq, NULL, NULL));
-    return tkr_optimizer_step(o->adam, o->seq);
+    lap(o, PHASE_BACKWARD);
+    TRY(tkr_optimizer_step(o->adam, o->seq));
+    lap(o, PHASE_UPDATE);
+    return TKR_OK;
 }
 
 /* Output and dL/dx are copied out too: the caller of one layer needs both. */
 static int32_t layer_once(ours *o) {
     int64_t n = o->w->steps * o->w->batch;
     TRY(tkr_sequence_zero_gradients(o->seq));
+    lap(o, PHASE_UPDATE);
     TRY(forward(o));
+    lap(o, PHASE_FORWARD);
     TRY(tkr_sequence_output(o->seq, o->output, n * o->w->hidden));
+    lap(o, PHASE_COPIES);
     TRY(tkr_sequence_backward(o->seq, o->d->target, NULL));
-    return tkr_sequence_input_gradient(o->seq, o->input_gradient, n * o->w->input);
+    lap(o, PHASE_BACKWARD);
+    TRY(tkr_sequence_input_gradient(o->seq, o->input_gradient, n * o->w->input));
+    lap(o, PHASE_COPIES);
+    return TKR_OK;
 }
 
 static int32_t stream_once(ours *o) {
@@ -228,11 +252,19 @@ static int32_t check_layer(ours *o, double *check) {
     return status;
 }
 
+/* One iteration, its time and its laps. */
+static int32_t time_once(ours *o, double *ns, double *check) {
+    double start = clock_ns();
+    memset(o->laps, 0, sizeof o->laps);
+    o->mark = start;
+    TRY(o->adam ? train_once(o, check) : layer_once(o));
+    *ns = o->mark - start;
+    return TKR_OK;
+}
+
 static int32_t run_batches(ours *o, int64_t n, double *ns, double *check) {
     for (int64_t i = 0; i < n; i++) {
-        double start = clock_ns();
-        TRY(o->adam ? train_once(o, check) : layer_once(o));
-        ns[i] = clock_ns() - start;
+        TRY(time_once(o, &ns[i], check));
     }
     return o->adam ? TKR_OK : check_layer(o, check);
 }
@@ -259,19 +291,24 @@ static int64_t ours_run(contender *c, int64_t n, double *ns, double *check) {
     return o->state ? 1 : n;
 }
 
-int ours_latency(contender *c, int64_t n, samples *steps) {
+int ours_phases(contender *c, int64_t n, samples phases[PHASES]) {
     ours *o = c->self;
+    double ns, check[CHECKS];
     for (int64_t i = 0; i < n; i++) {
-        double start = clock_ns(), ns;
-        if (stream_once(o) < 0) {
+        if (time_once(o, &ns, check) < 0) {
             return -1;
         }
-        ns = clock_ns() - start;
-        if (samples_add(steps, &ns, 1)) {
-            return -1;
+        for (int k = 0; k < PHASES; k++) {
+            if (samples_add(&phases[k], &o->laps[k], 1)) {
+                return -1;
+            }
         }
     }
     return 0;
+}
+
+int ours_step(contender *c) {
+    return stream_once(c->self) < 0 ? -1 : 0;
 }
 
 ours_memory ours_memory_of(const contender *c) {

@@ -29,7 +29,20 @@ const char *ours_tier_name(int32_t tier);
 /* The tier that the cell of the current setup uses: "avx512" ... */
 const char *ours_tier_text(const contender *c);
 
-/* Time `n` steps one by one. 0, or -1. */
-int ours_latency(contender *c, int64_t n, samples *steps);
+/* What an iteration's time goes into. */
+enum {
+    PHASE_FORWARD,
+    PHASE_LOSS,
+    PHASE_BACKWARD, /* and the weights' gradients */
+    PHASE_UPDATE,   /* the optimizer's step; of a layer alone, its gradients set to zero */
+    PHASE_COPIES,   /* of a layer: its output and dL/dx to the caller */
+    PHASES
+};
+
+/* Time the phases of `n` iterations, in nanoseconds. 0, or -1. */
+int ours_phases(contender *c, int64_t n, samples phases[PHASES]);
+
+/* One step of the stream. 0, or -1. */
+int ours_step(contender *c);
 
 #endif

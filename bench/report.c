@@ -12,6 +12,7 @@
 typedef struct figures {
     double unit; /* ns in the row's unit of time */
     double gflops, percent_of_limit, percent_of_peak, limit, ratio;
+    double speedup; /* over one thread */
 } figures;
 
 static double ours_median(const report_row *row) {
@@ -39,6 +40,7 @@ static figures figures_of(const report *r, const report_row *row) {
     f.percent_of_peak = row->w->precision ? NAN : 100 * flops / (1e-9 * median * peak);
     f.limit = limit / f.unit;
     f.ratio = best_peer(r, row) / median;
+    f.speedup = row->threads > 1 && r->single_of == row->w ? r->single / median : NAN;
     return f;
 }
 
@@ -90,25 +92,34 @@ void report_machine(const report *r) {
 
 /* ---- the tables ------------------------------------------------------------------------------ */
 
-/* What there is to say about the rows of a table, below it. */
-static void print_notes(report *r) {
-    if (r->notes_file) {
-        fclose(r->notes_file);
-        printf("%s%s", r->notes_len ? "\n" : "", r->notes);
-        free(r->notes);
-        r->notes = NULL;
-    }
-    r->notes_file = NULL;
-}
-
-static void note(report *r, const char *format, ...) {
+static void leaflet_add(leaflet *l, const char *format, ...) {
     va_list arguments;
-    if (!r->notes_file) {
-        r->notes_file = open_memstream(&r->notes, &r->notes_len);
+    if (!l->file) {
+        l->file = open_memstream(&l->text, &l->len);
     }
     va_start(arguments, format);
-    vfprintf(r->notes_file ? r->notes_file : stderr, format, arguments);
+    vfprintf(l->file ? l->file : stderr, format, arguments);
     va_end(arguments);
+}
+
+static void leaflet_print(leaflet *l) {
+    if (l->file) {
+        fclose(l->file);
+        printf("%s%s", l->len ? "\n" : "", l->text);
+        free(l->text);
+    }
+    memset(l, 0, sizeof *l);
+}
+
+/* What there is to say about the rows of a table, below it. */
+static void print_notes(report *r) {
+    if (r->grain > 0) {
+        leaflet_add(&r->notes, "- single steps: the clock shows differences of %.0f ns and more\n",
+                    r->grain);
+        r->grain = 0;
+    }
+    leaflet_print(&r->phases);
+    leaflet_print(&r->notes);
 }
 
 static void print_head(const report *r, int task) {
@@ -118,14 +129,14 @@ static void print_head(const report *r, int task) {
     for (int i = 0; i < r->n_contenders; i++) {
         printf(" %7s %s (best)    |", r->contenders[i].name, unit);
     }
-    printf(" ratio | GFLOP/s | %% of limit | %% of P |%s\n",
-           task == TASK_STREAM ? " p50 / p99 / p99.9 ns  |" : "");
+    printf(" ratio | GFLOP/s | %% of limit | %% of P | speed-up |%s\n",
+           task == TASK_STREAM ? " p50 / p99 / p99.9 ns  | p99.9 / p50 | of a loop |" : "");
     printf("|-----------------------|---------|-----------|");
     for (int i = 0; i < r->n_contenders; i++) {
         printf("----------------------|");
     }
-    printf("-------|---------|------------|--------|%s\n",
-           task == TASK_STREAM ? "-----------------------|" : "");
+    printf("-------|---------|------------|--------|----------|%s\n",
+           task == TASK_STREAM ? "-----------------------|-------------|-----------|" : "");
 }
 
 /* Digits after the point for four significant ones. */
@@ -155,7 +166,7 @@ static void print_number(int width, int digits, double value) {
     }
 }
 
-static void print_table_row(const report *r, const report_row *row, const figures *f) {
+static void print_table_row(report *r, const report_row *row, const figures *f) {
     printf("| %-21s | %7d | %-9s |", row->w->name, row->threads, row->tier);
     for (int i = 0; i < r->n_contenders; i++) {
         print_outcome(&row->outcomes[i], f->unit);
@@ -164,12 +175,50 @@ static void print_table_row(const report *r, const report_row *row, const figure
     print_number(7, 1, f->gflops);
     print_number(10, 0, f->percent_of_limit);
     print_number(6, 0, f->percent_of_peak);
-    if (row->w->task == TASK_STREAM) {
-        const double *ns = row->latency;
+    print_number(8, 2, f->speedup);
+    if (row->latency) {
+        const double *ns = row->latency->step;
         printf(" %.*f / %.*f / %.*f |", digits_of(ns[0]), ns[0], digits_of(ns[1]), ns[1],
                digits_of(ns[2]), ns[2]);
+        print_number(11, 2, latency_tail(ns));
+        print_number(9, 2, latency_tail(row->latency->loop));
+        r->grain = row->latency->grain;
     }
     printf("\n");
+}
+
+/* A line of the table of phases: each one's time and share, and of those that multiply how much
+ * of the peak. */
+static void print_phases(report *r, const report_row *row) {
+    static const char *const names[PHASES] = {"forward", "loss", "backward", "update", "copies"};
+    double peak = 1e-9 * row->threads * machine_flops(r->machine, row->threads), sum = 0;
+    double forward = workload_forward_flops(row->w), all = workload_flops(row->w);
+    if (!r->phases.file) {
+        leaflet_add(&r->phases, "| phases, ms (share)    | threads |");
+        for (int k = 0; k < PHASES; k++) {
+            leaflet_add(&r->phases, " %-15s |", names[k]);
+        }
+        leaflet_add(&r->phases, " forward %% of P | backward %% of P |\n"
+                                "|-----------------------|---------|");
+        for (int k = 0; k < PHASES; k++) {
+            leaflet_add(&r->phases, "-----------------|");
+        }
+        leaflet_add(&r->phases, "----------------|-----------------|\n");
+    }
+    for (int k = 0; k < PHASES; k++) {
+        sum += row->phases[k];
+    }
+    leaflet_add(&r->phases, "| %-21s | %7d |", row->w->name, row->threads);
+    for (int k = 0; k < PHASES; k++) {
+        double ms = 1e-6 * row->phases[k];
+        char text[32];
+        snprintf(text, sizeof text, "%.*f (%.0f %%)", digits_of(ms), ms,
+                 100 * row->phases[k] / sum);
+        leaflet_add(&r->phases, " %-15s |", text);
+    }
+    leaflet_add(&r->phases, " %14.0f | %15.0f |\n",
+                100 * forward / (row->phases[PHASE_FORWARD] * peak),
+                100 * (all - forward) / (row->phases[PHASE_BACKWARD] * peak));
 }
 
 static double megabytes(uint64_t bytes) {
@@ -182,20 +231,21 @@ static void print_memory(report *r, const report_row *row) {
     double announced = (double)m->announced;
     int fits = fabs((double)m->counted - announced) <= 0.1 * announced &&
                (m->resident == 0 || fabs((double)m->resident - announced) <= 0.1 * announced);
-    note(r,
-         "- %s, %d thread(s), memory in MB: announced by `_size()` %.2f, peak allocated %.2f, "
-         "resident set grew by %.2f: %s\n",
-         row->w->name, row->threads, megabytes(m->announced), megabytes(m->counted),
-         megabytes(m->resident), fits ? "within 10 %" : "NOT WITHIN 10 %");
+    leaflet_add(&r->notes,
+                "- %s, %d thread(s), memory in MB: announced by `_size()` %.2f, peak allocated "
+                "%.2f, resident set grew by %.2f: %s\n",
+                row->w->name, row->threads, megabytes(m->announced), megabytes(m->counted),
+                megabytes(m->resident), fits ? "within 10 %" : "NOT WITHIN 10 %");
     r->problems += !fits;
 }
 
 /* What a contender computed, where one of them differs. */
 static void print_checks(report *r, const report_row *row, int i) {
     const outcome *o = &row->outcomes[i];
-    note(r, "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
-         row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
-         o->first[0], o->first[1], o->later[0], o->later[1]);
+    leaflet_add(&r->notes,
+                "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
+                row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
+                o->first[0], o->first[1], o->later[0], o->later[1]);
 }
 
 /* What went wrong in a row, below it. */
@@ -210,8 +260,8 @@ static void print_problems(report *r, const report_row *row) {
             continue; /* not asked */
         }
         if (o->status != SETUP_OK) {
-            note(r, "- %s, %d thread(s), %s: %s\n", row->w->name, row->threads,
-                 r->contenders[i].name, r->contenders[i].detail);
+            leaflet_add(&r->notes, "- %s, %d thread(s), %s: %s\n", row->w->name, row->threads,
+                        r->contenders[i].name, r->contenders[i].detail);
             r->problems += i == 0 || o->status == SETUP_FAILED;
         } else if (differ) {
             print_checks(r, row, i);
@@ -257,6 +307,14 @@ static void json_peers(const report *r, const report_row *row, const figures *f,
     fprintf(r->json, "}");
 }
 
+static void json_phases(FILE *json, const report_row *row) {
+    static const char *const keys[PHASES] = {"forward_ms", "loss_ms", "backward_ms", "update_ms",
+                                             "copies_ms"};
+    for (int k = 0; row->phases && k < PHASES; k++) {
+        json_number(json, keys[k], 1e-6 * row->phases[k]);
+    }
+}
+
 static void json_row(report *r, const report_row *row, const figures *f) {
     int stream = row->w->task == TASK_STREAM;
     FILE *json = r->json;
@@ -273,11 +331,17 @@ static void json_row(report *r, const report_row *row, const figures *f) {
     json_peers(r, row, f, 0);
     json_peers(r, row, f, 1);
     json_number(json, "ratio", f->ratio);
-    if (stream) {
-        json_number(json, "p50_ns", row->latency[0]);
-        json_number(json, "p99_ns", row->latency[1]);
-        json_number(json, "p999_ns", row->latency[2]);
+    if (row->threads > 1) {
+        json_number(json, "speedup", f->speedup);
     }
+    if (row->latency) {
+        json_number(json, "p50_ns", row->latency->step[0]);
+        json_number(json, "p99_ns", row->latency->step[1]);
+        json_number(json, "p999_ns", row->latency->step[2]);
+        json_number(json, "tail", latency_tail(row->latency->step));
+        json_number(json, "tail_of_loop", latency_tail(row->latency->loop));
+    }
+    json_phases(json, row);
     if (row->error > 0) {
         json_number(json, "max_error", row->error);
     }
@@ -298,15 +362,23 @@ void report_print_row(report *r, const report_row *row) {
         r->task = task;
     }
     print_table_row(r, row, &f);
+    if (row->phases) {
+        print_phases(r, row);
+    }
     if (row->memory) {
         print_memory(r, row);
     }
     if (row->error > 0) {
-        note(r, "- %s: the outputs are off by at most %.2g\n", row->w->name, row->error);
+        leaflet_add(&r->notes, "- %s: the outputs are off by at most %.2g\n", row->w->name,
+                    row->error);
     }
     print_problems(r, row);
     if (r->json) {
         json_row(r, row, &f);
+    }
+    if (row->threads == 1) {
+        r->single_of = row->w;
+        r->single = ours_median(row);
     }
     fflush(stdout);
 }

@@ -5,9 +5,17 @@
 
 #include <stdio.h>
 
+#include "latency.h"
 #include "machine.h"
 #include "measure.h"
 #include "ours.h"
+
+/* Text that is collected while a table is printed, for below it. */
+typedef struct leaflet {
+    FILE *file; /* NULL: nothing yet */
+    char *text;
+    size_t len;
+} leaflet;
 
 /* Where the report goes, and what its rows share. Zero-fill what is not set. */
 typedef struct report {
@@ -17,9 +25,11 @@ typedef struct report {
     FILE *json;    /* or NULL */
     int json_rows; /* written so far */
     int task;      /* of the table being printed */
-    char *notes;   /* of that table's rows, printed below it */
-    size_t notes_len;
-    FILE *notes_file;
+    leaflet notes; /* on that table's rows */
+    leaflet phases; /* the table of their phases */
+    const workload *single_of; /* the workload that ran last on one thread ... */
+    double single;             /* ... and its median */
+    double grain;              /* ns, of the clock that timed single steps; 0: none were */
     int problems;  /* rows that failed, differed, or used more memory than announced */
 } report;
 
@@ -29,7 +39,8 @@ typedef struct report_row {
     int threads;
     const char *tier;
     const outcome *outcomes;     /* [n_contenders] */
-    double latency[3];           /* streaming: ns at the median, 99 % and 99.9 % of single steps */
+    const latency *latency;      /* of a stream; or NULL */
+    const double *phases;        /* [PHASES] ns, medians; or NULL */
     const ours_memory *memory;   /* or NULL */
     double error;                /* of reduced weights: the largest of the outputs; or 0 */
 } report_row;

@@ -63,6 +63,15 @@ double workload_flops(const workload *w) {
     return flops;
 }
 
+double workload_forward_flops(const workload *w) {
+    double flops = head_flops(w);
+    for (int64_t k = 0; k < w->layers; k++) {
+        layer l = layer_of(w, k);
+        flops += recurrent_flops(&l) + input_flops(&l);
+    }
+    return flops;
+}
+
 /* Seconds to move `bytes` of a working set that each core holds its share of. */
 static double move(const machine *m, int n, double bytes, double working_set) {
     return bytes / (n * machine_bandwidth(m, n, working_set / n));

@@ -10,6 +10,7 @@
 /* Floating-point operations of the matrix products of one iteration (one step when streaming). Ids
  * are gathered: their product with W_ih is not counted. */
 double workload_flops(const workload *w);
+double workload_forward_flops(const workload *w); /* of them, forward's */
 
 /* The least nanoseconds of one iteration (one step when streaming) with `threads` cores. */
 double roofline_ns(const workload *w, const machine *m, int threads);

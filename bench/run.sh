@@ -5,9 +5,10 @@
 #   sh bench/run.sh                 everything; as root on Debian it first installs what is missing
 #   sh bench/run.sh --quick         without peers, in under a minute; installs nothing
 #   sh bench/run.sh --no-install    with the peers that are there
+#   sh bench/run.sh --kern          only the kernels, tier by tier; a kernel's name after it chooses
 #   sh bench/run.sh --ngram         only the n-gram rows, on the texts in ../shared/data
 #   sh bench/run.sh --json FILE     also as JSON; for --only, --threads, --tier ... see --help
-#   sh bench/run.sh --doc           and puts the figures into docs/benchmarks.md
+#   sh bench/run.sh --doc           and puts the figures, with --phases, into docs/benchmarks.md
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,13 +18,15 @@ quick=no
 install=yes
 doc=no
 ngram=no
+kern=no
 
 for argument; do
     shift
     case $argument in
         --quick) quick=yes; set -- "$@" "$argument" ;;
         --no-install) install=no ;;
-        --doc) doc=yes ;;
+        --doc) doc=yes; set -- "$@" --phases ;;
+        --kern) kern=yes install=no ;;
         --ngram) ngram=yes install=no ;;
         *) set -- "$@" "$argument" ;;
     esac
@@ -84,6 +87,7 @@ ninja -C "$build" >"$build/build.log" 2>&1 || {
     exit 1
 }
 
+[ $kern = no ] || exec "$build/bench/tekrar-bench-kern" "$@"
 if [ $ngram = yes ]; then
     exec "$build/bench/tekrar-bench-ngram" "$root/../shared/data"
 fi

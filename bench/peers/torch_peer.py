@@ -167,7 +167,6 @@ def loaded_blas():
 def set_up(words):
     shape = Shape(words)
     torch.set_num_threads(shape.threads)
-    torch.set_flush_denormal(True)
     jobs = {"train": Training, "layer": Layer, "stream": Stream}
     return jobs[shape.task](Words(shape.path), shape)
 
@@ -187,6 +186,7 @@ def answer(job, line):
 
 
 def main():
+    torch.set_flush_denormal(True)  # before any thread starts: they inherit it
     job = None
     for line in sys.stdin:
         try:
