@@ -23,15 +23,8 @@ enum {
 /* Floats of B that the first-level cache keeps, beside all else, while A's rows go by. */
 enum { SLICE = VL == 16 ? 6144 : 3072 };
 
-INLINE vf start_of(const tkri_gemm *g, const float *c, int j) {
-    if (g->from == TKRI_FROM_C) {
-        return v_load(c + j * VL);
-    }
-    return g->from == TKRI_FROM_ROW ? v_load(g->start + j * VL) : v_zero();
-}
-
-/* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector at
- * a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and the
+/* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector
+ * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and the
  * core has no such number of loads to give. */
 INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, const int width) {
     if (rows < width) {
@@ -69,7 +62,7 @@ INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, cons
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
-            sum[r][j] = start_of(g, c + r * g->c_row, j);
+            sum[r][j] = v_load(c + r * g->c_row + j * VL);
         }
     }
     const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
@@ -155,31 +148,41 @@ static void gemm_slice(const tkri_gemm *g) {
     }
 }
 
+/* What the sums start from, where that is not C. */
+static void put_start(const tkri_gemm *g) {
+    for (int64_t i = 0; g->from != TKRI_FROM_C && i < g->m; i++) {
+        for (int32_t j = 0; j < g->width; j++) {
+            v_store(g->c + i * g->c_row + j * VL,
+                    g->from == TKRI_FROM_ROW ? v_load(g->start + j * VL) : v_zero());
+        }
+    }
+}
+
 /* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. Slices
  * are whole blocks, or equal parts of one. */
 static void gemm(const tkri_gemm *g) {
     const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
     const int64_t most = g->k > 0 && depth > g->k ? depth / g->k : 1;
     tkri_gemm part = *g;
-    for (int64_t block = 0; block < g->blocks; block += part.blocks) {
+    put_start(g);
+    for (int64_t block = 0; g->m > 0 && block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
             part.k = (g->k - k) / (parts - p);
             part.a = g->a + block * g->a_block + k * g->a_k;
             part.b = g->b + block * g->b_block + k * g->b_k;
             gemm_slice(&part);
-            part.from = TKRI_FROM_C;
         }
     }
 }
 
 static void gather(const tkri_gemm *g, const int32_t *ids) {
+    put_start(g);
     for (int64_t i = 0; i < g->m; i++) {
-        const float *b = ids[i] < 0 ? NULL : g->b + ids[i] * g->b_k;
+        const float *b = g->b + ids[i] * g->b_k;
         float *c = g->c + i * g->c_row;
-        for (int32_t j = 0; j < g->width; j++) {
-            vf sum = start_of(g, c, j);
-            v_store(c + j * VL, b ? v_fma(v_all(1.0f), v_load(b + j * VL), sum) : sum);
+        for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
+            v_store(c + j * VL, v_fma(v_all(1.0f), v_load(b + j * VL), v_load(c + j * VL)));
         }
     }
 }
