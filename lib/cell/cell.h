@@ -145,9 +145,12 @@ struct tkr_cell {
     tkri_reduced_kern reduced; /* of a reduced cell */
 };
 
-/* Row length of arrays over n units: the same in every tier. */
+/* Row length of arrays over n units: the same in every tier. Long rows are an odd number of cache
+ * lines, because a column of rows that are a power of two apart falls into a few sets of a cache.
+ */
 static inline int64_t tkri_row_len(int64_t n) {
-    return (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
+    const int64_t len = (int64_t)tkri_round_up((uint64_t)n, TKRI_MAX_VL);
+    return len >= 128 && len / TKRI_MAX_VL % 2 == 0 ? len + TKRI_MAX_VL : len;
 }
 
 /* Part i of a chain, or the cell itself as its only part. */

@@ -90,8 +90,8 @@ static void step(const tkri_stream *s) {
             add_products(sum, &one, w_ih + (int64_t)s->id * 4 * VL, 1);
         }
         add_products(sum, s->h, s->w_hh + j * 4 * VL * s->units, s->units);
-        const unit u = unit_forward(sum, v_load(s->c + j * VL), s->peep ? s->peep + j * VL : NULL,
-                                    s->ld_c);
+        const unit u =
+            unit_forward(sum, v_load(s->c + j * VL), s->peep ? s->peep + j * VL : NULL, s->ld_c);
         v_store(s->c + j * VL, u.c);
         v_store(s->h_next + j * VL, u.h);
     }

@@ -24,8 +24,8 @@ enum {
 enum { SLICE = VL == 16 ? 6144 : 3072 };
 
 /* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector
- * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and the
- * core has no such number of loads to give. */
+ * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and
+ * the core has no such number of loads to give. */
 INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, const int width) {
     if (rows < width) {
 #pragma GCC unroll 4
@@ -104,26 +104,26 @@ INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, cons
         }                                  \
         break;
 
-#define DEFINE_GEMM(width)                                                             \
-    static void gemm##width(const tkri_gemm *g) {                                      \
-        const int limit = ROWS##width;                                                 \
-        const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k;    \
-        const int64_t rows = g->m / tiles, taller = g->m % tiles;                      \
-        const int64_t share = slice * width * VL / tiles;                              \
-        ahead soon = {g->b + slice * width * VL, (width * VL + tiles - 1) / tiles};    \
-        for (int64_t t = 0, i = 0; t < tiles; t++) {                                   \
-            const int64_t height = rows + (t < taller);                                \
-            switch (height) {                                                          \
-                ROWS_CASE(1, width)                                                    \
-                ROWS_CASE(2, width)                                                    \
-                ROWS_CASE(3, width)                                                    \
-                ROWS_CASE(4, width)                                                    \
-                ROWS_CASE(5, width)                                                    \
-                ROWS_CASE(6, width)                                                    \
-            }                                                                          \
-            i += height;                                                               \
-            soon.first += share;                                                       \
-        }                                                                              \
+#define DEFINE_GEMM(width)                                                          \
+    static void gemm##width(const tkri_gemm *g) {                                   \
+        const int limit = ROWS##width;                                              \
+        const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k; \
+        const int64_t rows = g->m / tiles, taller = g->m % tiles;                   \
+        const int64_t share = slice * width * VL / tiles;                           \
+        ahead soon = {g->b + slice * width * VL, (width * VL + tiles - 1) / tiles}; \
+        for (int64_t t = 0, i = 0; t < tiles; t++) {                                \
+            const int64_t height = rows + (t < taller);                             \
+            switch (height) {                                                       \
+                ROWS_CASE(1, width)                                                 \
+                ROWS_CASE(2, width)                                                 \
+                ROWS_CASE(3, width)                                                 \
+                ROWS_CASE(4, width)                                                 \
+                ROWS_CASE(5, width)                                                 \
+                ROWS_CASE(6, width)                                                 \
+            }                                                                       \
+            i += height;                                                            \
+            soon.first += share;                                                    \
+        }                                                                           \
     }
 
 DEFINE_GEMM(1)

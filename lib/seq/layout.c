@@ -85,7 +85,7 @@ static uint64_t times(int64_t a, int64_t b) {
 typedef struct shape {
     int64_t rows, batch, vl; /* rows: the tape's */
     int64_t all;             /* rows of all steps */
-    float *shared[2]; /* gradients of layers that do not keep theirs */
+    float *shared[2];        /* gradients of layers that do not keep theirs */
 } shape;
 
 static void place_masks(const tkri_layer *layer, tkri_run *run, tkri_arena *arena, shape s) {
@@ -264,8 +264,7 @@ static void number_slots(tkr_sequence *seq) {
 
 /* Tape and borders take least memory at about half the root of the steps. */
 static void choose_segment(tkr_sequence *seq) {
-    const int whole =
-        seq->net->two_directions || (training(seq) && !(seq->mode & TKR_RECOMPUTE));
+    const int whole = seq->net->two_directions || (training(seq) && !(seq->mode & TKR_RECOMPUTE));
     int64_t steps = LEAST_STEPS;
     while (4 * steps * steps < seq->max_steps || steps * seq->max_batch < LEAST_ROWS) {
         steps++;

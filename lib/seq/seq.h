@@ -102,9 +102,9 @@ struct tkr_sequence {
     int64_t segment; /* steps of one */
     int64_t top;     /* the layer whose output is the net's; -1: the input is */
     int64_t carry, truncate_every, truncate_steps, reduction;
-    uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
+    uint64_t seed, draws;           /* masks: the seed, and forwards since it was set */
     uint64_t mask_seed, mask_draws; /* of the last forward */
-    tkr_sequence *encoder; /* linked; or NULL */
+    tkr_sequence *encoder;          /* linked; or NULL */
 
     /* the rows of the last forward */
     int64_t steps, batch, rows, n_chunks;
