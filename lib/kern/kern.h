@@ -160,6 +160,10 @@ typedef struct tkri_kern {
  * machine does not support it. */
 const tkri_kern *tkri_kern_select(int32_t tier);
 
+/* out[c][r] = in[r][c], rows x columns numbers; rows of `in` are in_ld apart, of `out` out_ld. */
+void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+               int64_t columns);
+
 /* A matrix' panels: `vectors` vectors of columns in tiles of `gates`. */
 typedef struct tkri_panels {
     int64_t n;       /* panels */

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * The weights' gradients: dW += X^T dG over the rows of a window's piece, a panel of columns at a
- * time. Every panel sums its rows in one order, whoever runs it. */
+ * The weights' gradients: dW += X^T dG over the rows of a window's piece, layer by layer. First X
+ * is flipped, in blocks of BLOCK rows, so that the products read it along its rows; then a panel of
+ * columns at a time. Every panel sums its rows in one order, whoever runs it. */
 #include <string.h>
 
 #include "core/fpmode.h"
 #include "kern/blas.h"
 #include "seq/seq.h"
 
-enum { BLOCK_ROWS = 256 }; /* rows of dG that stay in cache while X's columns go by */
+enum { BLOCK = 96 }; /* rows of dG that stay in the first-level cache while X's columns go by */
+
+/* What dG is multiplied with, [block][column][BLOCK] each at its offset in seq->flipped. */
+typedef enum operand { INPUT, STATE, INNER } operand;
 
 static void add_job(tkr_sequence *seq, int32_t count_only, int64_t l, int32_t d, int32_t what,
                     int64_t panels) {
@@ -52,17 +56,68 @@ typedef struct piece {
     int64_t from, to;
 } piece;
 
-/* dW += X^T dG for `rows` rows; g says where X (a, a_k), dG (b, b_k) and dW (c, c_row) are. */
-static void sum_outer(const piece *p, tkri_gemm g, int64_t rows) {
-    g.blocks = 1;
-    g.a_row = 1;
-    g.from = TKRI_FROM_C;
-    for (int64_t row = 0; row < rows; row += BLOCK_ROWS) {
-        g.k = tkri_min(BLOCK_ROWS, rows - row);
-        tkri_bulk_gemm(p->seq->cell->kern, &g);
-        g.a += g.k * g.a_k;
-        g.b += g.k * g.b_k;
+/* Columns of the operands: x; h before the step; what a second product reads: r * h of a GRU that
+ * resets before, o * tanh c of a projection. */
+static int64_t columns_of(const tkri_layer *layer, operand which) {
+    const int recurrent = tkri_is_recurrent(layer->kind);
+    if (which == INPUT) {
+        return recurrent || layer->kind == TKR_LINEAR ? layer->input : 0;
     }
+    if (!recurrent || which == STATE) {
+        return recurrent ? layer->out : 0;
+    }
+    return layer->ops->phases > 1 || layer->out != layer->units ? layer->units : 0;
+}
+
+static int64_t blocks_of(int64_t rows) {
+    return (rows + BLOCK - 1) / BLOCK;
+}
+
+/* A chunk's first block; no two chunks share one. */
+static int64_t first_block(const tkri_chunk *chunk, const tkri_chunk *chunks) {
+    return chunk->tape / BLOCK + (chunk - chunks);
+}
+
+int64_t tkri_flipped_len(const tkr_sequence *seq, int64_t rows, int64_t batch) {
+    int64_t most = 0;
+    for (int64_t l = 0; l < seq->net->n_layers; l++) {
+        const tkri_layer *layer = &seq->net->layers[l];
+        most = tkri_max(
+            most, columns_of(layer, INPUT) + columns_of(layer, STATE) + columns_of(layer, INNER));
+    }
+    return (int64_t)tkri_mul(tkri_mul((uint64_t)most, BLOCK),
+                             (uint64_t)(blocks_of(rows) + tkri_chunks_of(batch)));
+}
+
+static float *flipped(const piece *p, operand which) {
+    const tkr_sequence *seq = p->seq;
+    const int64_t blocks =
+        blocks_of(seq->segment * seq->max_batch) + tkri_chunks_of(seq->max_batch);
+    int64_t columns = 0;
+    for (operand o = INPUT; o < which; o++) {
+        columns += columns_of(p->layer, o);
+    }
+    return seq->flipped + BLOCK * (columns * blocks + first_block(p->chunk, seq->chunks) *
+                                                          columns_of(p->layer, which));
+}
+
+/* dW += X^T dG; g says where dG (b, b_k) and dW (c, c_row) are. */
+static void sum_outer(const piece *p, tkri_gemm g, operand which) {
+    const int64_t rows = p->to - p->from;
+    g.a = flipped(p, which);
+    g.a_row = BLOCK;
+    g.a_k = 1;
+    g.a_block = BLOCK * g.m;
+    g.b_block = BLOCK * g.b_k;
+    g.from = TKRI_FROM_C;
+    g.blocks = rows / BLOCK;
+    g.k = BLOCK;
+    tkri_bulk_gemm(p->seq->cell->kern, &g);
+    g.a += g.blocks * g.a_block;
+    g.b += g.blocks * g.b_block;
+    g.blocks = 1;
+    g.k = rows % BLOCK;
+    tkri_bulk_gemm(p->seq->cell->kern, &g);
 }
 
 /* dW[ids] += dG. */
@@ -112,22 +167,14 @@ static tkri_gemm gate_gradient(const piece *p, const gate_panel *panel, int64_t 
 static void input_weights(const piece *p) {
     const tkri_layer *layer = p->layer;
     const gate_panel panel = gate_panel_of(p, layer->ops->ih_slot);
-    tkri_gemm g = gate_gradient(p, &panel, p->direction->w_ih, layer->input);
-    const int64_t rows = p->to - p->from;
+    const tkri_gemm g = gate_gradient(p, &panel, p->direction->w_ih, layer->input);
     if (p->job->layer == 0 && p->seq->has_ids) {
         const int32_t *ids = p->job->direction ? p->seq->reverse_ids + p->chunk->row0
                                                : tkri_held_ids(p->seq, p->chunk);
-        sum_ids(p, &g, ids + p->from, rows);
+        sum_ids(p, &g, ids + p->from, p->to - p->from);
         return;
     }
-    tkri_view x = tkri_layer_input(p->seq, p->job->layer, p->chunk);
-    if (p->job->direction) {
-        x.ld = tkri_row_len(layer->input);
-        x.p = p->run->x + p->chunk->tape * x.ld;
-    }
-    g.a = x.p + p->from * x.ld;
-    g.a_k = x.ld;
-    sum_outer(p, g, rows);
+    sum_outer(p, g, INPUT);
 }
 
 /* Rows of the gradient's panel restricted to gates [first, first + n). */
@@ -139,43 +186,15 @@ static tkri_gemm some_gates(const piece *p, tkri_gemm g, int32_t first, int32_t 
     return g;
 }
 
-/* h_in of a row stands in the tape of the step before, at a distance that is the same for all steps
- * with equally many rows before them. */
-static void state_weights_in_tape(const piece *p, tkri_gemm g, const tkri_window *w) {
-    const tkri_chunk *chunk = p->chunk;
-    const int64_t ld = p->layer->out_ld, end = tkri_min(w->to, chunk->to);
-    const float *h = p->run->h + (chunk->tape + chunk->batch0) * ld;
-    const float *dg = g.b;
-    for (int64_t t = tkri_min(w->from, end), next; t < end; t = next) {
-        const int64_t before = t > chunk->from ? chunk->active[t - 1] : chunk->batch;
-        for (next = t + 1; next < end && chunk->active[next - 1] == before;) {
-            next++;
-        }
-        const int64_t row = tkri_held_row(chunk, t);
-        g.a = h + (row + chunk->batch - before) * ld;
-        g.b = dg + (row - p->from) * g.b_k;
-        sum_outer(p, g, chunk->first[next] - chunk->first[t]);
-    }
-}
-
-static void state_weights(const piece *p, const tkri_window *w) {
+static void state_weights(const piece *p) {
     const tkri_layer *layer = p->layer;
     const gate_panel panel = gate_panel_of(p, layer->ops->hh_slot);
-    tkri_gemm all = gate_gradient(p, &panel, p->direction->w_hh, layer->out);
-    const int64_t row = p->chunk->tape + p->from, rows = p->to - p->from;
-    tkri_gemm g = layer->ops->phases > 1 ? some_gates(p, all, 0, 2) : all;
-    g.a_k = layer->out_ld;
-    if (p->run->h_in) {
-        g.a = p->run->h_in + row * layer->out_ld;
-        sum_outer(p, g, rows);
-    } else {
-        state_weights_in_tape(p, g, w);
-    }
-    if (layer->ops->phases > 1) { /* the candidate's gate read r * h */
-        g = some_gates(p, all, 2, 1);
-        g.a = p->run->aux + row * layer->units_ld;
-        g.a_k = layer->units_ld;
-        sum_outer(p, g, rows);
+    const tkri_gemm all = gate_gradient(p, &panel, p->direction->w_hh, layer->out);
+    if (layer->ops->phases == 1) {
+        sum_outer(p, all, STATE);
+    } else { /* the candidate's gate read r * h */
+        sum_outer(p, some_gates(p, all, 0, 2), STATE);
+        sum_outer(p, some_gates(p, all, 2, 1), INNER);
     }
 }
 
@@ -193,46 +212,44 @@ static void gate_biases(const piece *p) {
     }
 }
 
-/* A panel of a plain matrix' gradient: rows of X times columns of dY. */
-static void plain_weights(const piece *p, tkri_view x, tkri_view dy, int64_t offset, int64_t k) {
-    const tkri_kern *kern = p->seq->cell->kern;
-    const int64_t units = p->job->what == TKRI_JOB_LINEAR ? p->layer->units : p->layer->out;
-    const tkri_panels panels = tkri_panels_of(units, 1, kern->vl);
-    const int64_t start = tkri_panel_start(&panels, p->job->panel) * kern->vl;
+/* A panel of a plain matrix' gradient: k rows, columns of dY. */
+static tkri_gemm plain_gradient(const piece *p, tkri_view dy, int64_t units, int64_t offset,
+                                int64_t k) {
+    const int32_t vl = p->seq->cell->kern->vl;
+    const tkri_panels panels = tkri_panels_of(units, 1, vl);
+    const int64_t start = tkri_panel_start(&panels, p->job->panel) * vl;
     const int32_t width = tkri_panel_width(&panels, p->job->panel);
-    const float *dg = dy.p + p->from * dy.ld + start;
-    tkri_gemm g = {
+    return (tkri_gemm){
         .m = k,
-        .a = x.p ? x.p + p->from * x.ld : NULL,
-        .a_k = x.ld,
-        .b = dg,
+        .b = dy.p + p->from * dy.ld + start,
         .b_k = dy.ld,
         .c = p->seq->gradients + offset + start * k,
-        .c_row = width * kern->vl,
+        .c_row = width * vl,
         .width = width,
     };
-    if (p->job->what == TKRI_JOB_LINEAR && p->job->layer == 0 && p->seq->has_ids) {
-        sum_ids(p, &g, tkri_held_ids(p->seq, p->chunk) + p->from, p->to - p->from);
-    } else {
-        sum_outer(p, g, p->to - p->from);
-    }
-    if (p->job->what == TKRI_JOB_LINEAR && p->layer->bias >= 0) {
-        kern->column_sum(p->seq->gradients + p->layer->bias + start, dg, p->to - p->from, dy.ld,
-                         width);
-    }
 }
 
 static void linear_weights(const piece *p) {
-    const tkri_view x = tkri_layer_input(p->seq, p->job->layer, p->chunk);
+    const tkri_layer *layer = p->layer;
+    const tkri_kern *kern = p->seq->cell->kern;
     const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
-    plain_weights(p, x, dy, p->layer->weight, p->layer->input);
+    const tkri_gemm g = plain_gradient(p, dy, layer->units, layer->weight, layer->input);
+    const int64_t rows = p->to - p->from;
+    if (p->job->layer == 0 && p->seq->has_ids) {
+        sum_ids(p, &g, tkri_held_ids(p->seq, p->chunk) + p->from, rows);
+    } else {
+        sum_outer(p, g, INPUT);
+    }
+    if (layer->bias >= 0) {
+        const int64_t start = (g.c - p->seq->gradients - layer->weight) / layer->input;
+        kern->column_sum(p->seq->gradients + layer->bias + start, g.b, rows, dy.ld, g.width);
+    }
 }
 
 static void projection_weights(const piece *p) {
     const tkri_layer *layer = p->layer;
-    const tkri_view m = {p->run->m + p->chunk->tape * layer->units_ld, layer->units_ld};
     const tkri_view dp = {p->run->dp + p->chunk->tape * layer->out_ld, layer->out_ld};
-    plain_weights(p, m, dp, p->direction->w_hr, layer->units);
+    sum_outer(p, plain_gradient(p, dp, layer->out, p->direction->w_hr, layer->units), INNER);
 }
 
 static void embedding_rows(const piece *p) {
@@ -270,16 +287,93 @@ static void rest(tkr_sequence *seq, const tkri_job *job, const tkri_window *w) {
     }
 }
 
+/* The jobs of one direction of a layer. */
 typedef struct pass {
     tkr_sequence *seq;
     const tkri_window *window;
+    const tkri_job *jobs;
 } pass;
 
-static void run_piece(const piece *p, const tkri_window *w) {
+static piece piece_of(const pass *all, const tkri_job *job, const tkri_chunk *chunk) {
+    const tkri_layer *layer = &all->seq->net->layers[job->layer];
+    return (piece){
+        .seq = all->seq,
+        .job = job,
+        .chunk = chunk,
+        .layer = layer,
+        .run = &all->seq->tapes[job->layer].run[job->direction],
+        .direction = &layer->direction[job->direction],
+        .from = tkri_held_row(chunk, tkri_min(all->window->from, chunk->to)),
+        .to = tkri_held_row(chunk, tkri_min(all->window->to, chunk->to)),
+    };
+}
+
+static tkri_view input_of(const piece *p) {
+    if (p->job->direction) {
+        const int64_t ld = tkri_row_len(p->layer->input);
+        return (tkri_view){p->run->x + p->chunk->tape * ld, ld};
+    }
+    return tkri_layer_input(p->seq, p->job->layer, p->chunk);
+}
+
+/* h before a row stands in the tape of the step before, at a distance that is the same for all
+ * steps with equally many rows before them. */
+static void flip_states(const piece *p, float *block, int64_t row, int64_t end) {
+    const tkri_chunk *chunk = p->chunk;
+    const int64_t ld = p->layer->out_ld;
+    const float *h = p->run->h + (chunk->tape + chunk->batch0) * ld;
+    float *to = block;
+    int64_t t = chunk->from;
+    while (row < end) {
+        while (tkri_held_row(chunk, t + 1) <= row) {
+            t++;
+        }
+        const int64_t before = t > chunk->from ? chunk->active[t - 1] : chunk->batch;
+        while (tkri_held_row(chunk, t + 1) < end && chunk->active[t] == before) {
+            t++;
+        }
+        const int64_t n = tkri_min(tkri_held_row(chunk, t + 1), end) - row;
+        tkri_flip(to, BLOCK, h + (row + chunk->batch - before) * ld, ld, n, p->layer->out);
+        to += n, row += n;
+    }
+}
+
+/* One block of each operand that a direction's products read. */
+static void flip_block(void *argument, int64_t index) {
+    const pass *all = argument;
+    const int64_t blocks = index / all->seq->n_chunks;
+    const piece p = piece_of(all, all->jobs, &all->seq->chunks[index % all->seq->n_chunks]);
+    const tkri_layer *layer = p.layer;
+    const int64_t row = p.from + blocks * BLOCK, n = tkri_min(p.to - row, BLOCK);
+    if (n <= 0) {
+        return;
+    }
+    float *to[] = {flipped(&p, INPUT), flipped(&p, STATE), flipped(&p, INNER)};
+    for (operand o = INPUT; o <= INNER; o++) {
+        to[o] += blocks * BLOCK * columns_of(layer, o);
+    }
+    if (p.job->layer > 0 || !p.seq->has_ids) {
+        const tkri_view x = input_of(&p);
+        tkri_flip(to[INPUT], BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
+    }
+    if (p.run->h_in) {
+        tkri_flip(to[STATE], BLOCK, p.run->h_in + (p.chunk->tape + row) * layer->out_ld,
+                  layer->out_ld, n, layer->out);
+    } else if (p.run->h) {
+        flip_states(&p, to[STATE], row, row + n);
+    }
+    if (p.run->aux || p.run->m) {
+        const float *inner = p.run->aux ? p.run->aux : p.run->m;
+        tkri_flip(to[INNER], BLOCK, inner + (p.chunk->tape + row) * layer->units_ld,
+                  layer->units_ld, n, layer->units);
+    }
+}
+
+static void run_piece(const piece *p) {
     switch (p->job->what) {
         case TKRI_JOB_GATES:
             input_weights(p);
-            state_weights(p, w);
+            state_weights(p);
             gate_biases(p);
             break;
         case TKRI_JOB_PROJECTION:
@@ -295,33 +389,41 @@ static void run_piece(const piece *p, const tkri_window *w) {
 
 static void run_job(void *argument, int64_t index) {
     const pass *all = argument;
-    tkr_sequence *seq = all->seq;
-    const tkri_job *job = &seq->jobs[index];
-    const tkri_layer *layer = &seq->net->layers[job->layer];
+    const tkri_job *job = &all->jobs[index];
     const uint64_t mode = tkri_fpmode_enter();
-    for (int64_t c = 0; job->what != TKRI_JOB_REST && c < seq->n_chunks; c++) {
-        const tkri_chunk *chunk = &seq->chunks[c];
-        const piece p = {
-            .seq = seq,
-            .job = job,
-            .chunk = chunk,
-            .layer = layer,
-            .run = &seq->tapes[job->layer].run[job->direction],
-            .direction = &layer->direction[job->direction],
-            .from = tkri_held_row(chunk, tkri_min(all->window->from, chunk->to)),
-            .to = tkri_held_row(chunk, tkri_min(all->window->to, chunk->to)),
-        };
-        run_piece(&p, all->window);
+    for (int64_t c = 0; job->what != TKRI_JOB_REST && c < all->seq->n_chunks; c++) {
+        const piece p = piece_of(all, job, &all->seq->chunks[c]);
+        run_piece(&p);
     }
     if (job->what == TKRI_JOB_REST) {
-        rest(seq, job, all->window);
+        rest(all->seq, job, all->window);
     }
     tkri_fpmode_leave(mode);
 }
 
+/* Blocks of the chunk that has the most. */
+static int64_t most_blocks(const pass *all) {
+    int64_t most = 0;
+    for (int64_t c = 0; c < all->seq->n_chunks; c++) {
+        const piece p = piece_of(all, all->jobs, &all->seq->chunks[c]);
+        most = tkri_max(most, blocks_of(p.to - p.from));
+    }
+    return most;
+}
+
 void tkri_weight_gradients(tkr_sequence *seq, const tkri_window *window) {
-    pass all = {seq, window};
-    tkri_crew_run(&seq->crew, seq->n_jobs, run_job, &all);
+    const tkri_job *end = seq->jobs + seq->n_jobs, *next;
+    for (const tkri_job *job = seq->jobs; job < end; job = next) {
+        pass all = {seq, window, job};
+        for (next = job;
+             next < end && next->layer == job->layer && next->direction == job->direction;) {
+            next++;
+        }
+        if (job->what != TKRI_JOB_EMBEDDING) {
+            tkri_crew_run(&seq->crew, most_blocks(&all) * seq->n_chunks, flip_block, &all);
+        }
+        tkri_crew_run(&seq->crew, next - job, run_job, &all);
+    }
 }
 
 /* The packed transposes of one layer. */

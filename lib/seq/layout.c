@@ -226,6 +226,7 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     TKRI_TAKE(arena, seq->dfinal, state);
     TKRI_TAKE(arena, seq->dinitial, state);
     TKRI_TAKE(arena, seq->gradients, net->numbers);
+    TKRI_TAKE(arena, seq->flipped, tkri_flipped_len(seq, s.rows, s.batch));
     if (seq->mode & TKR_INPUT_GRADIENT) {
         TKRI_TAKE(arena, seq->dx, times(s.all, seq->x_ld));
     }

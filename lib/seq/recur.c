@@ -254,18 +254,6 @@ int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) 
     return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
 }
 
-/* Columns [column, column + n) of W become rows of the result's panel that starts at row `first`.
- */
-static void transpose_panel(float *out, const float *w, int64_t column, int64_t n, int64_t rows,
-                            int64_t width) {
-    for (int64_t c = 0; c < n; c++) {
-        float *to = out + (column + c) * width;
-        for (int64_t row = 0; row < rows; row++) {
-            to[row] = w[row * n + c];
-        }
-    }
-}
-
 void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
                     int64_t k) {
     const int64_t vl = kern->vl;
@@ -278,8 +266,8 @@ void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t u
         for (int64_t p = 0; p < from.n; p++) {
             const int64_t column = tkri_panel_start(&from, p) * vl;
             const int64_t n = tkri_panel_width(&from, p) * vl;
-            transpose_panel(out + first * columns, w + column * k + first * n, column, n,
-                            tkri_min(width, k - first), width);
+            tkri_flip(out + first * columns + column * width, width, w + column * k + first * n, n,
+                      tkri_min(width, k - first), n);
         }
     }
 }

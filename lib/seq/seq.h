@@ -125,8 +125,8 @@ struct tkr_sequence {
     float *given, *initial, *final; /* [state_width * B], in the caller's order */
     float *borders;                 /* the same before every segment but the first */
     float *dfinal, *dinitial, *rec; /* rec is sorted like the chunks */
-    float *gradients;
-    double *norms; /* [chunk][slot][T] */
+    float *gradients, *flipped;     /* flipped: see gradients.c */
+    double *norms;                  /* [chunk][slot][T] */
     tkri_job *jobs;
     int64_t n_jobs;
     uint64_t packed_version; /* of the cell: of the transposes, */
@@ -192,6 +192,7 @@ void tkri_backward(tkr_sequence *seq);
 void tkri_transpose_weights(tkr_sequence *seq);
 void tkri_weight_gradients(tkr_sequence *seq, const tkri_window *window);
 void tkri_list_jobs(tkr_sequence *seq, int32_t count_only);
+int64_t tkri_flipped_len(const tkr_sequence *seq, int64_t rows, int64_t batch);
 
 /* forward.c: x = kept ? before : x, or with mask NULL the expectation of that. */
 void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "kern/kern.h"
+
+#include <string.h>
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAVE_SHUFFLES 1
+#endif
+#endif
+
+#ifdef HAVE_SHUFFLES
+
+typedef float four __attribute__((vector_size(16)));
+
+static inline four load(const float *p) {
+    four a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+
+static inline void store(float *p, four a) {
+    memcpy(p, &a, sizeof a);
+}
+
+/* 4 rows of 4 columns. */
+static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
+    const four a = load(in), b = load(in + in_ld);
+    const four c = load(in + 2 * in_ld), d = load(in + 3 * in_ld);
+    const four ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    store(out, __builtin_shufflevector(ab01, cd01, 0, 1, 4, 5));
+    store(out + out_ld, __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7));
+    store(out + 2 * out_ld, __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5));
+    store(out + 3 * out_ld, __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7));
+}
+
+#else
+
+static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
+    for (int64_t i = 0; i < 16; i++) {
+        out[i / 4 * out_ld + i % 4] = in[i % 4 * in_ld + i / 4];
+    }
+}
+
+#endif
+
+/* A cache line's columns at a time, down all rows. */
+enum { BAND = 16 };
+
+void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+               int64_t columns) {
+    for (int64_t band = 0; band < columns; band += BAND) {
+        const int64_t end = band + BAND < columns ? band + BAND : columns;
+        for (int64_t r = 0; r < rows; r += 4) {
+            const int64_t tall = rows - r < 4 ? rows - r : 4;
+            for (int64_t c = band; c < end; c += 4) {
+                const float *from = in + r * in_ld + c;
+                float *to = out + c * out_ld + r;
+                if (tall == 4 && end - c >= 4) {
+                    flip4(to, out_ld, from, in_ld);
+                    continue;
+                }
+                for (int64_t j = 0; j < 4 && c + j < end; j++) {
+                    for (int64_t i = 0; i < tall; i++) {
+                        to[j * out_ld + i] = from[i * in_ld + j];
+                    }
+                }
+            }
+        }
+    }
+}
