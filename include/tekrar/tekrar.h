@@ -546,10 +546,10 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
 #define TKR_STEP_NORMS 8     /**< backward also records |dL/dh_t| of every step */
 #define TKR_RECOMPUTE 16     /**< backward computes the activations again, about sqrt(T) / 2 steps at
                                   a time, from states that forward left (Chen 2016, Gruslys 2016):
-                                  for T = 1000 and H = 256 a tenth of the memory or less, for a third
-                                  more time. The bits are the same but for the order in which the
-                                  parameters' gradients are summed. The parameters must not change
-                                  between forward and backward. One direction only. */
+                                  less than a tenth of the memory for T = 1000, H = 256 and a batch of
+                                  16 or more, for one more forward pass. The bits are the same but for
+                                  the order in which the parameters' gradients are summed. Parameters
+                                  must not change between forward and backward. One direction only. */
 
 /* Options of sequences, integers. */
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
