@@ -543,6 +543,12 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
 #define TKR_RETAIN 4         /**< backward keeps the activations: it may be called again, and
                                   truncation windows may overlap. Costs a second gate buffer. */
 #define TKR_STEP_NORMS 8     /**< backward also records |dL/dh_t| of every step */
+#define TKR_RECOMPUTE 16     /**< backward computes the activations again, about sqrt(T) / 2 steps at
+                                  a time, from states that forward left (Chen 2016, Gruslys 2016):
+                                  for T = 1000 and H = 256 a tenth of the memory or less, for a third
+                                  more time. The bits are the same but for the order in which the
+                                  parameters' gradients are summed. The parameters must not change
+                                  between forward and backward. One direction only. */
 
 /* Options of sequences, integers. */
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
@@ -560,7 +566,8 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
  * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates.
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
- * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY. Since: 0.1
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,
+ *         TKR_ERR_UNSUPPORTED (a reduced cell; TKR_RECOMPUTE with two directions). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
                                     int64_t max_batch, int32_t mode, const tkr_env *env);
@@ -625,7 +632,8 @@ TKR_API int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_
  *                 last. Read up to each length only
  * @param dstate   dL/d(final state) in the form of a state, or NULL for zero (or for what the
  *                 linked decoder's backward left)
- * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up), TKR_ERR_SHAPE,
+ * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up; TKR_RECOMPUTE and the
+ *         parameters have changed since the forward), TKR_ERR_SHAPE,
  *         TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput,

@@ -10,7 +10,8 @@
 #include "train/loss.h"
 
 static int32_t check_mode(int32_t mode, const tkri_env *env) {
-    const int32_t known = TKR_TRAINING | TKR_INPUT_GRADIENT | TKR_RETAIN | TKR_STEP_NORMS;
+    const int32_t known =
+        TKR_TRAINING | TKR_INPUT_GRADIENT | TKR_RETAIN | TKR_STEP_NORMS | TKR_RECOMPUTE;
     if ((mode & ~known) || (mode && !(mode & TKR_TRAINING))) {
         return tkri_env_fail(env, TKR_ERR_ARGUMENT, "mode %d is no combination of modes",
                              (int)mode);
@@ -35,6 +36,9 @@ static int32_t plan(tkr_sequence *seq, const tkr_cell *cell, int64_t max_steps, 
     }
     if (cell->precision) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+    }
+    if ((mode & TKR_RECOMPUTE) && cell->net->two_directions) {
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "TKR_RECOMPUTE needs one direction");
     }
     seq->env = *env;
     seq->env.detail = NULL;
@@ -296,11 +300,11 @@ int32_t tkr_sequence_forward_ids(tkr_sequence *seq, const int32_t *ids, const in
 
 /* Rows of [rows][ld] to the caller's [steps][batch][n], zero where there is no row. */
 static void scatter_rows(const tkr_sequence *seq, float *out, int64_t n,
-                         tkri_view (*view)(const tkr_sequence *, int64_t, const tkri_chunk *)) {
+                         tkri_view (*view)(const tkr_sequence *, const tkri_chunk *)) {
     memset(out, 0, (size_t)(seq->steps * seq->batch * n) * sizeof *out);
     for (int64_t c = 0; c < seq->n_chunks; c++) {
         const tkri_chunk *chunk = &seq->chunks[c];
-        const tkri_view v = view(seq, seq->net->n_layers - 1, chunk);
+        const tkri_view v = view(seq, chunk);
         for (int64_t t = 0; t < chunk->steps; t++) {
             for (int64_t i = 0; i < chunk->active[t]; i++) {
                 memcpy(out + tkri_user_row(seq, chunk, t, i) * n,
@@ -320,7 +324,7 @@ int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len)
     if (len != seq->steps * seq->batch * seq->net->output) {
         return TKR_ERR_SHAPE;
     }
-    scatter_rows(seq, output, seq->net->output, tkri_layer_output);
+    scatter_rows(seq, output, seq->net->output, tkri_output);
     return TKR_OK;
 }
 
@@ -388,6 +392,8 @@ int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr
             "an inference sequence has no backward");
     REQUIRE(seq->ran && !seq->used_up, &seq->detail, TKR_ERR_ORDER,
             seq->ran ? "backward used up the activations (see TKR_RETAIN)" : "no forward was run");
+    REQUIRE(!(seq->mode & TKR_RECOMPUTE) || seq->ran_version == seq->cell->version, &seq->detail,
+            TKR_ERR_ORDER, "the parameters changed since the forward");
     REQUIRE(doutput || seq->has_loss, &seq->detail, TKR_ERR_ORDER, "no loss was computed");
     REQUIRE(!dstate || (dstate->batch == seq->batch && tkri_state_alike(dstate->cell, seq->cell)),
             &seq->detail, TKR_ERR_SHAPE, "dstate is not a state of this cell and batch");
@@ -442,8 +448,7 @@ int32_t tkr_sequence_gradients(tkr_sequence *seq, float **values, int64_t *len) 
     return TKR_OK;
 }
 
-static tkri_view input_gradient_view(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
-    (void)l;
+static tkri_view input_gradient_view(const tkr_sequence *seq, const tkri_chunk *chunk) {
     return (tkri_view){seq->dx + chunk->row0 * seq->x_ld, seq->x_ld};
 }
 

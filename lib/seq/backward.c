@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards and step
  * by step backwards; then the weights' gradients. Truncated (Williams & Peng 1990), the same for
- * each window of steps. */
+ * each window of steps; a window that lies in several segments goes piece by piece, last first. */
 #include <math.h>
 #include <string.h>
 
 #include "core/fpmode.h"
 #include "seq/seq.h"
 
-/* One pass over a window, as the crew sees it. */
+/* One pass over a window or a piece of it, as the crew sees it. */
 typedef struct pass {
     tkr_sequence *seq;
     tkri_window window;
@@ -40,6 +40,9 @@ static int starts_here(const tkri_lane *a, const tkri_window *w, int64_t i) {
 static void start_slot(const tkri_lane *a, const tkri_window *w, int64_t column, int64_t ld) {
     float *rec = rec_rows(a, column, ld);
     for (int64_t i = 0; i < a->chunk->batch; i++) {
+        if (w->to < w->end && a->seq->length[a->chunk->batch0 + i] > w->to) {
+            continue; /* goes on from the piece before */
+        }
         if (starts_here(a, w, i)) {
             memcpy(rec + i * ld, user_row(a, a->seq->dfinal, column, ld, i),
                    (size_t)ld * sizeof *rec);
@@ -58,7 +61,7 @@ static void end_slot(const tkri_lane *a, int64_t column, int64_t ld) {
 
 static void add_output_gradient(const tkri_lane *a, float *dh, tkri_view dy, int64_t t) {
     const tkri_kern *kern = a->seq->cell->kern;
-    const int64_t ld = a->layer->out_ld, row = a->chunk->first[t], n = a->chunk->active[t];
+    const int64_t ld = a->layer->out_ld, row = tkri_held_row(a->chunk, t), n = a->chunk->active[t];
     if (dy.ld == ld && a->layer->out == ld) {
         kern->add(dh, dy.p + row * ld, n * ld);
         return;
@@ -101,7 +104,7 @@ static void add_product(float *d, const float *mask, const float *x, int64_t n) 
 /* What the cell's own backward step needs around it where masks are in play. */
 static void before_step(const tkri_lane *a, int64_t t, tkri_recur *r) {
     const tkri_run *run = a->run;
-    const int64_t row = a->chunk->row0 + a->chunk->first[t];
+    const int64_t row = a->chunk->tape + tkri_held_row(a->chunk, t);
     const int64_t h_len = r->rows * a->layer->out_ld, c_len = r->rows * a->layer->units_ld;
     if (run->h_zone) {
         split_zone(r->dh, work_of(a, WORK_ZONE_H), run->h_zone + row * a->layer->out_ld, h_len);
@@ -155,7 +158,7 @@ static void backward_lane(const tkri_lane *a, const tkri_window *w, tkri_view dy
     if (d->state_c >= 0) {
         start_slot(a, w, d->state_c, layer->units_ld);
     }
-    for (int64_t t = tkri_min(w->to, a->chunk->steps) - 1; t >= w->from; t--) {
+    for (int64_t t = tkri_min(w->to, a->chunk->to) - 1; t >= w->from; t--) {
         tkri_recur r = backward_at(a, t);
         if (!layer->output_before) {
             add_output_gradient(a, r.dh, dy, t);
@@ -181,13 +184,12 @@ static void backward_lane(const tkri_lane *a, const tkri_window *w, tkri_view dy
 /* Where the gradient of layer l's input goes; p NULL: nobody wants it. */
 static tkri_view input_gradient(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
     if (l > 0) {
-        const tkri_tape *below = &seq->tapes[l - 1];
-        return (tkri_view){below->dy + chunk->row0 * below->dy_ld, below->dy_ld};
+        return tkri_layer_gradient(seq, l - 1, chunk);
     }
     if (!seq->dx || seq->has_ids) {
         return (tkri_view){NULL, 0};
     }
-    return (tkri_view){seq->dx + chunk->row0 * seq->x_ld, seq->x_ld};
+    return (tkri_view){seq->dx + (chunk->row0 + chunk->skip) * seq->x_ld, seq->x_ld};
 }
 
 /* Where a product that gives a layer's dx starts: overlapping windows add into the input's. */
@@ -195,10 +197,10 @@ static int32_t dx_start(const tkr_sequence *seq, const tkri_layer *layer) {
     return layer == seq->net->layers && seq->truncate_every ? TKRI_FROM_C : TKRI_FROM_ZERO;
 }
 
-/* The chunk's rows in the window. */
+/* The rows on the tape that are in the window. */
 static void window_rows(const tkri_chunk *chunk, const tkri_window *w, int64_t *from, int64_t *to) {
-    *from = chunk->first[tkri_min(w->from, chunk->steps)];
-    *to = chunk->first[tkri_min(w->to, chunk->steps)];
+    *from = tkri_held_row(chunk, tkri_min(w->from, chunk->to));
+    *to = tkri_held_row(chunk, tkri_min(w->to, chunk->to));
 }
 
 /* dx = dgates W_ih for the window's rows of a lane; of the first layer, windows add up. */
@@ -209,12 +211,12 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
     const int64_t gates = layer->ops->gates;
     int64_t from, to, row_stride, tile_stride;
     window_rows(a->chunk, w, &from, &to);
-    tkri_gate_strides(layer, kern->vl, a->chunk->rows, &row_stride, &tile_stride);
+    tkri_gate_strides(layer, kern->vl, a->chunk->held, &row_stride, &tile_stride);
     tkri_product p = tkri_plain_product(kern, layer->input, a->run->w_ih_t, tiles * gates * vl);
     p.bulk = 1;
     p.from = dx_start(a->seq, a->layer);
     p.rows = to - from;
-    p.a = a->run->dgates + a->chunk->row0 * tkri_gate_floats(layer, kern->vl) + from * row_stride +
+    p.a = a->run->dgates + a->chunk->tape * tkri_gate_floats(layer, kern->vl) + from * row_stride +
           layer->ops->ih_slot * vl;
     p.a_row = row_stride;
     if (layer->ops->slots > 1) {
@@ -234,8 +236,8 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
 static tkri_view reverse_gradient(const tkri_lane *a, tkri_view dy) {
     const tkri_chunk *chunk = a->chunk;
     const int64_t ld = a->layer->out_ld;
-    tkri_view own = {a->run->dy + chunk->row0 * ld, ld};
-    for (int64_t r = 0; r < chunk->rows; r++) {
+    tkri_view own = {a->run->dy + chunk->tape * ld, ld};
+    for (int64_t r = 0; r < chunk->held; r++) {
         memcpy(own.p + r * ld, dy.p + a->seq->reverse[chunk->row0 + r] * dy.ld + a->layer->out,
                (size_t)a->layer->out * sizeof *own.p);
     }
@@ -244,7 +246,7 @@ static tkri_view reverse_gradient(const tkri_lane *a, tkri_view dy) {
 
 static void add_reversed(const tkri_lane *a, tkri_view dx, const float *own, int64_t ld) {
     const tkri_chunk *chunk = a->chunk;
-    for (int64_t r = 0; r < chunk->rows; r++) {
+    for (int64_t r = 0; r < chunk->held; r++) {
         a->seq->cell->kern->add(dx.p + a->seq->reverse[chunk->row0 + r] * dx.ld, own + r * ld,
                                 a->layer->input);
     }
@@ -253,18 +255,15 @@ static void add_reversed(const tkri_lane *a, tkri_view dx, const float *own, int
 static void backward_recurrent(const pass *p, int64_t l, const tkri_chunk *chunk) {
     tkr_sequence *seq = p->seq;
     const tkri_layer *layer = &seq->net->layers[l];
-    const tkri_tape *tape = &seq->tapes[l];
-    const tkri_view dx = input_gradient(seq, l, chunk);
-    tkri_view dy = {tape->dy + chunk->row0 * tape->dy_ld, tape->dy_ld};
+    const tkri_view dx = input_gradient(seq, l, chunk), dy = tkri_layer_gradient(seq, l, chunk);
     for (int32_t d = 0; d < layer->directions; d++) {
-        const tkri_lane a = {
-            seq, chunk, layer, &layer->direction[d], &tape->run[d], chunk->row0 + chunk->batch0};
+        const tkri_lane a = tkri_lane_of(seq, l, d, chunk);
         backward_lane(&a, &p->window, d ? reverse_gradient(&a, dy) : dy);
         if (dx.p && d == 0) {
             lane_input_gradient(&a, &p->window, dx);
         } else if (dx.p) {
             const int64_t ld = tkri_row_len(layer->input);
-            const tkri_view own = {a.run->dx + chunk->row0 * ld, ld};
+            const tkri_view own = {a.run->dx + chunk->tape * ld, ld};
             lane_input_gradient(&a, &p->window, own);
             add_reversed(&a, dx, own.p, ld);
         }
@@ -279,7 +278,7 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     const tkri_view dx = input_gradient(seq, l, chunk), y = tkri_layer_output(seq, l, chunk);
     int64_t from, to;
     window_rows(chunk, &p->window, &from, &to);
-    float *dy = tape->dy + (chunk->row0 + from) * tape->dy_ld;
+    float *dy = tkri_layer_gradient(seq, l, chunk).p + from * tape->dy_ld;
     if (layer->activation != TKR_IDENTITY) {
         kern->activate_gradient(dy, y.p + from * y.ld, (to - from) * y.ld, layer->activation);
     }
@@ -301,16 +300,16 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
 static void backward_dropout(const pass *p, int64_t l, const tkri_chunk *chunk) {
     const tkr_sequence *seq = p->seq;
     const tkri_tape *tape = &seq->tapes[l];
-    const tkri_view dx = input_gradient(seq, l, chunk);
+    const tkri_view dx = input_gradient(seq, l, chunk), dy = tkri_layer_gradient(seq, l, chunk);
     const int64_t width = seq->net->layers[l].output;
     const int adds = dx_start(seq, &seq->net->layers[l]) == TKRI_FROM_C;
     int64_t from, to;
     window_rows(chunk, &p->window, &from, &to);
     for (int64_t r = from; dx.p && r < to; r++) {
-        const float *dy = tape->dy + (chunk->row0 + r) * tape->dy_ld;
-        const float *mask = tape->mask ? tape->mask + (chunk->row0 + r) * tape->y_ld : NULL;
+        const float *d = dy.p + r * dy.ld;
+        const float *mask = tape->mask ? tape->mask + (chunk->tape + r) * tape->y_ld : NULL;
         for (int64_t j = 0; j < width; j++) {
-            const float add = mask ? mask[j] * dy[j] : dy[j];
+            const float add = mask ? mask[j] * d[j] : d[j];
             dx.p[r * dx.ld + j] = adds ? dx.p[r * dx.ld + j] + add : add;
         }
     }
@@ -320,14 +319,15 @@ static void backward_dropout(const pass *p, int64_t l, const tkri_chunk *chunk) 
 static void take_loss_gradient(const pass *p, const tkri_chunk *chunk) {
     const tkr_sequence *seq = p->seq;
     const tkri_tape *top = &seq->tapes[seq->net->n_layers - 1];
-    const tkri_window skipped = {p->window.from, p->window.losses_from, 0};
-    int64_t from, to, losses, unused;
+    const int64_t first_loss = tkri_max(p->window.losses_from, p->window.from);
+    const tkri_window skipped = {p->window.from, tkri_min(first_loss, p->window.to), 0, 0};
+    int64_t from, to, losses;
     if (top->dy == seq->loss_dy) {
         return;
     }
     window_rows(chunk, &p->window, &from, &to);
-    window_rows(chunk, &skipped, &unused, &losses);
-    const int64_t row = chunk->row0 * top->dy_ld, ld = top->dy_ld;
+    window_rows(chunk, &skipped, &from, &losses);
+    const int64_t ld = top->dy_ld, row = (chunk->row0 + chunk->skip) * ld;
     memset(top->dy + row + from * ld, 0, (size_t)((losses - from) * ld) * sizeof *top->dy);
     memcpy(top->dy + row + losses * ld, seq->loss_dy + row + losses * ld,
            (size_t)((to - losses) * ld) * sizeof *top->dy);
@@ -335,8 +335,12 @@ static void take_loss_gradient(const pass *p, const tkri_chunk *chunk) {
 
 static void backward_chunk(void *argument, int64_t index) {
     const pass *p = argument;
-    const tkri_chunk *chunk = &p->seq->chunks[index];
+    tkri_chunk *chunk = &p->seq->chunks[index];
+    const int64_t segment = p->window.from / p->seq->segment;
     const uint64_t mode = tkri_fpmode_enter();
+    if (segment != chunk->segment && p->window.from < chunk->steps) {
+        tkri_forward_segment(p->seq, chunk, segment);
+    }
     take_loss_gradient(p, chunk);
     for (int64_t l = p->seq->net->n_layers - 1; l >= 0; l--) {
         switch (p->seq->net->layers[l].kind) {
@@ -355,7 +359,7 @@ static void backward_chunk(void *argument, int64_t index) {
     tkri_fpmode_leave(mode);
 }
 
-static void backward_window(tkr_sequence *seq, tkri_window window) {
+static void backward_piece(tkr_sequence *seq, tkri_window window) {
     pass p = {seq, window};
     for (int64_t l = 0; l < seq->net->n_layers; l++) {
         for (int32_t d = 0; d < 2; d++) {
@@ -389,6 +393,10 @@ void tkri_backward(tkr_sequence *seq) {
     const int64_t windows = (seq->steps + every - 1) / every;
     for (int64_t i = windows - 1; i >= 0; i--) {
         const int64_t losses = i * every, end = tkri_min(losses + every, seq->steps);
-        backward_window(seq, (tkri_window){tkri_max(losses + every - back, 0), end, losses});
+        const int64_t begin = tkri_max(losses + every - back, 0);
+        for (int64_t from, to = end; to > begin; to = from) {
+            from = tkri_max((to - 1) / seq->segment * seq->segment, begin);
+            backward_piece(seq, (tkri_window){from, to, losses, end});
+        }
     }
 }

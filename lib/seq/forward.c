@@ -1,59 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * The forward pass: for every chunk of the batch, layer by layer over all steps. */
+ * The forward pass: for every chunk of the batch, segment by segment of its steps, layer by layer. */
 #include <string.h>
 
 #include "core/fpmode.h"
 #include "seq/seq.h"
 
-static void copy_rows(float *to, int64_t to_ld, const float *from, int64_t from_ld, int64_t rows,
-                      int64_t n) {
-    for (int64_t r = 0; r < rows; r++) {
-        memcpy(to + r * to_ld, from + r * from_ld, (size_t)n * sizeof *to);
-    }
-}
-
-/* Rows of h and c for sequence i from, or to, the flat state in the caller's order. */
-static void move_state(const tkri_lane *a, int64_t tape_row, float *values, int64_t i,
-                       int32_t load) {
-    const tkri_layer *layer = a->layer;
-    const int64_t b = a->seq->order[a->chunk->batch0 + i], row = a->state_row + tape_row;
-    float *h =
-        tkri_state_rows(values, a->direction->state_h, a->seq->max_batch) + b * layer->out_ld;
-    float *kept = a->run->h + row * layer->out_ld;
-    memcpy(load ? kept : h, load ? h : kept, (size_t)layer->out_ld * sizeof *h);
-    if (a->direction->state_c >= 0) {
-        float *c =
-            tkri_state_rows(values, a->direction->state_c, a->seq->max_batch) + b * layer->units_ld;
-        kept = a->run->c + row * layer->units_ld;
-        memcpy(load ? kept : c, load ? c : kept, (size_t)layer->units_ld * sizeof *c);
-    }
-}
-
-static void load_initial(const tkri_lane *a) {
-    for (int64_t i = 0; i < a->chunk->batch; i++) {
-        move_state(a, i, a->seq->initial, i, 1);
-    }
-}
-
-/* The state at each sequence's last valid step; of an empty one, its initial state. */
-static void store_final(const tkri_lane *a) {
-    for (int64_t i = 0; i < a->chunk->batch; i++) {
-        const int64_t len = a->seq->length[a->chunk->batch0 + i];
-        const int64_t row = len > 0 ? a->chunk->batch + a->chunk->first[len - 1] + i : i;
-        move_state(a, row, a->seq->final, i, 0);
-    }
-}
-
 /* The input's rows in reversed order. */
 static void reverse_input(const tkri_lane *a, const float *x, int64_t ld, const int32_t *ids) {
     const tkri_chunk *chunk = a->chunk;
     const int64_t to_ld = tkri_row_len(a->layer->input);
-    for (int64_t r = 0; r < chunk->rows; r++) {
+    for (int64_t r = 0; r < chunk->held; r++) {
         const int64_t from = a->seq->reverse[chunk->row0 + r];
         if (ids) {
             a->seq->reverse_ids[chunk->row0 + r] = ids[from];
         } else {
-            memcpy(a->run->x + (chunk->row0 + r) * to_ld, x + from * ld,
+            memcpy(a->run->x + (chunk->tape + r) * to_ld, x + from * ld,
                    (size_t)a->layer->input * sizeof *x);
         }
     }
@@ -64,8 +25,9 @@ tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t) {
     const tkri_layer *layer = a->layer;
     const tkri_chunk *chunk = a->chunk;
     const int32_t vl = a->seq->cell->kern->vl;
-    const int64_t row = chunk->first[t], before = t ? chunk->batch + chunk->first[t - 1] : 0;
-    const int64_t all = chunk->row0 + row, now = a->state_row + chunk->batch + row;
+    const int64_t row = tkri_held_row(chunk, t), all = chunk->tape + row;
+    const int64_t before = t > chunk->from ? chunk->batch + tkri_held_row(chunk, t - 1) : 0;
+    const int64_t now = a->state_row + chunk->batch + row;
     tkri_recur r = {
         .kern = a->seq->cell->kern,
         .net = a->seq->net,
@@ -75,8 +37,8 @@ tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t) {
         .h_prev = a->run->h + (a->state_row + before) * layer->out_ld,
         .h = a->run->h + now * layer->out_ld,
     };
-    tkri_gate_strides(layer, vl, chunk->rows, &r.row_stride, &r.tile_stride);
-    r.gates = a->run->gates + chunk->row0 * tkri_gate_floats(layer, vl) + row * r.row_stride;
+    tkri_gate_strides(layer, vl, chunk->held, &r.row_stride, &r.tile_stride);
+    r.gates = a->run->gates + chunk->tape * tkri_gate_floats(layer, vl) + row * r.row_stride;
     r.h_in = a->run->h_in ? a->run->h_in + all * layer->out_ld : r.h_prev;
     r.m = a->run->m ? a->run->m + all * layer->units_ld : NULL;
     r.aux = a->run->aux ? a->run->aux + all * layer->units_ld : NULL;
@@ -105,7 +67,7 @@ void tkri_zone(float *x, const float *before, const float *mask, float rate, int
 
 static void zone_state(const tkri_lane *a, int64_t t, const tkri_recur *r) {
     const tkri_layer *layer = a->layer;
-    const int64_t row = a->chunk->row0 + a->chunk->first[t];
+    const int64_t row = a->chunk->tape + tkri_held_row(a->chunk, t);
     if (layer->zoneout > 0.0f) {
         tkri_zone(r->h, r->h_prev, a->run->h_zone ? a->run->h_zone + row * layer->out_ld : NULL,
                   layer->zoneout, r->rows * layer->out_ld);
@@ -117,13 +79,13 @@ static void zone_state(const tkri_lane *a, int64_t t, const tkri_recur *r) {
 }
 
 static void run_lane(const tkri_lane *a, const float *x, int64_t ld, const int32_t *ids) {
-    load_initial(a);
-    if (a->chunk->rows > 0) {
-        tkri_recur all = tkri_recur_at(a, 0);
-        all.rows = a->chunk->rows;
+    tkri_load_state(a);
+    if (a->chunk->held > 0) {
+        tkri_recur all = tkri_recur_at(a, a->chunk->from);
+        all.rows = a->chunk->held;
         tkri_recur_input(&all, x, ld, ids, 1);
     }
-    for (int64_t t = 0; t < a->chunk->steps; t++) {
+    for (int64_t t = a->chunk->from; t < a->chunk->to; t++) {
         const tkri_recur r = tkri_recur_at(a, t);
         if (a->run->h_in) {
             drop_state(a, &r);
@@ -131,7 +93,7 @@ static void run_lane(const tkri_lane *a, const float *x, int64_t ld, const int32
         tkri_recur_forward(&r);
         zone_state(a, t, &r);
     }
-    store_final(a);
+    tkri_store_state(a);
 }
 
 /* The hidden states of one direction as the layer's output: side by side with the other's, in
@@ -139,12 +101,12 @@ static void run_lane(const tkri_lane *a, const float *x, int64_t ld, const int32
 static void put_output(const tkri_lane *a, int32_t d, tkri_view y) {
     const tkri_layer *layer = a->layer;
     const tkri_chunk *chunk = a->chunk;
-    for (int64_t t = 0; t < chunk->steps; t++) {
+    for (int64_t t = chunk->from; t < chunk->to; t++) {
         for (int64_t i = 0; i < chunk->active[t]; i++) {
-            const int64_t row = chunk->first[t] + i;
+            const int64_t row = tkri_held_row(chunk, t) + i;
             int64_t from = chunk->batch + (d ? a->seq->reverse[chunk->row0 + row] : row);
             if (layer->output_before) {
-                from = t ? chunk->batch + chunk->first[t - 1] + i : i;
+                from = t > chunk->from ? chunk->batch + tkri_held_row(chunk, t - 1) + i : i;
             }
             memcpy(y.p + row * y.ld + d * layer->out,
                    a->run->h + (a->state_row + from) * layer->out_ld,
@@ -156,17 +118,15 @@ static void put_output(const tkri_lane *a, int32_t d, tkri_view y) {
 static void forward_recurrent(tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
     const tkri_layer *layer = &seq->net->layers[l];
     const tkri_view x = tkri_layer_input(seq, l, chunk);
-    const int32_t *ids = l == 0 && seq->has_ids ? seq->ids + chunk->row0 : NULL;
+    const int32_t *ids = l == 0 ? tkri_held_ids(seq, chunk) : NULL;
     for (int32_t d = 0; d < layer->directions; d++) {
-        const tkri_run *run = &seq->tapes[l].run[d];
-        const tkri_lane a = {
-            seq, chunk, layer, &layer->direction[d], run, chunk->row0 + chunk->batch0};
+        const tkri_lane a = tkri_lane_of(seq, l, d, chunk);
         if (d == 0) {
             run_lane(&a, x.p, x.ld, ids);
         } else {
             const int64_t ld = tkri_row_len(layer->input);
             reverse_input(&a, x.p, x.ld, ids);
-            run_lane(&a, run->x + chunk->row0 * ld, ld,
+            run_lane(&a, a.run->x + chunk->tape * ld, ld,
                      ids ? seq->reverse_ids + chunk->row0 : NULL);
         }
         if (seq->tapes[l].y) {
@@ -183,7 +143,7 @@ static void forward_linear(tkr_sequence *seq, int64_t l, const tkri_chunk *chunk
         tkri_plain_product(kern, layer->units, seq->net->values + layer->weight, layer->input);
     p.a = x.p;
     p.a_row = x.ld;
-    p.rows = chunk->rows;
+    p.rows = chunk->held;
     p.c = y.p;
     p.c_row = y.ld;
     p.bulk = 1;
@@ -194,13 +154,13 @@ static void forward_linear(tkr_sequence *seq, int64_t l, const tkri_chunk *chunk
     if (l == 0 && seq->has_ids) {
         for (int64_t panel = 0; panel < p.panels.n; panel++) {
             const tkri_gemm g = tkri_product_panel(&p, panel);
-            kern->gather(&g, seq->ids + chunk->row0);
+            kern->gather(&g, tkri_held_ids(seq, chunk));
         }
     } else {
         tkri_product_run(&p);
     }
     if (layer->activation != TKR_IDENTITY) {
-        kern->activate(y.p, y.p, chunk->rows * y.ld, layer->activation);
+        kern->activate(y.p, y.p, chunk->held * y.ld, layer->activation);
     }
 }
 
@@ -209,12 +169,12 @@ static void forward_embedding(tkr_sequence *seq, int64_t l, const tkri_chunk *ch
     const tkri_view y = tkri_layer_output(seq, l, chunk);
     const int64_t table_ld = tkri_tiles(layer->units, seq->cell->kern->vl) * seq->cell->kern->vl;
     const float *table = seq->net->values + layer->weight;
-    for (int64_t r = 0; r < chunk->rows; r++) {
-        const int32_t id = seq->ids[chunk->row0 + r];
-        if (id < 0) {
+    const int32_t *ids = tkri_held_ids(seq, chunk);
+    for (int64_t r = 0; r < chunk->held; r++) {
+        if (ids[r] < 0) {
             memset(y.p + r * y.ld, 0, (size_t)layer->units * sizeof *y.p);
         } else {
-            copy_rows(y.p + r * y.ld, y.ld, table + id * table_ld, table_ld, 1, layer->units);
+            memcpy(y.p + r * y.ld, table + ids[r] * table_ld, (size_t)layer->units * sizeof *y.p);
         }
     }
 }
@@ -226,18 +186,20 @@ static void forward_dropout(tkr_sequence *seq, int64_t l, const tkri_chunk *chun
     }
     const tkri_view x = tkri_layer_input(seq, l, chunk), y = tkri_layer_output(seq, l, chunk);
     const int64_t width = seq->net->layers[l].output;
-    for (int64_t r = 0; r < chunk->rows; r++) {
-        const float *mask = tape->mask + (chunk->row0 + r) * tape->y_ld;
+    for (int64_t r = 0; r < chunk->held; r++) {
+        const float *mask = tape->mask + (chunk->tape + r) * tape->y_ld;
         for (int64_t j = 0; j < width; j++) {
             y.p[r * y.ld + j] = mask[j] * x.p[r * x.ld + j];
         }
     }
 }
 
-static void forward_chunk(void *argument, int64_t index) {
-    tkr_sequence *seq = argument;
-    const tkri_chunk *chunk = &seq->chunks[index];
-    const uint64_t mode = tkri_fpmode_enter();
+void tkri_forward_segment(tkr_sequence *seq, tkri_chunk *chunk, int64_t segment) {
+    chunk->segment = segment;
+    chunk->from = tkri_min(segment * seq->segment, chunk->steps);
+    chunk->to = tkri_min(chunk->from + seq->segment, chunk->steps);
+    chunk->skip = chunk->first[chunk->from];
+    chunk->held = chunk->first[chunk->to] - chunk->skip;
     if (seq->mode & TKR_TRAINING) {
         tkri_draw_masks(seq, chunk);
     }
@@ -256,10 +218,21 @@ static void forward_chunk(void *argument, int64_t index) {
                 forward_recurrent(seq, l, chunk);
         }
     }
+}
+
+static void forward_chunk(void *argument, int64_t index) {
+    tkr_sequence *seq = argument;
+    tkri_chunk *chunk = &seq->chunks[index];
+    const uint64_t mode = tkri_fpmode_enter();
+    for (int64_t s = 0; s == 0 || s * seq->segment < chunk->steps; s++) {
+        tkri_forward_segment(seq, chunk, s);
+    }
     tkri_fpmode_leave(mode);
 }
 
 void tkri_forward(tkr_sequence *seq) {
+    seq->mask_seed = seq->seed;
+    seq->mask_draws = seq->draws++;
+    seq->ran_version = seq->cell->version;
     tkri_crew_run(&seq->crew, seq->n_chunks, forward_chunk, seq);
-    seq->draws++;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The weights' gradients: dW = X^T dG over all rows of a window, a panel of columns at a time.
+ * The weights' gradients: dW += X^T dG over the rows of a window's piece, a panel of columns at a
+ * time.
  * Every panel sums its rows in one order, whoever runs it. */
 #include <string.h>
 
@@ -89,9 +90,9 @@ static gate_panel gate_panel_of(const piece *p, int32_t slot) {
     const tkri_cell_ops *ops = p->layer->ops;
     const tkri_panels panels = tkri_panels_of(p->layer->units, ops->gates, vl);
     int64_t row_stride, tile_stride;
-    tkri_gate_strides(p->layer, vl, p->chunk->rows, &row_stride, &tile_stride);
+    tkri_gate_strides(p->layer, vl, p->chunk->held, &row_stride, &tile_stride);
     const int64_t start = tkri_panel_start(&panels, p->job->panel);
-    const float *dg = p->run->dgates + p->chunk->row0 * tkri_gate_floats(p->layer, vl) +
+    const float *dg = p->run->dgates + p->chunk->tape * tkri_gate_floats(p->layer, vl) +
                       start / ops->gates * tile_stride + slot * vl;
     return (gate_panel){dg, row_stride, start, tkri_panel_width(&panels, p->job->panel)};
 }
@@ -115,14 +116,15 @@ static void input_weights(const piece *p) {
     tkri_gemm g = gate_gradient(p, &panel, p->direction->w_ih, layer->input);
     const int64_t rows = p->to - p->from;
     if (p->job->layer == 0 && p->seq->has_ids) {
-        const int32_t *ids = p->job->direction ? p->seq->reverse_ids : p->seq->ids;
-        sum_ids(p, &g, ids + p->chunk->row0 + p->from, rows);
+        const int32_t *ids = p->job->direction ? p->seq->reverse_ids + p->chunk->row0
+                                               : tkri_held_ids(p->seq, p->chunk);
+        sum_ids(p, &g, ids + p->from, rows);
         return;
     }
     tkri_view x = tkri_layer_input(p->seq, p->job->layer, p->chunk);
     if (p->job->direction) {
         x.ld = tkri_row_len(layer->input);
-        x.p = p->run->x + p->chunk->row0 * x.ld;
+        x.p = p->run->x + p->chunk->tape * x.ld;
     }
     g.a = x.p + p->from * x.ld;
     g.a_k = x.ld;
@@ -142,18 +144,18 @@ static tkri_gemm some_gates(const piece *p, tkri_gemm g, int32_t first, int32_t 
  * with equally many rows before them. */
 static void state_weights_in_tape(const piece *p, tkri_gemm g, const tkri_window *w) {
     const tkri_chunk *chunk = p->chunk;
-    const int64_t ld = p->layer->out_ld, end = tkri_min(w->to, chunk->steps);
-    const float *h = p->run->h + (chunk->row0 + chunk->batch0) * ld;
+    const int64_t ld = p->layer->out_ld, end = tkri_min(w->to, chunk->to);
+    const float *h = p->run->h + (chunk->tape + chunk->batch0) * ld;
     const float *dg = g.b;
     for (int64_t t = tkri_min(w->from, end), next; t < end; t = next) {
-        const int64_t before = t ? chunk->active[t - 1] : chunk->batch;
+        const int64_t before = t > chunk->from ? chunk->active[t - 1] : chunk->batch;
         for (next = t + 1; next < end && chunk->active[next - 1] == before;) {
             next++;
         }
-        const int64_t row = chunk->first[t];
+        const int64_t row = tkri_held_row(chunk, t);
         g.a = h + (row + chunk->batch - before) * ld;
         g.b = dg + (row - p->from) * g.b_k;
-        sum_outer(p, g, chunk->first[next] - row);
+        sum_outer(p, g, chunk->first[next] - chunk->first[t]);
     }
 }
 
@@ -161,7 +163,7 @@ static void state_weights(const piece *p, const tkri_window *w) {
     const tkri_layer *layer = p->layer;
     const gate_panel panel = gate_panel_of(p, layer->ops->hh_slot);
     tkri_gemm all = gate_gradient(p, &panel, p->direction->w_hh, layer->out);
-    const int64_t row = p->chunk->row0 + p->from, rows = p->to - p->from;
+    const int64_t row = p->chunk->tape + p->from, rows = p->to - p->from;
     tkri_gemm g = layer->ops->phases > 1 ? some_gates(p, all, 0, 2) : all;
     g.a_k = layer->out_ld;
     if (p->run->h_in) {
@@ -211,7 +213,7 @@ static void plain_weights(const piece *p, tkri_view x, tkri_view dy, int64_t off
         .width = width,
     };
     if (p->job->what == TKRI_JOB_LINEAR && p->job->layer == 0 && p->seq->has_ids) {
-        sum_ids(p, &g, p->seq->ids + p->chunk->row0 + p->from, p->to - p->from);
+        sum_ids(p, &g, tkri_held_ids(p->seq, p->chunk) + p->from, p->to - p->from);
     } else {
         sum_outer(p, g, p->to - p->from);
     }
@@ -222,31 +224,29 @@ static void plain_weights(const piece *p, tkri_view x, tkri_view dy, int64_t off
 }
 
 static void linear_weights(const piece *p) {
-    const tkri_tape *tape = &p->seq->tapes[p->job->layer];
-    const tkri_view dy = {tape->dy + p->chunk->row0 * tape->dy_ld, tape->dy_ld};
-    plain_weights(p, tkri_layer_input(p->seq, p->job->layer, p->chunk), dy, p->layer->weight,
-                  p->layer->input);
+    const tkri_view x = tkri_layer_input(p->seq, p->job->layer, p->chunk);
+    const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
+    plain_weights(p, x, dy, p->layer->weight, p->layer->input);
 }
 
 static void projection_weights(const piece *p) {
     const tkri_layer *layer = p->layer;
-    const tkri_view m = {p->run->m + p->chunk->row0 * layer->units_ld, layer->units_ld};
-    const tkri_view dp = {p->run->dp + p->chunk->row0 * layer->out_ld, layer->out_ld};
+    const tkri_view m = {p->run->m + p->chunk->tape * layer->units_ld, layer->units_ld};
+    const tkri_view dp = {p->run->dp + p->chunk->tape * layer->out_ld, layer->out_ld};
     plain_weights(p, m, dp, p->direction->w_hr, layer->units);
 }
 
 static void embedding_rows(const piece *p) {
     const int64_t vl = p->seq->cell->kern->vl;
-    const tkri_tape *tape = &p->seq->tapes[p->job->layer];
-    const int64_t row = p->chunk->row0 + p->from;
+    const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
     const tkri_gemm g = {
-        .b = tape->dy + row * tape->dy_ld + p->job->panel * vl,
-        .b_k = tape->dy_ld,
+        .b = dy.p + p->from * dy.ld + p->job->panel * vl,
+        .b_k = dy.ld,
         .c = p->seq->gradients + p->layer->weight + p->job->panel * vl,
         .c_row = tkri_tiles(p->layer->units, (int32_t)vl) * vl,
         .width = 1,
     };
-    sum_ids(p, &g, p->seq->ids + row, p->to - p->from);
+    sum_ids(p, &g, tkri_held_ids(p->seq, p->chunk) + p->from, p->to - p->from);
 }
 
 /* Peepholes were summed chunk by chunk; a learned state's gradient is the sum over the batch. */
@@ -258,7 +258,7 @@ static void rest(tkr_sequence *seq, const tkri_job *job, const tkri_window *w) {
     for (int64_t c = 0; dpeep && c < seq->n_chunks; c++) {
         kern->add(seq->gradients + d->peep, dpeep + c * 3 * layer->units_ld, 3 * layer->units_ld);
     }
-    if (w->losses_from > 0 || !layer->learned || seq->started_outside) {
+    if (w->from > 0 || w->losses_from > 0 || !layer->learned || seq->started_outside) {
         return;
     }
     for (int64_t b = 0; b < seq->batch; b++) {
@@ -309,8 +309,8 @@ static void run_job(void *argument, int64_t index) {
             .layer = layer,
             .run = &seq->tapes[job->layer].run[job->direction],
             .direction = &layer->direction[job->direction],
-            .from = chunk->first[tkri_min(all->window->from, chunk->steps)],
-            .to = chunk->first[tkri_min(all->window->to, chunk->steps)],
+            .from = tkri_held_row(chunk, tkri_min(all->window->from, chunk->to)),
+            .to = tkri_held_row(chunk, tkri_min(all->window->to, chunk->to)),
         };
         run_piece(&p, all->window);
     }

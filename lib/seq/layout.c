@@ -4,6 +4,8 @@
 
 #include "seq/seq.h"
 
+enum { LEAST_STEPS = 16, LEAST_ROWS = 64 }; /* of a segment that is not all */
+
 static int training(const tkr_sequence *seq) {
     return (seq->mode & TKR_TRAINING) != 0;
 }
@@ -25,8 +27,10 @@ static int passes_through(const tkr_sequence *seq, const tkri_layer *layer) {
     return layer->kind == TKR_DROPOUT && !(training(seq) && layer->rate > 0.0f);
 }
 
-static int in_place(const tkri_layer *layer) {
-    return tkri_is_recurrent(layer->kind) && layer->directions == 1 && !layer->output_before;
+static int in_place(const tkr_sequence *seq, int64_t l) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    return tkri_is_recurrent(layer->kind) && layer->directions == 1 && !layer->output_before &&
+           (l != seq->top || seq->segment == seq->max_steps);
 }
 
 tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
@@ -35,18 +39,42 @@ tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t l, const tkri_chunk
     if (passes_through(seq, layer)) {
         return tkri_layer_input(seq, l, chunk);
     }
-    if (in_place(layer)) {
-        const int64_t row = chunk->row0 + chunk->batch0 + chunk->batch;
+    if (in_place(seq, l)) {
+        const int64_t row = chunk->tape + chunk->batch0 + chunk->batch;
         return (tkri_view){tape->run[0].h + row * layer->out_ld, layer->out_ld};
     }
-    return (tkri_view){tape->y + chunk->row0 * tape->y_ld, tape->y_ld};
+    const int64_t row = l == seq->top ? chunk->row0 + chunk->skip : chunk->tape;
+    return (tkri_view){tape->y + row * tape->y_ld, tape->y_ld};
+}
+
+tkri_view tkri_output(const tkr_sequence *seq, const tkri_chunk *chunk) {
+    tkri_view v = tkri_layer_output(seq, seq->net->n_layers - 1, chunk);
+    v.p -= chunk->skip * v.ld;
+    return v;
 }
 
 tkri_view tkri_layer_input(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
     if (l > 0) {
         return tkri_layer_output(seq, l - 1, chunk);
     }
-    return (tkri_view){seq->x ? seq->x + chunk->row0 * seq->x_ld : NULL, seq->x_ld};
+    const int64_t row = chunk->row0 + chunk->skip;
+    return (tkri_view){seq->x ? seq->x + row * seq->x_ld : NULL, seq->x_ld};
+}
+
+tkri_view tkri_layer_gradient(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
+    const tkri_tape *tape = &seq->tapes[l];
+    const int64_t row = l == seq->net->n_layers - 1 ? chunk->row0 + chunk->skip : chunk->tape;
+    return (tkri_view){tape->dy + row * tape->dy_ld, tape->dy_ld};
+}
+
+tkri_lane tkri_lane_of(tkr_sequence *seq, int64_t l, int32_t d, const tkri_chunk *chunk) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    return (tkri_lane){seq,
+                       chunk,
+                       layer,
+                       &layer->direction[d],
+                       &seq->tapes[l].run[d],
+                       chunk->tape + chunk->batch0};
 }
 
 /* Products of counts, as far as they fit. */
@@ -55,7 +83,8 @@ static uint64_t times(int64_t a, int64_t b) {
 }
 
 typedef struct shape {
-    int64_t rows, batch, vl;
+    int64_t rows, batch, vl; /* rows: the tape's */
+    int64_t all;             /* rows of all steps */
     float *shared[2]; /* gradients of layers that do not keep theirs */
 } shape;
 
@@ -128,13 +157,17 @@ static void place_run(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *run, tk
 
 /* Linear layers and tables keep their gradient until the weights' turn; of the others two buffers
  * take turns. The top's is filled by the loss. */
+static int keeps_gradient(const tkri_layer *layer) {
+    return layer->kind == TKR_LINEAR || layer->kind == TKR_EMBEDDING;
+}
+
 static void place_gradient(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_arena *arena,
                            shape s) {
     const tkri_layer *layer = &seq->net->layers[l];
-    const int keeps = layer->kind == TKR_LINEAR || layer->kind == TKR_EMBEDDING;
+    const int top = l == seq->net->n_layers - 1;
     tape->dy_ld = tkri_row_len(layer->output);
-    if (keeps || l == seq->net->n_layers - 1) {
-        TKRI_TAKE(arena, tape->dy, times(s.rows, tape->dy_ld));
+    if (top || keeps_gradient(layer)) {
+        TKRI_TAKE(arena, tape->dy, times(top ? s.all : s.rows, tape->dy_ld));
     } else {
         tape->dy = s.shared[l % 2];
     }
@@ -152,8 +185,8 @@ static void place_layer(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_aren
         }
     }
     tape->y_ld = tkri_row_len(layer->output);
-    if (!in_place(layer) && !passes_through(seq, layer)) {
-        TKRI_TAKE(arena, tape->y, times(s.rows, tape->y_ld));
+    if (!in_place(seq, l) && !passes_through(seq, layer)) {
+        TKRI_TAKE(arena, tape->y, times(l == seq->top ? s.all : s.rows, tape->y_ld));
     }
     if (layer->kind == TKR_DROPOUT && !passes_through(seq, layer)) {
         TKRI_TAKE(arena, tape->mask, times(s.rows, tape->y_ld));
@@ -178,10 +211,10 @@ static void place_rows(tkr_sequence *seq, tkri_arena *arena, shape s) {
             seq->chunks[c].first = first;
         }
     }
-    TKRI_TAKE(arena, seq->ids, s.rows);
+    TKRI_TAKE(arena, seq->ids, s.all);
     if (seq->net->two_directions) {
-        TKRI_TAKE(arena, seq->reverse, s.rows);
-        TKRI_TAKE(arena, seq->reverse_ids, s.rows);
+        TKRI_TAKE(arena, seq->reverse, s.all);
+        TKRI_TAKE(arena, seq->reverse_ids, s.all);
     }
 }
 
@@ -194,10 +227,10 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     TKRI_TAKE(arena, seq->dinitial, state);
     TKRI_TAKE(arena, seq->gradients, net->numbers);
     if (seq->mode & TKR_INPUT_GRADIENT) {
-        TKRI_TAKE(arena, seq->dx, times(s.rows, seq->x_ld));
+        TKRI_TAKE(arena, seq->dx, times(s.all, seq->x_ld));
     }
     if (seq->mode & TKR_RETAIN) {
-        TKRI_TAKE(arena, seq->loss_dy, times(s.rows, top_ld));
+        TKRI_TAKE(arena, seq->loss_dy, times(s.all, top_ld));
     }
     if (seq->mode & TKR_STEP_NORMS) {
         TKRI_TAKE(arena, seq->norms,
@@ -208,11 +241,13 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     TKRI_TAKE(arena, seq->jobs, seq->n_jobs);
 }
 
-/* The widest gradient that the two shared buffers must hold. */
-static int64_t widest(const tkri_net *net) {
+/* The widest gradient that one of the two shared buffers must hold. */
+static int64_t widest(const tkri_net *net, int64_t l) {
     int64_t most = 0;
-    for (int64_t l = 0; l < net->n_layers; l++) {
-        most = tkri_max(most, tkri_row_len(net->layers[l].output));
+    for (; l < net->n_layers - 1; l += 2) {
+        if (!keeps_gradient(&net->layers[l])) {
+            most = tkri_max(most, tkri_row_len(net->layers[l].output));
+        }
     }
     return most;
 }
@@ -227,28 +262,45 @@ static void number_slots(tkr_sequence *seq) {
     }
 }
 
+/* Tape and borders take least memory at about half the root of the steps. */
+static void choose_segment(tkr_sequence *seq) {
+    const int whole =
+        seq->net->two_directions || (training(seq) && !(seq->mode & TKR_RECOMPUTE));
+    int64_t steps = LEAST_STEPS;
+    while (4 * steps * steps < seq->max_steps || steps * seq->max_batch < LEAST_ROWS) {
+        steps++;
+    }
+    seq->segment = whole ? seq->max_steps : tkri_min(steps, seq->max_steps);
+    seq->top = seq->net->n_layers - 1;
+    while (seq->top >= 0 && passes_through(seq, &seq->net->layers[seq->top])) {
+        seq->top--;
+    }
+}
+
 void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena) {
     const tkri_net *net = seq->net;
-    const uint64_t rows = times(seq->max_steps, seq->max_batch);
-    shape s = {
-        .rows = rows > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)rows,
-        .batch = seq->max_batch,
-        .vl = seq->cell->kern->vl,
-    };
+    shape s = {.batch = seq->max_batch, .vl = seq->cell->kern->vl};
+    choose_segment(seq);
+    s.rows = seq->segment * seq->max_batch;
+    s.all = seq->max_steps * seq->max_batch;
     TKRI_TAKE(arena, seq->tapes, net->n_layers);
     seq->x_ld = tkri_row_len(net->input);
     place_rows(seq, arena, s);
     if (net->layers[0].kind != TKR_EMBEDDING) {
-        TKRI_TAKE(arena, seq->x, times(s.rows, seq->x_ld));
+        TKRI_TAKE(arena, seq->x, times(s.all, seq->x_ld));
     }
-    TKRI_TAKE(arena, seq->row_loss, s.rows);
+    TKRI_TAKE(arena, seq->row_loss, s.all);
     TKRI_TAKE(arena, seq->given, times(s.batch, net->state_width));
     TKRI_TAKE(arena, seq->initial, times(s.batch, net->state_width));
     TKRI_TAKE(arena, seq->final, times(s.batch, net->state_width));
+    const int64_t borders = (seq->max_steps - 1) / seq->segment;
+    TKRI_TAKE(arena, seq->borders,
+              tkri_mul(times(s.batch, net->state_width),
+                       (uint64_t)(training(seq) ? borders : tkri_min(borders, 1))));
     if (training(seq)) {
         place_training(seq, arena, s);
-        TKRI_TAKE(arena, s.shared[0], times(s.rows, widest(net)));
-        TKRI_TAKE(arena, s.shared[1], times(s.rows, widest(net)));
+        TKRI_TAKE(arena, s.shared[0], times(s.rows, widest(net, 0)));
+        TKRI_TAKE(arena, s.shared[1], times(s.rows, widest(net, 1)));
     }
     for (int64_t l = 0; l < net->n_layers; l++) {
         tkri_tape measured = {0};

@@ -10,7 +10,7 @@ enum { MASKS_PER_LAYER = 8 };
 /* One stream of random numbers per mask and forward. */
 static uint64_t stream_of(const tkr_sequence *seq, int64_t layer, int64_t mask) {
     const int64_t per_forward = seq->net->n_layers * MASKS_PER_LAYER;
-    return seq->draws * (uint64_t)per_forward + (uint64_t)(layer * MASKS_PER_LAYER + mask);
+    return seq->mask_draws * (uint64_t)per_forward + (uint64_t)(layer * MASKS_PER_LAYER + mask);
 }
 
 /* A mask's rows [..][ld] of n elements: `yes` with probability `rate`, else `no`. */
@@ -29,12 +29,12 @@ static void draw_row(const mask *m, uint64_t seed, int64_t row, int64_t place) {
     }
 }
 
-/* A mask for every row of the chunk. */
+/* A mask for every row on the tape. */
 static void draw_rows(const tkr_sequence *seq, const tkri_chunk *chunk, const mask *m) {
-    for (int64_t t = 0; t < chunk->steps; t++) {
+    for (int64_t t = chunk->from; t < chunk->to; t++) {
         for (int64_t i = 0; i < chunk->active[t]; i++) {
             const int64_t place = tkri_user_row(seq, chunk, m->per_sequence ? 0 : t, i);
-            draw_row(m, seq->seed, chunk->row0 + chunk->first[t] + i, place);
+            draw_row(m, seq->mask_seed, chunk->tape + tkri_held_row(chunk, t) + i, place);
         }
     }
 }
@@ -54,7 +54,7 @@ static void draw_run(const tkr_sequence *seq, int64_t l, int32_t d, const tkri_c
         const mask m = dropout(run->h_mask, layer->out_ld, layer->out, stream_of(seq, l, 3 * d),
                                layer->recurrent_rate);
         for (int64_t i = 0; i < chunk->batch; i++) {
-            draw_row(&m, seq->seed, chunk->batch0 + i, seq->order[chunk->batch0 + i]);
+            draw_row(&m, seq->mask_seed, chunk->batch0 + i, seq->order[chunk->batch0 + i]);
         }
     }
     if (run->h_zone) {

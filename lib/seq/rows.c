@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which rows a forward pass has: sequences by falling length, cut into chunks. */
+ * Which rows a forward pass has: sequences by falling length, cut into chunks; and the state that
+ * goes into a segment and comes out of it. */
 #include <string.h>
 
 #include "seq/seq.h"
@@ -78,10 +79,58 @@ void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, in
         chunk->batch0 = batch * c / seq->n_chunks;
         chunk->batch = batch * (c + 1) / seq->n_chunks - chunk->batch0;
         chunk->row0 = seq->rows;
+        chunk->tape = chunk->batch0 * seq->segment;
         count_rows(seq, chunk);
         seq->rows += chunk->rows;
         if (seq->reverse) {
             map_reverse(seq, chunk);
         }
+    }
+}
+
+/* Rows of h and c for sequence i from, or to, the flat state in the caller's order. */
+static void move_state(const tkri_lane *a, int64_t tape_row, float *values, int64_t i,
+                       int32_t load) {
+    const tkri_layer *layer = a->layer;
+    const int64_t b = a->seq->order[a->chunk->batch0 + i], row = a->state_row + tape_row;
+    float *h =
+        tkri_state_rows(values, a->direction->state_h, a->seq->max_batch) + b * layer->out_ld;
+    float *kept = a->run->h + row * layer->out_ld;
+    memcpy(load ? kept : h, load ? h : kept, (size_t)layer->out_ld * sizeof *h);
+    if (a->direction->state_c >= 0) {
+        float *c =
+            tkri_state_rows(values, a->direction->state_c, a->seq->max_batch) + b * layer->units_ld;
+        kept = a->run->c + row * layer->units_ld;
+        memcpy(load ? kept : c, load ? c : kept, (size_t)layer->units_ld * sizeof *c);
+    }
+}
+
+/* The state before a segment. */
+static float *state_before(const tkr_sequence *seq, int64_t segment) {
+    const int64_t kept = seq->mode & TKR_TRAINING ? segment - 1 : 0;
+    return segment == 0 ? seq->initial
+                        : seq->borders + kept * tkri_state_len(seq->net, seq->max_batch);
+}
+
+/* Is sequence i in the segment? In the first are all. */
+static int takes_part(const tkri_lane *a, int64_t i) {
+    return a->chunk->from == 0 || a->seq->length[a->chunk->batch0 + i] > a->chunk->from;
+}
+
+void tkri_load_state(const tkri_lane *a) {
+    for (int64_t i = 0; i < a->chunk->batch && takes_part(a, i); i++) {
+        move_state(a, i, state_before(a->seq, a->chunk->segment), i, 1);
+    }
+}
+
+/* The state for the next segment; at a sequence's last valid step, its final state; of an empty
+ * one, its initial state. */
+void tkri_store_state(const tkri_lane *a) {
+    const tkri_chunk *chunk = a->chunk;
+    for (int64_t i = 0; i < chunk->batch && takes_part(a, i); i++) {
+        const int64_t len = a->seq->length[chunk->batch0 + i], last = tkri_min(len, chunk->to) - 1;
+        const int64_t row = len > 0 ? chunk->batch + tkri_held_row(chunk, last) + i : i;
+        float *to = len > chunk->to ? state_before(a->seq, chunk->segment + 1) : a->seq->final;
+        move_state(a, row, to, i, 0);
     }
 }

@@ -7,9 +7,17 @@
  * product, and a step's previous hidden states are the first rows of the step before. A reverse
  * direction is the same forward pass over the rows of each sequence in reversed order.
  *
+ * Segments. The tape, which is what the backward pass needs of every row, holds as many steps as a
+ * segment has: all of them, unless activations are computed again (Chen & others 2016, Gruslys &
+ * others 2016) or never asked for. Forward goes through the segments one by one and leaves the
+ * state at their borders; backward takes them last to first, each run again from its border. Rows
+ * of inputs, of outputs and of the outputs' gradients are there for all steps.
+ *
  * Chunks are what threads share out; their number depends on the batch alone. */
 #ifndef TKRI_SEQ_SEQ_H
 #define TKRI_SEQ_SEQ_H
+
+#include <stddef.h>
 
 #include "cell/cell.h"
 #include "core/parallel.h"
@@ -24,10 +32,14 @@ typedef struct tkri_chunk {
     int64_t steps;         /* the longest length */
     int64_t *active;       /* [T + 1]: rows of step t */
     int64_t *first;        /* [T + 1]: the first of them, in the chunk */
+    int64_t segment;       /* on the tape; its steps are [from, to) */
+    int64_t from, to;
+    int64_t skip, held; /* its rows in the chunk: [skip, skip + held) */
+    int64_t tape;       /* the tape's row that has the first of them */
 } tkri_chunk;
 
-/* What one direction of a recurrent layer keeps of a forward pass. h and c of a chunk start with
- * the rows of the initial state. Pointers that a layer does not need are NULL. */
+/* What one direction of a recurrent layer keeps of a segment; [rows] are the tape's. h and c of a
+ * chunk start with the rows of the state before. Pointers that a layer does not need are NULL. */
 typedef struct tkri_run {
     float *gates;                    /* [chunk][tile][row][slot][VL], then their gradients */
     float *dgates;                   /* = gates, unless they are retained */
@@ -47,7 +59,7 @@ typedef struct tkri_run {
     int64_t slot;                    /* number of this direction among all */
 } tkri_run;
 
-/* What a layer keeps. */
+/* What a layer keeps: y of the net's output and dy of the top layer for all steps. */
 typedef struct tkri_tape {
     float *y; /* [rows][y_ld] output; NULL: it is run[0].h, or the layer below's */
     int64_t y_ld;
@@ -58,7 +70,7 @@ typedef struct tkri_tape {
     tkri_run run[2];
 } tkri_tape;
 
-/* A rows x ld view of a chunk's activations. */
+/* A [held][ld] view of a chunk's activations. */
 typedef struct tkri_view {
     float *p;
     int64_t ld;
@@ -72,9 +84,10 @@ typedef struct tkri_job {
 
 enum { TKRI_JOB_GATES, TKRI_JOB_PROJECTION, TKRI_JOB_LINEAR, TKRI_JOB_EMBEDDING, TKRI_JOB_REST };
 
-/* Steps [from, to) go back; losses before `losses_from` are left out: a truncation window. */
+/* Steps [from, to) go back, in one segment: the whole or a piece of a truncation window that ends
+ * at `end`. Losses before `losses_from` are left out. */
 typedef struct tkri_window {
-    int64_t from, to, losses_from;
+    int64_t from, to, losses_from, end;
 } tkri_window;
 
 struct tkr_sequence {
@@ -86,8 +99,11 @@ struct tkr_sequence {
     uint64_t bytes;
     int32_t mode;
     int64_t max_steps, max_batch;
+    int64_t segment; /* steps of one */
+    int64_t top;     /* the layer whose output is the net's; -1: the input is */
     int64_t carry, truncate_every, truncate_steps, reduction;
     uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
+    uint64_t mask_seed, mask_draws; /* of the last forward */
     tkr_sequence *encoder; /* linked; or NULL */
 
     /* the rows of the last forward */
@@ -107,12 +123,14 @@ struct tkr_sequence {
     float *loss_dy; /* [rows][ld]: what the loss leaves; the last tape's dy unless retained */
     double *row_loss;
     float *given, *initial, *final; /* [state_width * B], in the caller's order */
+    float *borders;                 /* the same before every segment but the first */
     float *dfinal, *dinitial, *rec; /* rec is sorted like the chunks */
     float *gradients;
     double *norms; /* [chunk][slot][T] */
     tkri_job *jobs;
     int64_t n_jobs;
-    uint64_t packed_version; /* of the transposes */
+    uint64_t packed_version; /* of the cell: of the transposes, */
+    uint64_t ran_version;    /* of the last forward */
     int32_t has_ids, ran, has_loss, has_backward, used_up;
     int32_t has_initial; /* `given` holds the next forward's start, for initial_batch sequences */
     int32_t restart;     /* the next forward does not carry on from the last */
@@ -128,27 +146,44 @@ typedef struct tkri_lane {
     const tkri_layer *layer;
     const tkri_direction *direction;
     const tkri_run *run;
-    int64_t state_row; /* of the chunk's first initial state in h and c */
+    int64_t state_row; /* of the chunk's first state before in h and c */
 } tkri_lane;
 
-/* forward.c: the arguments of step t of a lane. */
+/* forward.c: the arguments of step t of a lane; a segment onto the tape. */
 tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t);
+void tkri_forward_segment(tkr_sequence *seq, tkri_chunk *chunk, int64_t segment);
 
-/* layout.c: the one function that measures and places; views. */
+/* layout.c: the one function that measures and places; views of the segment on the tape, and of
+ * all rows of a chunk's output. */
 void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena);
 tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
 tkri_view tkri_layer_input(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
+tkri_view tkri_layer_gradient(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
+tkri_view tkri_output(const tkr_sequence *seq, const tkri_chunk *chunk);
+tkri_lane tkri_lane_of(tkr_sequence *seq, int64_t layer, int32_t direction,
+                       const tkri_chunk *chunk);
 int64_t tkri_gate_floats(const tkri_layer *layer, int32_t vl); /* of one row */
 void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_t *row_stride,
                        int64_t *tile_stride);
 
-/* rows.c: chunks and rows for these lengths; between caller's arrays and rows. */
+/* rows.c: chunks and rows for these lengths; the state that a lane's segment starts from, and what
+ * comes out of it: the state for the next segment, or a sequence's final one. */
 void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, int64_t batch);
 int64_t tkri_chunks_of(int64_t batch);
+void tkri_load_state(const tkri_lane *a);
+void tkri_store_state(const tkri_lane *a);
 /* The caller's row (t * batch + b) of a chunk's row i of step t. */
 static inline int64_t tkri_user_row(const tkr_sequence *seq, const tkri_chunk *chunk, int64_t t,
                                     int64_t i) {
     return t * seq->batch + seq->order[chunk->batch0 + i];
+}
+/* The first row of step t among those of the segment on the tape. */
+static inline int64_t tkri_held_row(const tkri_chunk *chunk, int64_t t) {
+    return chunk->first[t] - chunk->skip;
+}
+/* The segment's ids; NULL: the input has values. */
+static inline const int32_t *tkri_held_ids(const tkr_sequence *seq, const tkri_chunk *chunk) {
+    return seq->has_ids ? seq->ids + chunk->row0 + chunk->skip : NULL;
 }
 
 /* forward.c, backward.c, gradients.c: the passes. */

@@ -54,7 +54,7 @@ static void loss_chunk(void *argument, int64_t index) {
     const task *k = argument;
     tkr_sequence *seq = k->seq;
     const tkri_chunk *chunk = &seq->chunks[index];
-    const tkri_view y = tkri_layer_output(seq, seq->net->n_layers - 1, chunk);
+    const tkri_view y = tkri_output(seq, chunk);
     const int64_t ld = tkri_row_len(seq->net->output);
     const uint64_t mode = tkri_fpmode_enter();
     for (int64_t t = 0; t < chunk->steps; t++) {

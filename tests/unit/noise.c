@@ -31,7 +31,7 @@ static void read_rows(const tkr_sequence *seq, const masks *m, bool reverse) {
                 const int64_t when = reverse ? seq->length[chunk->batch0 + i] - 1 - t : t;
                 for (int64_t j = 0; j < m->width; j++) {
                     m->to[(when * BATCH + b) * m->width + j] =
-                        (double)m->rows[(chunk->row0 + row) * m->ld + j];
+                        (double)m->rows[(chunk->tape + row) * m->ld + j];
                 }
             }
         }

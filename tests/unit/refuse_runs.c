@@ -95,7 +95,7 @@ static void test_create(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, NULL, T, B, 1, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, 0, B, 1, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, -1, 1, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, B, 16, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, B, 33, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
                     tkr_sequence_create(made, w->net, T, B, TKR_RETAIN, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ORDER, tkr_sequence_create(made, w->part[0], T, B, 1, env));
