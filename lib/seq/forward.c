@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The forward pass: for every chunk of the batch, segment by segment of its steps, layer by layer. */
+ * The forward pass: for every chunk of the batch, segment by segment of its steps, layer by layer
+ * over the steps of one. */
 #include <string.h>
 
 #include "core/fpmode.h"

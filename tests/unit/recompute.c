@@ -45,14 +45,16 @@ static const struct net {
 };
 enum { N_NETS = sizeof NETS / sizeof *NETS };
 
-/* The twin's sequence anew, with segments of so many steps; returns their borders, to be freed. */
+/* The twin's sequence anew, with segments of so many steps and borders for them, to be freed; 0:
+ * as it is made. */
 static float *remake(twin *t, int32_t mode, int64_t segment) {
     tkr_sequence_destroy(t->seq);
     assert_ok(tkr_sequence_create(&t->seq, t->cell, CAPACITY, BATCH, mode, t->env));
-    if (t->seq->segment == CAPACITY) {
+    const bool whole = (mode & (TKR_TRAINING | TKR_RECOMPUTE)) == TKR_TRAINING;
+    assert_int_equal(t->seq->segment, whole ? CAPACITY : 16);
+    if (segment == 0) {
         return NULL;
     }
-    assert_int_equal(t->seq->segment, 16);
     const size_t bytes = (size_t)(CAPACITY * BATCH * t->seq->net->state_width) * sizeof(float);
     float *borders = malloc(bytes + 1);
     memset(borders, 0xff, bytes);
@@ -200,6 +202,33 @@ static void test_inference(void **unused) {
     tiers_each_env(check_inference);
 }
 
+/* The borders that the library itself has room for. */
+static void test_as_made(void **unused) {
+    (void)unused;
+    for (int64_t i = 0; i < N_NETS; i++) {
+        twin t;
+        twin_open(&t, NETS[i].specs, NETS[i].n, 703, NULL);
+        twin_shape(&t, CAPACITY, BATCH, NULL, MODE, true);
+        remake(&t, MODE, 0);
+        shot whole = run(&t, (windows){0, 0});
+        remake(&t, MODE | TKR_RECOMPUTE, 0);
+        shot cut = run(&t, (windows){0, 0});
+        check_shot(&t, &cut, &whole);
+        remake(&t, TKR_INFERENCE, 0);
+        twin_forward_library(&t);
+        float *output = twin_output(&t);
+        remake(&t, TKR_INFERENCE, 7);
+        t.seq->segment = 16;
+        twin_forward_library(&t);
+        float *again = twin_output(&t);
+        shot_same_when_cut(t.cell, output, again, whole.n_output);
+        free(t.seq->borders);
+        free(output), free(again);
+        shot_free(&whole), shot_free(&cut);
+        twin_close(&t);
+    }
+}
+
 /* Training with a carried state: three iterations' losses and the parameters that they leave. */
 typedef struct course {
     double loss[3];
@@ -339,10 +368,11 @@ static void test_refused(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nets),      cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_retained),  cmocka_unit_test(test_inference),
-        cmocka_unit_test(test_training),  cmocka_unit_test(test_linked),
-        cmocka_unit_test(test_memory),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_nets),     cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_retained), cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_as_made),  cmocka_unit_test(test_training),
+        cmocka_unit_test(test_linked),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_refused),
     };
     for (int32_t b = 0; b < BATCH; b++) {
         lengths[b] = (b * 5 + 3) % (STEPS + 1);
