@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The weights' gradients: dW += X^T dG over the rows of a window's piece, a panel of columns at a
- * time.
- * Every panel sums its rows in one order, whoever runs it. */
+ * time. Every panel sums its rows in one order, whoever runs it. */
 #include <string.h>
 
 #include "core/fpmode.h"

@@ -284,7 +284,7 @@ static void test_training(void **unused) {
 /* A linked pair: what flows between them does not depend on the segments of either. */
 static void link_pair(twin *pair, float **borders, int32_t extra, shot *shots) {
     for (int i = 0; i < 2; i++) {
-        borders[i] = remake(&pair[i], MODE | extra, 3 + i);
+        borders[i] = remake(&pair[i], MODE | extra, extra ? 3 + i : 0);
     }
     assert_ok(tkr_sequence_link(pair[1].seq, pair[0].seq));
     twin_forward_library(&pair[0]);
