@@ -29,7 +29,6 @@ typedef struct report {
     leaflet phases; /* the table of their phases */
     const workload *single_of; /* the workload that ran last on one thread ... */
     double single;             /* ... and its median */
-    double grain;              /* ns, of the clock that timed single steps; 0: none were */
     int problems;  /* rows that failed, differed, or used more memory than announced */
 } report;
 
