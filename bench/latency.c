@@ -23,18 +23,6 @@ static double clock_cost(samples *s) {
     return samples_quantile(s, 0.5);
 }
 
-/* The least difference between two durations that are not equal. */
-static double clock_grain(void) {
-    double grain = 1e9, before = 0;
-    for (int i = 0; i < 10000; i++) {
-        double start = clock_ns(), took = clock_ns() - start, more = took - before;
-        more = more < 0 ? -more : more;
-        grain = more > 0 && more < grain ? more : grain;
-        before = took;
-    }
-    return grain;
-}
-
 /* How many rounds of spin() last `ns`. */
 static int64_t rounds_of(double ns) {
     enum { ROUNDS = 1000000 };
@@ -86,7 +74,6 @@ int latency_measure(latency *l, contender *ours, int64_t n, double guess) {
     samples steps = {0}, loops = {0};
     int failed = make(&steps, n) || make(&loops, n) || take_turns(&steps, &loops, ours, guess);
     if (!failed) {
-        l->grain = clock_grain();
         quantiles_of(l->step, &steps);
         quantiles_of(l->loop, &loops);
     }

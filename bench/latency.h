@@ -11,7 +11,6 @@ enum { QUANTILES = 3 }; /* the median, 99 % and 99.9 % */
  * that lasts as long as a step: its tail is what the machine itself does to any code. */
 typedef struct latency {
     double step[QUANTILES], loop[QUANTILES];
-    double grain; /* the smallest difference that the clock shows */
 } latency;
 
 /* Time `n` steps of about `guess` ns. 0, or -1. */

@@ -187,7 +187,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
 
 static void measure_all(const options *o, report *r, contender *contenders) {
     effort e = {.phases = o->phases,
-                .row_seconds = o->quick ? 0.3 : 6, .turn_ms = o->quick ? 20 : 60,
+                .row_seconds = o->quick ? 0.2 : 6, .turn_ms = o->quick ? 20 : 60,
                 .rounds_min = o->quick ? 1 : 7, .rounds_max = o->quick ? 20 : 100};
     int n;
     const workload *table = workload_table(&n);

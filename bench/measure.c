@@ -37,8 +37,10 @@ static int64_t run_one(row *r, int i, int64_t n, double *check) {
  * also warm caches and tell about how long one takes. */
 static void warm_up(row *r, int i) {
     if (run_one(r, i, first_run[r->w->task], r->outcomes[i].first) >= 0) {
-        int64_t n = r->n > 1 ? later_run[r->w->task] : 1; /* alone, there is nothing to compare */
-        int64_t got = run_one(r, i, n, r->outcomes[i].later);
+        int64_t got = 1;
+        if (r->n > 1) { /* alone, there is nothing to compare */
+            got = run_one(r, i, later_run[r->w->task], r->outcomes[i].later);
+        }
         r->outcomes[i].guess = got > 0 ? r->ns[got - 1] : 1e6;
     }
 }

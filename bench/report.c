@@ -113,11 +113,6 @@ static void leaflet_print(leaflet *l) {
 
 /* What there is to say about the rows of a table, below it. */
 static void print_notes(report *r) {
-    if (r->grain > 0) {
-        leaflet_add(&r->notes, "- single steps: the clock shows differences of %.0f ns and more\n",
-                    r->grain);
-        r->grain = 0;
-    }
     leaflet_print(&r->phases);
     leaflet_print(&r->notes);
 }
@@ -166,7 +161,7 @@ static void print_number(int width, int digits, double value) {
     }
 }
 
-static void print_table_row(report *r, const report_row *row, const figures *f) {
+static void print_table_row(const report *r, const report_row *row, const figures *f) {
     printf("| %-21s | %7d | %-9s |", row->w->name, row->threads, row->tier);
     for (int i = 0; i < r->n_contenders; i++) {
         print_outcome(&row->outcomes[i], f->unit);
@@ -182,7 +177,6 @@ static void print_table_row(report *r, const report_row *row, const figures *f) 
                digits_of(ns[2]), ns[2]);
         print_number(11, 2, latency_tail(ns));
         print_number(9, 2, latency_tail(row->latency->loop));
-        r->grain = row->latency->grain;
     }
     printf("\n");
 }

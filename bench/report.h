@@ -35,7 +35,6 @@ typedef struct report {
     const workload *single_of; /* the workload that ran last on one thread ... */
     double single;             /* ... and its median */
     kept_row kept[MACHINE_THREADS]; /* of the last workload without further modes, by threads */
-    double grain;              /* ns, of the clock that timed single steps; 0: none were */
     int problems;  /* rows that failed, differed, or used more memory than announced */
 } report;
 
