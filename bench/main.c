@@ -169,7 +169,7 @@ static void measure_and_report(report *r, contender *contenders, const workload 
         row.tier = ours_tier_text(&contenders[0]);
         memory = ours_memory_of(&contenders[0]);
         row.error = w->precision ? ours_error_of(&contenders[0]) : 0;
-        row.memory = w->layers > 1 ? &memory : NULL;
+        row.memory = w->layers > 1 || w->steps >= 1000 ? &memory : NULL;
         if (w->task == TASK_STREAM) {
             row.latency = time_steps(&steps, &contenders[0], &outcomes[0], e->row_seconds)
                               ? NULL

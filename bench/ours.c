@@ -24,7 +24,7 @@ typedef struct ours {
     float *output;         /* [T][B][H] of a layer, [H] of a stream */
     float *input_gradient; /* [T][B][I] of a layer */
     int64_t step;          /* of the stream, cycling through its inputs */
-    uint64_t announced, resident_before;
+    uint64_t announced, growing, resident_before;
     double error; /* of reduced weights */
     double mark;  /* when the phase at hand began */
     double laps[PHASES];
@@ -92,8 +92,9 @@ static int32_t reduce_cell(ours *o) {
     return TKR_OK;
 }
 
-static int32_t make_sequence(ours *o, int32_t mode) {
-    return tkr_sequence_create(&o->seq, o->cell, o->w->steps, o->w->batch, mode, &o->env);
+/* Of the sequence. */
+static int32_t mode_of(const workload *w) {
+    return TKR_TRAINING | w->mode | (w->task == TASK_LAYER ? TKR_INPUT_GRADIENT : 0);
 }
 
 static int32_t make_objects(ours *o) {
@@ -104,29 +105,31 @@ static int32_t make_objects(ours *o) {
     if (o->w->task == TASK_STREAM) {
         return tkr_state_create(&o->state, o->cell, 1, &o->env);
     }
+    TRY(tkr_sequence_create(&o->seq, o->cell, o->w->steps, o->w->batch, mode_of(o->w), &o->env));
     if (o->w->task == TASK_LAYER) {
-        return make_sequence(o, TKR_TRAINING | TKR_INPUT_GRADIENT);
+        return TKR_OK;
     }
-    TRY(make_sequence(o, TKR_TRAINING));
     TRY(tkr_optimizer_create(&o->adam, TKR_ADAM, o->cell, &o->env));
     return tkr_optimizer_set_float(o->adam, TKR_LEARNING_RATE, 0.001);
 }
 
 /* What the _size() calls announce for these objects. */
 static int32_t announce(ours *o) {
-    uint64_t cell = 0, rest = 0, adam = 0;
+    uint64_t cell = 0, rest = 0, adam = 0, one = 0;
+    const workload *w = o->w;
     TRY(tkr_cell_size(&cell, o->cell));
     if (o->state) {
         TRY(tkr_state_size(&rest, o->cell, 1));
     }
     if (o->seq) {
-        int32_t mode = TKR_TRAINING | (o->adam ? 0 : TKR_INPUT_GRADIENT);
-        TRY(tkr_sequence_size(&rest, o->cell, o->w->steps, o->w->batch, mode, &o->env));
+        TRY(tkr_sequence_size(&one, o->cell, 1, w->batch, mode_of(w), &o->env));
+        TRY(tkr_sequence_size(&rest, o->cell, w->steps, w->batch, mode_of(w), &o->env));
     }
     if (o->adam) {
         TRY(tkr_optimizer_size(&adam, TKR_ADAM, o->cell));
     }
     o->announced = cell + rest + adam;
+    o->growing = rest - one;
     return TKR_OK;
 }
 
@@ -313,7 +316,8 @@ int ours_step(contender *c) {
 
 ours_memory ours_memory_of(const contender *c) {
     const ours *o = c->self;
-    ours_memory m = {o->announced, o->memory.peak, memory_resident() - o->resident_before};
+    ours_memory m = {o->announced, o->growing, o->memory.peak,
+                     memory_resident() - o->resident_before};
     return m;
 }
 

@@ -9,6 +9,7 @@
 /* Memory of the workload that is set up, in bytes. */
 typedef struct ours_memory {
     uint64_t announced; /* sum of the _size() calls */
+    uint64_t growing;   /* of it what the sequence's steps behind the first add */
     uint64_t counted;   /* peak of what the allocator was asked for */
     uint64_t resident;  /* growth of the resident set since before the setup */
 } ours_memory;

@@ -171,7 +171,7 @@ static int peer_setup(contender *c, const workload *w, const dataset *d, int thr
     peer *p = c->self;
     const char *answer;
     c->detail[0] = 0;
-    if (w->precision) { /* peers are asked for float32 only */
+    if (w->precision || w->mode) { /* peers are asked for float32 and the ordinary way only */
         return SETUP_UNSUPPORTED;
     }
     if (greet(c)) {

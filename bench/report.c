@@ -233,6 +233,24 @@ static void print_memory(report *r, const report_row *row) {
     r->problems += !fits;
 }
 
+/* What a mode that saves memory saves, and what for: against the row that kept everything. */
+static void print_trade(report *r, const report_row *row) {
+    const double grows = (double)row->memory->growing, all = (double)row->memory->announced;
+    const double median = ours_median(row);
+    kept_row *kept = &r->kept[row->threads - 1];
+    if (!row->w->mode) {
+        *kept = (kept_row){median, all, grows};
+    } else if (kept->median > 0) {
+        leaflet_add(&r->notes,
+                    "- %s, %d thread(s): %.1f %% of the memory that grows with the steps (%.2f of "
+                    "%.2f MB), %.1f %% of all (%.2f of %.2f MB); %.0f %% more time\n",
+                    row->w->name, row->threads, 100 * grows / kept->growing,
+                    grows / (1 << 20), kept->growing / (1 << 20), 100 * all / kept->announced,
+                    all / (1 << 20), kept->announced / (1 << 20),
+                    100 * (median / kept->median - 1));
+    }
+}
+
 /* What a contender computed, where one of them differs. */
 static void print_checks(report *r, const report_row *row, int i) {
     const outcome *o = &row->outcomes[i];
@@ -341,6 +359,7 @@ static void json_row(report *r, const report_row *row, const figures *f) {
     }
     if (row->memory) {
         json_number(json, "bytes_announced", (double)row->memory->announced);
+        json_number(json, "bytes_growing", (double)row->memory->growing);
         json_number(json, "bytes_allocated", (double)row->memory->counted);
         json_number(json, "bytes_resident", (double)row->memory->resident);
     }
@@ -361,6 +380,7 @@ void report_print_row(report *r, const report_row *row) {
     }
     if (row->memory) {
         print_memory(r, row);
+        print_trade(r, row);
     }
     if (row->error > 0) {
         leaflet_add(&r->notes, "- %s: the outputs are off by at most %.2g\n", row->w->name,

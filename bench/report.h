@@ -17,6 +17,11 @@ typedef struct leaflet {
     size_t len;
 } leaflet;
 
+/* A row with all its activations kept, for the one without them. */
+typedef struct kept_row {
+    double median, announced, growing;
+} kept_row;
+
 /* Where the report goes, and what its rows share. Zero-fill what is not set. */
 typedef struct report {
     const machine *machine;
@@ -29,6 +34,7 @@ typedef struct report {
     leaflet phases; /* the table of their phases */
     const workload *single_of; /* the workload that ran last on one thread ... */
     double single;             /* ... and its median */
+    kept_row kept[MACHINE_THREADS]; /* of the last workload without further modes, by threads */
     int problems;  /* rows that failed, differed, or used more memory than announced */
 } report;
 

@@ -26,6 +26,11 @@
         STREAM_IN(label " 128,256 int8", cell, 128, 256, TKR_INT8), \
         STREAM_IN(label " 256,512 int8", cell, 256, 512, TKR_INT8)
 
+#define LONG(label, modes)                                                                     \
+    {.name = "W6 " label, .task = TASK_TRAIN, .kind = TKR_LSTM, .activation = TKR_TANH,        \
+     .loss = LOSS_CROSS_ENTROPY, .ids = 1, .steps = 1000, .batch = 8, .input = 96,             \
+     .hidden = 256, .layers = 1, .output = 96, .mode = (modes)}
+
 static const workload table[] = {
     {.name = "W1 page char", .task = TASK_TRAIN, .kind = TKR_ELMAN, .activation = TKR_TANH,
      .loss = LOSS_CROSS_ENTROPY, .ids = 1, .steps = 30, .batch = 50, .input = 128, .hidden = 40,
@@ -44,6 +49,8 @@ static const workload table[] = {
     LAYER("gru T50 B64 H512", TKR_GRU, 50, 64, 512),
     LAYER("rnn T50 B32 H256", TKR_ELMAN, 50, 32, 256),
     LAYER("lstm T50 B1 H256", TKR_LSTM, 50, 1, 256),
+    LONG("lstm T1000 B8 H256", 0),
+    LONG("  recomputed", TKR_RECOMPUTE),
     STREAM("lstm 1,8", TKR_LSTM, 1, 8),
     STREAM("lstm 1,16", TKR_LSTM, 1, 16),
     STREAM("lstm 1,32", TKR_LSTM, 1, 32),

@@ -7,6 +7,8 @@
  *   W3 char LM      two LSTM layers on ids, softmax, cross-entropy, Adam
  *   W4 layer        one layer, forward and backward with dL/dx, dL/doutput given, no optimizer
  *   W5 streaming    one step per call, batch 1, carried state; also with reduced weights
+ *   W6 long         one LSTM layer over many steps, trained as W3; once more with activations that
+ *                   are computed again in place of kept
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -28,6 +30,7 @@ typedef struct workload {
     int64_t steps, batch, input, hidden, layers;
     int64_t output; /* O of the linear head; 0: no head */
     int32_t precision; /* of a stream's weights: TKR_FLOAT32, TKR_BF16 or TKR_INT8 */
+    int32_t mode;      /* further modes of the sequence: TKR_RECOMPUTE; peers have none */
 } workload;
 
 enum { TENSORS_MAX = 16, NAME_MAX_LEN = 32 };
