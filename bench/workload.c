@@ -28,8 +28,8 @@
 
 #define LONG(label, modes)                                                                     \
     {.name = "W6 " label, .task = TASK_TRAIN, .kind = TKR_LSTM, .activation = TKR_TANH,        \
-     .loss = LOSS_CROSS_ENTROPY, .ids = 1, .steps = 1000, .batch = 8, .input = 96,             \
-     .hidden = 256, .layers = 1, .output = 96, .mode = (modes)}
+     .loss = LOSS_SQUARED, .steps = 1000, .batch = 16, .input = 1, .hidden = 256, .layers = 1, \
+     .output = 1, .mode = (modes)}
 
 static const workload table[] = {
     {.name = "W1 page char", .task = TASK_TRAIN, .kind = TKR_ELMAN, .activation = TKR_TANH,
@@ -49,7 +49,7 @@ static const workload table[] = {
     LAYER("gru T50 B64 H512", TKR_GRU, 50, 64, 512),
     LAYER("rnn T50 B32 H256", TKR_ELMAN, 50, 32, 256),
     LAYER("lstm T50 B1 H256", TKR_LSTM, 50, 1, 256),
-    LONG("lstm T1000 B8 H256", 0),
+    LONG("lstm T1000 B16 H256", 0),
     LONG("  recomputed", TKR_RECOMPUTE),
     STREAM("lstm 1,8", TKR_LSTM, 1, 8),
     STREAM("lstm 1,16", TKR_LSTM, 1, 16),
