@@ -216,6 +216,7 @@ static void lane_input_gradient(const tkri_lane *a, const tkri_window *w, tkri_v
     p.bulk = 1;
     p.from = dx_start(a->seq, a->layer);
     p.rows = to - from;
+    p.crew = tkri_lone_crew(a->seq, p.rows * layer->input * layer->units * gates);
     p.a = a->run->dgates + a->chunk->tape * tkri_gate_floats(layer, kern->vl) + from * row_stride +
           layer->ops->ih_slot * vl;
     p.a_row = row_stride;
@@ -290,6 +291,7 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     product.bulk = 1;
     product.from = dx_start(seq, layer);
     product.rows = to - from;
+    product.crew = tkri_lone_crew(p->seq, product.rows * layer->input * layer->units);
     product.a = dy;
     product.a_row = tape->dy_ld;
     product.c = dx.p + from * dx.ld;

@@ -35,6 +35,8 @@ tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t) {
         .layer = layer,
         .direction = a->direction,
         .rows = chunk->active[t],
+        .crew = tkri_lone_crew(a->seq,
+                               chunk->active[t] * layer->units * layer->out * layer->ops->gates),
         .h_prev = a->run->h + (a->state_row + before) * layer->out_ld,
         .h = a->run->h + now * layer->out_ld,
     };
@@ -84,6 +86,8 @@ static void run_lane(const tkri_lane *a, const float *x, int64_t ld, const int32
     if (a->chunk->held > 0) {
         tkri_recur all = tkri_recur_at(a, a->chunk->from);
         all.rows = a->chunk->held;
+        all.crew = tkri_lone_crew(
+            a->seq, all.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
         tkri_recur_input(&all, x, ld, ids, 1);
     }
     for (int64_t t = a->chunk->from; t < a->chunk->to; t++) {
@@ -148,6 +152,7 @@ static void forward_linear(tkr_sequence *seq, int64_t l, const tkri_chunk *chunk
     p.c = y.p;
     p.c_row = y.ld;
     p.bulk = 1;
+    p.crew = tkri_lone_crew(seq, p.rows * layer->input * layer->units);
     if (layer->bias >= 0) {
         p.start = seq->net->values + layer->bias;
         p.from = TKRI_FROM_ROW;

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "kern/blas.h"
 
 enum { BLOCK_ROWS = 192 }; /* rows of A that stay in cache while the panels go by */
+enum { GROUPS = 8 };       /* of panels or tiles, which a crew shares out */
 
 tkri_product tkri_plain_product(const tkri_kern *kern, int64_t units, const float *w, int64_t k) {
     return (tkri_product){
@@ -44,13 +46,13 @@ tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
     };
 }
 
-void tkri_product_run(const tkri_product *p) {
+static void run_panels(const tkri_product *p, int64_t from, int64_t to) {
     tkri_product part = *p;
     for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS) {
         part.rows = tkri_min(BLOCK_ROWS, p->rows - row);
         part.a = p->a + row * p->a_row;
         part.c = p->c + row * p->c_row;
-        for (int64_t panel = 0; panel < p->panels.n; panel++) {
+        for (int64_t panel = from; panel < to; panel++) {
             const tkri_gemm g = tkri_product_panel(&part, panel);
             if (p->bulk) {
                 tkri_bulk_gemm(p->kern, &g);
@@ -61,12 +63,29 @@ void tkri_product_run(const tkri_product *p) {
     }
 }
 
+static void run_group(void *argument, int64_t group) {
+    const tkri_product *p = argument;
+    const uint64_t mode = tkri_fpmode_enter();
+    run_panels(p, p->panels.n * group / GROUPS, p->panels.n * (group + 1) / GROUPS);
+    tkri_fpmode_leave(mode);
+}
+
+void tkri_product_run(const tkri_product *p) {
+    if (p->crew) {
+        tkri_product lent = *p;
+        tkri_crew_run(p->crew, GROUPS, run_group, &lent);
+    } else {
+        run_panels(p, 0, p->panels.n);
+    }
+}
+
 /* Products of the cell's gates land in the tiles of the tape. */
 static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k, int32_t slot) {
     const tkri_layer *layer = r->layer;
     tkri_product p = tkri_plain_product(r->kern, layer->units, w, k);
     p.panels = tkri_panels_of(layer->units, layer->ops->gates, r->kern->vl);
     p.rows = r->rows;
+    p.crew = r->crew;
     p.c = r->gates + slot * r->kern->vl;
     p.c_row = r->row_stride;
     p.c_tile = r->tile_stride;
@@ -145,6 +164,22 @@ static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t pa
     ops->forward[phase](&point);
 }
 
+typedef struct shared {
+    const tkri_recur *r;
+    tkri_product product;
+    int32_t number;
+} shared;
+
+static void forward_group(void *argument, int64_t group) {
+    const shared *f = argument;
+    const int64_t n = f->product.panels.n;
+    const uint64_t mode = tkri_fpmode_enter();
+    for (int64_t panel = n * group / GROUPS; panel < n * (group + 1) / GROUPS; panel++) {
+        forward_panel(f->r, &f->product, panel, f->number);
+    }
+    tkri_fpmode_leave(mode);
+}
+
 /* Which gates a phase's product with the state makes: all; or r, z and then n. */
 static void phase_gates(const tkri_cell_ops *ops, int32_t phase, int32_t *first, int32_t *n) {
     *first = phase == 0 ? 0 : 2;
@@ -177,6 +212,11 @@ void tkri_recur_forward(const tkri_recur *r) {
             p.gates = n;
             p.c += first * r->kern->vl;
         }
+        if (r->crew) {
+            shared f = {r, p, phase};
+            tkri_crew_run(r->crew, GROUPS, forward_group, &f);
+            continue;
+        }
         for (int64_t panel = 0; panel < p.panels.n; panel++) {
             forward_panel(r, &p, panel, phase);
         }
@@ -195,6 +235,7 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
     tkri_product p =
         tkri_plain_product(r->kern, layer->out, r->w_hh_t, tiles * layer->ops->gates * vl);
     phase_gates(layer->ops, phase, &first, &n);
+    p.crew = r->crew;
     p.rows = r->rows;
     p.a = r->dgates + (layer->ops->hh_slot + first) * vl;
     p.a_row = r->row_stride;
@@ -228,24 +269,42 @@ static void unproject(const tkri_recur *r) {
     memset(r->dh, 0, (size_t)(r->rows * layer->out_ld) * sizeof *r->dh);
 }
 
+/* The pointwise part of tiles [tile, end). */
+static void backward_tiles(const tkri_recur *r, int32_t number, int64_t tile, int64_t end) {
+    const int64_t unit = tile * r->kern->vl;
+    tkri_point point = tkri_recur_point(r, tile, end - tile);
+    point.dgates = r->dgates + tile * r->tile_stride;
+    point.dh = (r->m ? r->dm : r->dh) + unit;
+    point.dh_in = r->dh_in + unit;
+    point.dc = r->dc ? r->dc + unit : NULL;
+    point.daux = r->daux + unit;
+    point.dpeep = r->dpeep ? r->dpeep + unit : NULL;
+    r->layer->ops->backward[number](&point);
+}
+
+static void backward_group(void *argument, int64_t group) {
+    const shared *b = argument;
+    const int64_t tiles = tkri_tiles(b->r->layer->units, b->r->kern->vl);
+    const uint64_t mode = tkri_fpmode_enter();
+    backward_tiles(b->r, b->number, tiles * group / GROUPS, tiles * (group + 1) / GROUPS);
+    tkri_fpmode_leave(mode);
+}
+
 void tkri_recur_backward(const tkri_recur *r) {
-    const tkri_cell_ops *ops = r->layer->ops;
-    tkri_point point = tkri_recur_point(r, 0, tkri_tiles(r->layer->units, r->kern->vl));
     if (r->m) {
         unproject(r);
     }
-    point.dgates = r->dgates;
-    point.dh = r->m ? r->dm : r->dh;
-    point.dh_in = r->dh_in;
-    point.dc = r->dc;
-    point.daux = r->daux;
-    point.dpeep = r->dpeep;
-    for (int32_t phase = ops->phases - 1; phase >= 0; phase--) {
-        ops->backward[phase](&point);
-        if (phase > 0) {
-            backward_product(r, phase, r->daux, r->layer->units_ld, TKRI_FROM_ZERO);
+    for (int32_t number = r->layer->ops->phases - 1; number >= 0; number--) {
+        if (r->crew) {
+            shared b = {.r = r, .number = number};
+            tkri_crew_run(r->crew, GROUPS, backward_group, &b);
         } else {
-            backward_product(r, phase, r->dh_in, r->layer->out_ld, TKRI_FROM_C);
+            backward_tiles(r, number, 0, tkri_tiles(r->layer->units, r->kern->vl));
+        }
+        if (number > 0) {
+            backward_product(r, number, r->daux, r->layer->units_ld, TKRI_FROM_ZERO);
+        } else {
+            backward_product(r, number, r->dh_in, r->layer->out_ld, TKRI_FROM_C);
         }
     }
 }

@@ -5,6 +5,7 @@
 #define TKRI_SEQ_RECUR_H
 
 #include "cell/cell.h"
+#include "core/parallel.h"
 
 /* A product with a packed matrix: C = start + A W, panel by panel. */
 typedef struct tkri_product {
@@ -21,7 +22,8 @@ typedef struct tkri_product {
     int64_t c_row, c_tile; /* a panel's columns start at c + its first tile * c_tile */
     const float *start;    /* [tile][gates][VL] */
     int32_t from;
-    int32_t bulk; /* CBLAS may do it */
+    int32_t bulk;    /* CBLAS may do it */
+    tkri_crew *crew; /* shares out the panels; NULL: all here */
 } tkri_product;
 
 /* The plain case: A [rows][k] with rows a_row apart, W [k][units] with one gate. */
@@ -38,6 +40,7 @@ typedef struct tkri_recur {
     const tkri_net *net;
     const tkri_layer *layer;
     const tkri_direction *direction;
+    tkri_crew *crew; /* shares out the units of a step; NULL: all here */
     int64_t rows;
     float *gates, *dgates;
     int64_t row_stride, tile_stride;

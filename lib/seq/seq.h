@@ -186,6 +186,12 @@ static inline const int32_t *tkri_held_ids(const tkr_sequence *seq, const tkri_c
     return seq->has_ids ? seq->ids + chunk->row0 + chunk->skip : NULL;
 }
 
+/* Where there is one chunk, threads share its units: who shares out `work` multiply-adds, or NULL
+ * if it is too little to be worth a meeting. */
+static inline tkri_crew *tkri_lone_crew(tkr_sequence *seq, int64_t work) {
+    return seq->n_chunks == 1 && seq->crew.threads > 1 && work >= 1 << 17 ? &seq->crew : NULL;
+}
+
 /* forward.c, backward.c, gradients.c: the passes. */
 void tkri_forward(tkr_sequence *seq);
 void tkri_backward(tkr_sequence *seq);

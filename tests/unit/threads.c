@@ -9,7 +9,7 @@
 
 #include "support/shot.h"
 
-enum { STEPS = 11, BATCH = 70, UPDATES = 3 };
+enum { STEPS = 11, BATCH = 70, SMALL = 9, UPDATES = 3 };
 
 static int32_t lengths[BATCH];
 
@@ -46,8 +46,29 @@ static const orc_spec SPECS[][3] = {
     {{.kind = TKR_LINEAR, .input = 11, .hidden = 5},
      {.kind = TKR_ELMAN, .input = 5, .hidden = 19, .directions = 2},
      {.kind = TKR_LINEAR, .input = 38, .hidden = 11}},
+    /* from here on the batch is one chunk, and threads share out the units of a step */
+    {{.kind = TKR_EMBEDDING, .input = 11, .hidden = 130},
+     {.kind = TKR_LSTM, .input = 130, .hidden = 90, .layers = 2, .peepholes = 1, .between = 0.25,
+      .recurrent = 0.25, .zoneout = 0.1, .zoneout_cell = 0.1, .learned = 1},
+     {.kind = TKR_LINEAR, .input = 90, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 30},
+     {.kind = TKR_LSTM, .input = 30, .hidden = 120, .projection = 60, .directions = 2},
+     {.kind = TKR_LINEAR, .input = 120, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 20, .activation = TKR_RELU},
+     {.kind = TKR_GRU, .input = 20, .hidden = 100, .directions = 2},
+     {.kind = TKR_LINEAR, .input = 200, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 7},
+     {.kind = TKR_GRU, .input = 7, .hidden = 101, .reset = TKR_RESET_BEFORE, .recurrent = 0.25},
+     {.kind = TKR_LINEAR, .input = 101, .hidden = 11}},
+    {{.kind = TKR_LINEAR, .input = 11, .hidden = 5},
+     {.kind = TKR_ELMAN, .input = 5, .hidden = 150},
+     {.kind = TKR_LINEAR, .input = 150, .hidden = 11}},
 };
-enum { N_NETS = sizeof SPECS / sizeof *SPECS };
+enum { N_NETS = sizeof SPECS / sizeof *SPECS, FIRST_SMALL = 6 };
+
+static int64_t batch_of(int64_t net) {
+    return net < FIRST_SMALL ? BATCH : SMALL;
+}
 
 static void read_parameters(const tkr_cell *cell, trace *result) {
     int64_t tensors, at = 0, shape[2];
@@ -73,7 +94,7 @@ static trace train(int64_t net, const tkr_env *env) {
         targets[i] = i * 5 % 11;
     }
     twin_open(&t, SPECS[net], 3, 300 + (uint64_t)net, env);
-    twin_shape(&t, STEPS, BATCH, lengths, TKR_TRAINING, false);
+    twin_shape(&t, STEPS, batch_of(net), lengths, TKR_TRAINING, false);
     assert_ok(tkr_optimizer_create(&opt, TKR_ADAM, t.cell, env));
     assert_ok(tkr_optimizer_set_float(opt, TKR_CLIP_NORM, 0.05));
     assert_ok(tkr_sequence_set_seed(t.seq, 9));
@@ -126,9 +147,9 @@ static void check_cut(int64_t net, int64_t cut, const tkr_env *env, shot *whole)
     tkr_state *state;
     specs[1].directions = 0; /* the default: one */
     twin_open(&t, specs, 2, 400 + (uint64_t)net, env);
-    twin_shape(&t, STEPS, BATCH, lengths, TKR_INFERENCE, true);
+    twin_shape(&t, STEPS, batch_of(net), lengths, TKR_INFERENCE, true);
     state = twin_state(&t, TWIN_INITIAL);
-    s.n_output = STEPS * BATCH * orc_output_width(t.net);
+    s.n_output = STEPS * batch_of(net) * orc_output_width(t.net);
     s.output = malloc((size_t)s.n_output * sizeof *s.output);
     assert_ok(tkr_sequence_set_state(t.seq, state));
     assert_ok(tkr_sequence_set_int(t.seq, TKR_CARRY, 1));
