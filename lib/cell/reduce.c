@@ -20,9 +20,10 @@ tkri_words_at tkri_words_find(const tkri_net *net, int32_t precision, int64_t of
                               int64_t columns, int64_t k) {
     tkri_words_at at = {.w = net->words + offset};
     if (precision == TKR_INT8) {
-        uint32_t *vectors = at.w + tkri_row_len(columns * tkri_words(precision, k));
+        const uint64_t words = (uint64_t)(columns * tkri_words(precision, k));
+        uint32_t *vectors = at.w + tkri_round_up(words, TKRI_MAX_VL);
         at.scale = (float *)vectors;
-        at.correction = (int32_t *)(vectors + tkri_row_len(columns));
+        at.correction = (int32_t *)(vectors + tkri_round_up((uint64_t)columns, TKRI_MAX_VL));
     }
     return at;
 }
