@@ -97,7 +97,8 @@ static void make_step(operands *o) {
     const tkri_layer *layer = &o->cell->net->layers[0];
     const tkri_direction *d = &layer->direction[0];
     const float *values = o->cell->net->values, *derived = o->cell->net->derived;
-    *s = (tkri_stream){.x = units(o, 1), .id = -1, .input = o->c->k, .units = o->c->units,
+    *s = (tkri_stream){.x = units(o, 1), .x_len = o->c->k, .input = o->c->k,
+                       .units = o->c->units,
                        .w_ih = values + d->w_ih, .w_hh = values + d->w_hh,
                        .bias = derived + d->bias,
                        .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias, .h = units(o, 2),
@@ -113,7 +114,7 @@ static void run_step(operands *o) {
 }
 
 static double read_step(const operands *o, int64_t i) {
-    return (double)(i < o->c->units ? o->stream.h_next : o->stream.c)[i % o->c->units];
+    return (double)(i < o->c->units ? o->stream.h : o->stream.c)[i % o->c->units];
 }
 
 static const kern_family pointwise = {make, run, read, 0};

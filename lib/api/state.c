@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/fpmode.h"
 #include "seq/step.h"
 
 static int32_t plan(tkr_state *state, const tkr_cell *cell, int64_t batch) {
@@ -150,8 +149,8 @@ int32_t tkr_state_set(tkr_state *state, const char *name, const float *values, i
 }
 
 static int32_t check_step(const tkr_cell *cell, tkr_state *state) {
-    REQUIRE(cell && cell->net && tkri_state_fits(cell, state), &state->detail, TKR_ERR_SHAPE,
-            "the state is not one of this cell");
+    REQUIRE(cell && cell->net && (cell == state->cell || tkri_state_fits(cell, state)),
+            &state->detail, TKR_ERR_SHAPE, "the state is not one of this cell");
     REQUIRE(!cell->net->two_directions, &state->detail, TKR_ERR_UNSUPPORTED,
             "a cell of two directions cannot be streamed");
     return TKR_OK;
@@ -175,9 +174,7 @@ int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const fl
             "x is NULL, and the output depends on it (or y is NULL too)");
     REQUIRE(!x || cell->net->layers[0].kind != TKR_EMBEDDING, &state->detail, TKR_ERR_UNSUPPORTED,
             "the cell begins with an embedding: give ids");
-    const uint64_t mode = tkri_fpmode_enter();
     tkri_step(cell, state, y, x, NULL);
-    tkri_fpmode_leave(mode);
     return TKR_OK;
 }
 
@@ -194,9 +191,7 @@ int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y, cons
                 "id %d of stream %lld is not in 0..%lld", (int)ids[b], (long long)b,
                 (long long)cell->net->input - 1);
     }
-    const uint64_t mode = tkri_fpmode_enter();
     tkri_step(cell, state, y, NULL, ids);
-    tkri_fpmode_leave(mode);
     return TKR_OK;
 }
 

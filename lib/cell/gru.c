@@ -20,7 +20,7 @@
  * before. */
 #include "kern/vec.h"
 
-#include "kern/kern.h"
+#include "kern/stream.h"
 
 enum { AFTER_N = 0, AFTER_R = VL, AFTER_Z = 2 * VL, AFTER_Q = 3 * VL };
 enum { BEFORE_R = 0, BEFORE_Z = VL, BEFORE_N = 2 * VL };
@@ -66,33 +66,50 @@ static void after_backward(const tkri_point *p) {
     }
 }
 
-/* sum += x W for one tile's three gates. */
-INLINE void add_products(vf sum[3], const float *x, const float *w, int64_t n) {
+/* sum += x W for `tiles` tiles, whose weights w are `apart` floats apart: three chains each. */
+INLINE void add_products(vf sum[][3], const int tiles, const float *x, int64_t n, const float *w,
+                         int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 3 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 3
-        for (int gate = 0; gate < 3; gate++) {
-            sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
+#pragma GCC unroll 6
+        for (int i = 0; i < 3 * tiles; i++) {
+            sum[i / 3][i % 3] =
+                v_fma(value, v_load(w + i / 3 * apart + i % 3 * VL), sum[i / 3][i % 3]);
         }
     }
 }
 
-static void after_step(const tkri_stream *s) {
-    const float one = 1.0f;
-    for (int64_t j = 0; j * VL < s->units; j++) {
-        const float *bias = s->bias + j * 3 * VL, *w_ih = s->w_ih + j * 3 * VL * s->input;
-        vf in[3] = {v_load(bias), v_load(bias + VL), v_load(bias + 2 * VL)};
-        if (s->x) {
-            add_products(in, s->x, w_ih, s->input);
-        } else if (s->id >= 0) {
-            add_products(in, &one, w_ih + (int64_t)s->id * 3 * VL, 1);
-        }
-        vf sum[3] = {in[1], in[2], v_load(s->q_bias + j * VL)};
-        add_products(sum, s->h, s->w_hh + j * 3 * VL * s->units, s->units);
-        const vf n = v_tanh(v_fma(v_logistic(sum[0]), sum[2], in[0]));
-        v_store(s->h_next + j * VL, mix(v_logistic(sum[1]), n, v_load(s->h + j * VL)));
+/* A tile's h from its sums and the h before. */
+ALONE vf after_finish(vf r, vf z, vf q, vf n, vf before) {
+    return mix(v_logistic(z), v_tanh(v_fma(v_logistic(r), q, n)), before);
+}
+
+/* Tiles j.. of a step; their part of h goes to `to`. */
+INLINE void after_step_tiles(const tkri_stream *s, int64_t j, const int tiles, float *to) {
+    const int64_t of_x = 3 * VL * s->input, of_h = 3 * VL * s->units;
+    vf sum[2][3], n[2];
+#pragma GCC unroll 6
+    for (int i = 0; i < 3 * tiles; i++) {
+        sum[i / 3][i % 3] = v_load(s->bias + (j * 3 + i) * VL);
+    }
+    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
+#pragma GCC unroll 2
+    for (int64_t t = 0; t < tiles; t++) { /* n, r, z make room for r, z, q */
+        n[t] = sum[t][0];
+        sum[t][0] = sum[t][1];
+        sum[t][1] = sum[t][2];
+        sum[t][2] = v_load(s->q_bias + (j + t) * VL);
+    }
+    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
+#pragma GCC unroll 2
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t at = (j + t) * VL;
+        const vf before = v_load(s->h + at);
+        v_store(to + at, after_finish(sum[t][0], sum[t][1], sum[t][2], n[t], before));
     }
 }
+
+DEFINE_STEP(after_step, after_step_tiles)
 
 /* Phase 0: the gates, and what U_n's product needs. */
 static void before_forward_gates(const tkri_point *p) {

@@ -20,7 +20,7 @@
  * c_t is computed again from the gates: zoneout may have changed the stored one. */
 #include "kern/vec.h"
 
-#include "kern/kern.h"
+#include "kern/stream.h"
 
 enum { I = 0, F = VL, G = 2 * VL, O = 3 * VL };
 
@@ -68,34 +68,45 @@ static void forward(const tkri_point *p) {
     }
 }
 
-/* sum += x W for one tile's four gates. */
-INLINE void add_products(vf sum[4], const float *x, const float *w, int64_t n) {
+/* sum += x W for `tiles` tiles, whose weights w are `apart` floats apart: four chains each. */
+INLINE void add_products(vf sum[][4], const int tiles, const float *x, int64_t n, const float *w,
+                         int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 4 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 4
-        for (int gate = 0; gate < 4; gate++) {
-            sum[gate] = v_fma(value, v_load(w + gate * VL), sum[gate]);
+#pragma GCC unroll 8
+        for (int i = 0; i < 4 * tiles; i++) {
+            sum[i / 4][i % 4] =
+                v_fma(value, v_load(w + i / 4 * apart + i % 4 * VL), sum[i / 4][i % 4]);
         }
     }
 }
 
-static void step(const tkri_stream *s) {
-    const float one = 1.0f;
-    for (int64_t j = 0; j * VL < s->units; j++) {
-        const float *bias = s->bias + j * 4 * VL, *w_ih = s->w_ih + j * 4 * VL * s->input;
-        vf sum[4] = {v_load(bias + I), v_load(bias + F), v_load(bias + G), v_load(bias + O)};
-        if (s->x) {
-            add_products(sum, s->x, w_ih, s->input);
-        } else if (s->id >= 0) {
-            add_products(sum, &one, w_ih + (int64_t)s->id * 4 * VL, 1);
-        }
-        add_products(sum, s->h, s->w_hh + j * 4 * VL * s->units, s->units);
-        const unit u =
-            unit_forward(sum, v_load(s->c + j * VL), s->peep ? s->peep + j * VL : NULL, s->ld_c);
-        v_store(s->c + j * VL, u.c);
-        v_store(s->h_next + j * VL, u.h);
+/* The c and h of the units from `at` on from their four sums; returns h. */
+ALONE vf finish(vf i, vf f, vf g, vf o, const tkri_stream *s, int64_t at) {
+    const vf sum[4] = {i, f, g, o};
+    const unit u = unit_forward(sum, v_load(s->c + at), s->peep ? s->peep + at : NULL, s->ld_c);
+    v_store(s->c + at, u.c);
+    return u.h;
+}
+
+/* Tiles j.. of a step; their part of h goes to `to`. */
+INLINE void step_tiles(const tkri_stream *s, int64_t j, const int tiles, float *to) {
+    const int64_t of_x = 4 * VL * s->input, of_h = 4 * VL * s->units;
+    vf sum[2][4];
+#pragma GCC unroll 8
+    for (int i = 0; i < 4 * tiles; i++) {
+        sum[i / 4][i % 4] = v_load(s->bias + (j * 4 + i) * VL);
+    }
+    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
+    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
+#pragma GCC unroll 2
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t at = (j + t) * VL;
+        v_store(to + at, finish(sum[t][0], sum[t][1], sum[t][2], sum[t][3], s, at));
     }
 }
+
+DEFINE_STEP(step, step_tiles)
 
 /* What the peepholes add to dc_{t-1}, and to dc_t; their own gradients. */
 INLINE vf peep_backward(const tkri_point *p, int64_t j, vf dai, vf daf, vf before) {

@@ -122,12 +122,19 @@ static void biases(walk *w, const tkri_layer *layer, tkri_direction *d) {
 }
 
 /* The three diagonal vectors stand one behind the other, layer->units_ld apart. */
+static int64_t peephole(walk *w, const char *name, const tkri_layer *layer) {
+    const uint64_t taken = tkri_round_up((uint64_t)layer->units, TKRI_MAX_VL);
+    const int64_t offset = parameter(w, name, TKRI_PEEPHOLE, 1, layer->units, 1);
+    (void)reserve(&w->numbers, (uint64_t)layer->units_ld - taken);
+    return offset;
+}
+
 static void peepholes(walk *w, const tkri_layer *layer, tkri_direction *d) {
     d->peep = -1;
     if (w->part->ints[TKR_PEEPHOLES]) {
-        d->peep = parameter(w, "weight_ci", TKRI_PEEPHOLE, 1, layer->units, 1);
-        (void)parameter(w, "weight_cf", TKRI_PEEPHOLE, 1, layer->units, 1);
-        (void)parameter(w, "weight_co", TKRI_PEEPHOLE, 1, layer->units, 1);
+        d->peep = peephole(w, "weight_ci", layer);
+        (void)peephole(w, "weight_cf", layer);
+        (void)peephole(w, "weight_co", layer);
     }
 }
 

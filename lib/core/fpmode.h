@@ -16,8 +16,8 @@ static inline uint64_t tkri_fpmode_enter(void) {
     return mode;
 }
 static inline void tkri_fpmode_leave(uint64_t mode) {
-    if ((mode & 0x8040u) != 0x8040u) { /* the sticky exception flags may have grown */
-        _mm_setcsr((_mm_getcsr() & 0x3Fu) | ((unsigned)mode & ~0x3Fu));
+    if ((mode & 0x8040u) != 0x8040u) { /* with it, which exceptions the caller has seen */
+        _mm_setcsr((unsigned)mode);
     }
 }
 #elif defined(__aarch64__)

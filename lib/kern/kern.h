@@ -80,13 +80,11 @@ typedef struct tkri_update {
 /* One whole step of one stream of one layer: the products and the pointwise part in one go, with
  * the bits of the same step done by its pieces. */
 typedef struct tkri_stream {
-    const float *x; /* [input]; NULL: the one-hot vector `id`, or zeros if id < 0 */
-    int32_t id;
-    int64_t input, units;
+    const float *x; /* [x_len], the products with the first rows of w_ih */
+    int64_t x_len, input, units;
     const float *w_ih, *w_hh, *bias, *q_bias;
-    const float *h; /* before the step */
-    float *h_next;
-    float *c; /* in place; NULL where a cell has none */
+    float *h, *c;  /* in place; c is NULL where a cell has none */
+    float *h_next; /* room for another h */
     const float *peep;
     int64_t ld_c;
 } tkri_stream;

@@ -122,44 +122,51 @@ INLINE vf v_scale(vf x, vf n, vi integer) {
 }
 #endif
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; the polynomial is Cephes' expf
- * (Moshier). Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. Results above
- * the largest number are infinity. */
+/* exp(r) - 1 for |r| <= ln 2 / 2: a minimax polynomial, exact to 2^-26 of the result. */
+INLINE vf v_less_one(vf r) {
+    const vf square = r * r;
+    const vf low = v_fma(v_all(4.16664295e-2f), r, v_all(1.66665435e-1f));
+    const vf high = v_fma(v_all(1.39382668e-3f), r, v_all(8.36655963e-3f));
+    return v_fma(v_fma(high, square, low), square * r, v_fma(v_all(0.5f), square, r));
+}
+
+/* All three are of exp(y) = 2^n exp(r), n = round(y / ln 2), |r| <= ln 2 / 2. Adding MAGIC to
+ * y / ln 2 rounds to an integer and leaves it in the low bits. */
+#define MAGIC v_all(12582912.0f) /* 1.5 * 2^23 */
+#define LOG2_E 1.44269504f
+
+/* 2^n for -127 < n < 128, from n + MAGIC. */
+INLINE vf v_power(vf shifted) {
+    return (vf)(((vi)shifted << 23) + (vi)v_all(1.0f));
+}
+
+/* y - n ln 2. */
+INLINE vf v_rest(vf y, vf n) {
+    return v_fma(n, v_all(2.12194440e-4f), v_fma(n, v_all(-0.693359375f), y));
+}
+
+/* Results above the largest number are infinity. */
 INLINE vf v_exp(vf x) {
-    const vf magic = v_all(12582912.0f);
-    x = v_max(v_all(-88.0f), x);
-    x = v_min(v_all(89.0f), x);
-    vf shifted = v_fma(x, v_all(1.44269504f), magic);
-    vf n = shifted - magic;
-    vf r = v_fma(n, v_all(-0.693359375f), x);
-    r = v_fma(n, v_all(2.12194440e-4f), r);
-    vf p = v_fma(v_all(1.9875691500e-4f), r, v_all(1.3981999507e-3f));
-    p = v_fma(p, r, v_all(8.3334519073e-3f));
-    p = v_fma(p, r, v_all(4.1665795894e-2f));
-    p = v_fma(p, r, v_all(1.6666665459e-1f));
-    p = v_fma(p, r, v_all(5.0000001201e-1f));
-    p = v_fma(p, r * r, r) + v_all(1.0f);
-    return v_scale(p, n, (vi)shifted - (vi)magic);
+    x = v_min(v_all(89.0f), v_max(v_all(-88.0f), x));
+    const vf shifted = v_fma(x, v_all(LOG2_E), MAGIC), n = shifted - MAGIC;
+    return v_scale(v_less_one(v_rest(x, n)) + v_all(1.0f), n, (vi)shifted - (vi)MAGIC);
 }
 
+/* 1 / (1 + exp(-x)); y = -x. */
 INLINE vf v_logistic(vf x) {
-    return v_all(1.0f) / (v_all(1.0f) + v_exp(v_zero() - x));
+    x = v_min(v_all(87.0f), v_max(v_all(-88.0f), x));
+    const vf shifted = v_fma(x, v_all(-LOG2_E), MAGIC), power = v_power(shifted);
+    const vf part = v_less_one(v_rest(v_zero() - x, shifted - MAGIC));
+    return v_all(1.0f) / v_fma(power, part, power + v_all(1.0f));
 }
 
-/* Near zero an odd polynomial (Cephes' tanhf), elsewhere 1 - 2 / (exp(2|x|) + 1) with x's sign. */
+/* (exp(y) - 1) / (exp(y) + 1) with y = 2 x. Up to |x| = 10, where it is 1, n ln 2 needs but one
+ * factor: what it is wrong by grows more slowly than exp(y). */
 INLINE vf v_tanh(vf x) {
-    const vi sign = (vi)v_all(-0.0f);
-    vf a = (vf)((vi)x & ~sign);
-    vf z = x * x;
-    vf p = v_fma(v_all(-5.70498872745e-3f), z, v_all(2.06390887954e-2f));
-    p = v_fma(p, z, v_all(-5.37397155531e-2f));
-    p = v_fma(p, z, v_all(1.33314422036e-1f));
-    p = v_fma(p, z, v_all(-3.33332819422e-1f));
-    vf small = v_fma(p * z, x, x);
-    vf e = v_exp(a + a);
-    vf large = v_all(1.0f) - v_all(2.0f) / (e + v_all(1.0f));
-    large = (vf)((vi)large | ((vi)x & sign));
-    return v_if_less(a, v_all(0.625f), small, large);
+    x = v_min(v_all(10.0f), v_max(v_all(-10.0f), x));
+    const vf shifted = v_fma(x, v_all(2.0f * LOG2_E), MAGIC), power = v_power(shifted);
+    const vf part = v_less_one(v_fma(shifted - MAGIC, v_all(-0.693147181f), x + x));
+    return v_fma(power, part, power - v_all(1.0f)) / v_fma(power, part, power + v_all(1.0f));
 }
 
 #endif

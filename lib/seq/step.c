@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "seq/reduced.h"
 #include "seq/seq.h"
 
@@ -23,9 +24,6 @@ static void widths(const tkr_cell *cell, int64_t *between, int64_t *gates) {
 
 int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
     int64_t between, gates;
-    if (cell == state->cell) {
-        return 1;
-    }
     if (!tkri_state_alike(cell, state->cell) || cell->kern != state->cell->kern ||
         cell->precision != state->cell->precision) {
         return 0;
@@ -54,15 +52,16 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
 /* One stream of a plain layer: products and pointwise part in one go. */
 static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
                       tkri_signal in) {
+    static const float one = 1.0f;
     const tkri_direction *d = &layer->direction[0];
     const float *values = cell->net->values, *derived = cell->net->derived;
     if (layer->precision || !layer->ops->step || state->batch != 1 || layer->out != layer->units ||
         layer->zoneout > 0.0f || layer->zoneout_cell > 0.0f) {
         return 0;
     }
-    const tkri_stream s = {
+    tkri_stream s = {
         .x = in.p,
-        .id = in.ids ? in.ids[0] : -1,
+        .x_len = layer->input,
         .input = layer->input,
         .units = layer->units,
         .w_ih = values + d->w_ih,
@@ -75,27 +74,22 @@ static int step_fused(const tkr_cell *cell, tkr_state *state, const tkri_layer *
         .peep = d->peep < 0 ? NULL : values + d->peep,
         .ld_c = layer->units_ld,
     };
+    if (in.ids) { /* one row of w_ih, or none */
+        s.x = &one;
+        s.x_len = in.ids[0] >= 0;
+        s.w_ih += s.x_len * in.ids[0] * layer->ops->gates * cell->kern->vl;
+    }
     layer->ops->step(&s);
-    memcpy(state->values + d->state_h, state->h, (size_t)layer->out_ld * sizeof *state->h);
     return 1;
 }
 
-static tkri_signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
-                                  tkri_signal in, float *out) {
+/* Whatever step_fused() does not do. */
+static __attribute__((noinline)) void step_pieces(const tkr_cell *cell, tkr_state *state,
+                                                  const tkri_layer *layer, tkri_signal in) {
     const tkri_direction *d = &layer->direction[0];
     const int64_t batch = state->batch, h_len = batch * layer->out_ld;
     float *h = tkri_state_rows(state->values, d->state_h, batch);
     float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
-    const tkri_signal after = {layer->output_before ? out : h, layer->out_ld, NULL};
-    if (layer->output_before) {
-        memcpy(out, h, (size_t)h_len * sizeof *out);
-    }
-    if (!in.p && !in.ids) {
-        return after;
-    }
-    if (step_fused(cell, state, layer, in)) {
-        return after;
-    }
     tkri_recur r = {
         .kern = cell->kern,
         .net = cell->net,
@@ -128,7 +122,19 @@ static tkri_signal step_recurrent(const tkr_cell *cell, tkr_state *state, const 
     if (c) {
         memcpy(c, r.c, (size_t)(batch * layer->units_ld) * sizeof *c);
     }
-    return after;
+}
+
+static tkri_signal step_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+                                  tkri_signal in, float *out) {
+    const float *h = tkri_state_rows(state->values, layer->direction[0].state_h, state->batch);
+    if (layer->output_before) {
+        memcpy(out, h, (size_t)(state->batch * layer->out_ld) * sizeof *out);
+        h = out;
+    }
+    if ((in.p || in.ids) && !step_fused(cell, state, layer, in)) {
+        step_pieces(cell, state, layer, in);
+    }
+    return (tkri_signal){h, layer->out_ld, NULL};
 }
 
 static void float_linear(const tkr_cell *cell, const tkr_state *state, const tkri_layer *layer,
@@ -198,14 +204,27 @@ static tkri_signal step_layer(const tkr_cell *cell, tkr_state *state, int64_t l,
     return step_embedding(cell, state, layer, in.ids, out);
 }
 
+/* libc's copy takes longer to find out how to do it than most rows are long. */
+static void copy_row(float *to, const float *from, int64_t n) {
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        memcpy(to + i, from + i, 4 * sizeof *to);
+    }
+    for (; i < n; i++) {
+        to[i] = from[i];
+    }
+}
+
 void tkri_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
                const int32_t *ids) {
     const tkri_net *net = cell->net;
+    const uint64_t mode = tkri_fpmode_enter();
     tkri_signal s = {x, net->input, ids};
     for (int64_t l = 0; l < net->n_layers; l++) {
         s = step_layer(cell, state, l, s, l % 2 ? state->y : state->x);
     }
     for (int64_t b = 0; y && b < state->batch; b++) {
-        memcpy(y + b * net->output, s.p + b * s.ld, (size_t)net->output * sizeof *y);
+        copy_row(y + b * net->output, s.p + b * s.ld, net->output);
     }
+    tkri_fpmode_leave(mode);
 }
