@@ -117,6 +117,21 @@ static void check_sizes(const tkr_env *env) {
     }
 }
 
+/* Rows of 128 numbers stand further apart than they are long. */
+static void check_wide(const tkr_env *env) {
+    static const orc_spec specs[] = {
+        {.kind = TKR_ELMAN, .input = 3, .hidden = 128, .learned = 1},
+        {.kind = TKR_LSTM, .input = 128, .hidden = 128, .peepholes = 1, .learned = 1},
+        {.kind = TKR_LSTM, .input = 2, .hidden = 130, .projection = 128, .directions = 2},
+        {.kind = TKR_GRU, .input = 128, .hidden = 128, .learned = 1},
+        {.kind = TKR_GRU, .input = 4, .hidden = 128, .reset = TKR_RESET_BEFORE, .learned = 1},
+        {.kind = TKR_LINEAR, .input = 128, .hidden = 128},
+    };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        check_net(&specs[i], 1, 3, env, "wide");
+    }
+}
+
 /* Ids in the place of one-hot vectors, and embeddings, before every kind. */
 static void check_ids(const tkr_env *env) {
     for (int32_t kind = TKR_ELMAN; kind <= TKR_LINEAR; kind++) {
@@ -205,6 +220,7 @@ TEST(ids)
 TEST(chains)
 TEST(capacity)
 TEST(large)
+TEST(wide)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -212,7 +228,7 @@ int main(void) {
         cmocka_unit_test(test_gru),    cmocka_unit_test(test_linear),
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_ids),
         cmocka_unit_test(test_chains), cmocka_unit_test(test_capacity),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
