@@ -71,10 +71,12 @@ INLINE void add_products(vf sum[][3], const int tiles, const float *x, int64_t n
                          int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 3 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 6
-        for (int i = 0; i < 3 * tiles; i++) {
-            sum[i / 3][i % 3] =
-                v_fma(value, v_load(w + i / 3 * apart + i % 3 * VL), sum[i / 3][i % 3]);
+#pragma GCC unroll 2
+        for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+            for (int gate = 0; gate < 3; gate++) {
+                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
+            }
         }
     }
 }
@@ -83,9 +85,12 @@ INLINE void add_products(vf sum[][3], const int tiles, const float *x, int64_t n
 INLINE void after_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
     const int64_t of_x = 3 * VL * s->input, of_h = 3 * VL * s->units;
     vf sum[2][3];
-#pragma GCC unroll 6
-    for (int i = 0; i < 3 * tiles; i++) {
-        sum[i / 3][i % 3] = v_load(s->bias + (j * 3 + i) * VL);
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+        for (int gate = 0; gate < 3; gate++) {
+            sum[t][gate] = v_load(s->bias + ((j + t) * 3 + gate) * VL);
+        }
     }
     add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
 #pragma GCC unroll 2
@@ -96,9 +101,12 @@ INLINE void after_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[
         sum[t][2] = v_load(s->q_bias + (j + t) * VL);
     }
     add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
-#pragma GCC unroll 6
-    for (int i = 0; i < 3 * tiles; i++) {
-        out[i / 3][i % 3] = sum[i / 3][i % 3];
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+        for (int gate = 0; gate < 3; gate++) {
+            out[t][gate] = sum[t][gate];
+        }
     }
 }
 

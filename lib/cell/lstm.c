@@ -73,10 +73,12 @@ INLINE void add_products(vf sum[][4], const int tiles, const float *x, int64_t n
                          int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 4 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 8
-        for (int i = 0; i < 4 * tiles; i++) {
-            sum[i / 4][i % 4] =
-                v_fma(value, v_load(w + i / 4 * apart + i % 4 * VL), sum[i / 4][i % 4]);
+#pragma GCC unroll 2
+        for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+            for (int gate = 0; gate < 4; gate++) {
+                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
+            }
         }
     }
 }
@@ -85,15 +87,21 @@ INLINE void add_products(vf sum[][4], const int tiles, const float *x, int64_t n
 INLINE void step_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
     const int64_t of_x = 4 * VL * s->input, of_h = 4 * VL * s->units;
     vf sum[2][4];
-#pragma GCC unroll 8
-    for (int i = 0; i < 4 * tiles; i++) {
-        sum[i / 4][i % 4] = v_load(s->bias + (j * 4 + i) * VL);
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < 4; gate++) {
+            sum[t][gate] = v_load(s->bias + ((j + t) * 4 + gate) * VL);
+        }
     }
     add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
     add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
-#pragma GCC unroll 8
-    for (int i = 0; i < 4 * tiles; i++) {
-        out[i / 4][i % 4] = sum[i / 4][i % 4];
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < 4; gate++) {
+            out[t][gate] = sum[t][gate];
+        }
     }
 }
 
