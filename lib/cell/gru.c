@@ -71,45 +71,52 @@ INLINE void add_products(vf sum[][3], const int tiles, const float *x, int64_t n
                          int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 3 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 6
-        for (int i = 0; i < 3 * tiles; i++) {
-            sum[i / 3][i % 3] =
-                v_fma(value, v_load(w + i / 3 * apart + i % 3 * VL), sum[i / 3][i % 3]);
+#pragma GCC unroll 2
+        for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+            for (int gate = 0; gate < 3; gate++) {
+                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
+            }
         }
     }
 }
 
-/* A tile's h from its sums and the h before. */
-ALONE vf after_finish(vf r, vf z, vf q, vf n, vf before) {
-    return mix(v_logistic(z), v_tanh(v_fma(v_logistic(r), q, n)), before);
-}
-
-/* Tiles j.. of a step; their part of h goes to `to`. */
-INLINE void after_step_tiles(const tkri_stream *s, int64_t j, const int tiles, float *to) {
+/* The sums of `tiles` tiles from j on: r, z, q, n. */
+INLINE void after_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
     const int64_t of_x = 3 * VL * s->input, of_h = 3 * VL * s->units;
-    vf sum[2][3], n[2];
-#pragma GCC unroll 6
-    for (int i = 0; i < 3 * tiles; i++) {
-        sum[i / 3][i % 3] = v_load(s->bias + (j * 3 + i) * VL);
+    vf sum[2][3];
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+        for (int gate = 0; gate < 3; gate++) {
+            sum[t][gate] = v_load(s->bias + ((j + t) * 3 + gate) * VL);
+        }
     }
     add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
 #pragma GCC unroll 2
     for (int64_t t = 0; t < tiles; t++) { /* n, r, z make room for r, z, q */
-        n[t] = sum[t][0];
+        out[t][3] = sum[t][0];
         sum[t][0] = sum[t][1];
         sum[t][1] = sum[t][2];
         sum[t][2] = v_load(s->q_bias + (j + t) * VL);
     }
     add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
 #pragma GCC unroll 2
-    for (int64_t t = 0; t < tiles; t++) {
-        const int64_t at = (j + t) * VL;
-        const vf before = v_load(s->h + at);
-        v_store(to + at, after_finish(sum[t][0], sum[t][1], sum[t][2], n[t], before));
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 3
+        for (int gate = 0; gate < 3; gate++) {
+            out[t][gate] = sum[t][gate];
+        }
     }
 }
 
-DEFINE_STEP(after_step, after_step_tiles)
+/* The h of the units from `at` on. */
+INLINE vf after_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
+    const vf n = v_tanh(v_fma(v_logistic(sum[0]), sum[2], sum[3]));
+    return mix(v_logistic(sum[1]), n, v_load(s->h + at));
+}
+
+DEFINE_STEP(after_step, after_sums, after_units)
 
 /* Phase 0: the gates, and what U_n's product needs. */
 static void before_forward_gates(const tkri_point *p) {

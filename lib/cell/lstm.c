@@ -73,40 +73,46 @@ INLINE void add_products(vf sum[][4], const int tiles, const float *x, int64_t n
                          int64_t apart) {
     for (int64_t k = 0; k < n; k++, w += 4 * VL) {
         const vf value = v_all(x[k]);
-#pragma GCC unroll 8
-        for (int i = 0; i < 4 * tiles; i++) {
-            sum[i / 4][i % 4] =
-                v_fma(value, v_load(w + i / 4 * apart + i % 4 * VL), sum[i / 4][i % 4]);
+#pragma GCC unroll 2
+        for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+            for (int gate = 0; gate < 4; gate++) {
+                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
+            }
         }
     }
 }
 
-/* The c and h of the units from `at` on from their four sums; returns h. */
-ALONE vf finish(vf i, vf f, vf g, vf o, const tkri_stream *s, int64_t at) {
-    const vf sum[4] = {i, f, g, o};
+/* The sums of `tiles` tiles from j on. */
+INLINE void step_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
+    const int64_t of_x = 4 * VL * s->input, of_h = 4 * VL * s->units;
+    vf sum[2][4];
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < 4; gate++) {
+            sum[t][gate] = v_load(s->bias + ((j + t) * 4 + gate) * VL);
+        }
+    }
+    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
+    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
+#pragma GCC unroll 2
+    for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < 4; gate++) {
+            out[t][gate] = sum[t][gate];
+        }
+    }
+}
+
+/* The c and h of the units from `at` on. */
+INLINE vf step_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
     const unit u = unit_forward(sum, v_load(s->c + at), s->peep ? s->peep + at : NULL, s->ld_c);
     v_store(s->c + at, u.c);
     return u.h;
 }
 
-/* Tiles j.. of a step; their part of h goes to `to`. */
-INLINE void step_tiles(const tkri_stream *s, int64_t j, const int tiles, float *to) {
-    const int64_t of_x = 4 * VL * s->input, of_h = 4 * VL * s->units;
-    vf sum[2][4];
-#pragma GCC unroll 8
-    for (int i = 0; i < 4 * tiles; i++) {
-        sum[i / 4][i % 4] = v_load(s->bias + (j * 4 + i) * VL);
-    }
-    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
-    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
-#pragma GCC unroll 2
-    for (int64_t t = 0; t < tiles; t++) {
-        const int64_t at = (j + t) * VL;
-        v_store(to + at, finish(sum[t][0], sum[t][1], sum[t][2], sum[t][3], s, at));
-    }
-}
-
-DEFINE_STEP(step, step_tiles)
+DEFINE_STEP(step, step_sums, step_units)
 
 /* What the peepholes add to dc_{t-1}, and to dc_t; their own gradients. */
 INLINE vf peep_backward(const tkri_point *p, int64_t j, vf dai, vf daf, vf before) {

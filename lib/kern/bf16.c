@@ -34,6 +34,7 @@ INLINE pair pair_of(const tkri_reduced *r, int64_t row, int64_t word) {
     return (pair){v_all(x[0]), v_all(last ? 0.0f : x[1])};
 }
 INLINE void add(vf *a, vf *b, vu w, pair x) {
+    w = bits_of(v_once(float_of(w)));
     *a = v_fma(x.first, first_bf16(w), *a);
     *b = v_fma(x.second, second_bf16(w), *b);
 }

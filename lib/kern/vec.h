@@ -131,13 +131,13 @@ INLINE vf v_less_one(vf r) {
 }
 
 /* All three are of exp(y) = 2^n exp(r), n = round(y / ln 2), |r| <= ln 2 / 2. Adding MAGIC to
- * y / ln 2 rounds to an integer and leaves it in the low bits. */
-#define MAGIC v_all(12582912.0f) /* 1.5 * 2^23 */
+ * y / ln 2 rounds to an integer and leaves n + 127 in the low bits. */
+#define MAGIC v_all(12583039.0f) /* 1.5 * 2^23 + 127 */
 #define LOG2_E 1.44269504f
 
 /* 2^n for -127 < n < 128, from n + MAGIC. */
 INLINE vf v_power(vf shifted) {
-    return (vf)(((vi)shifted << 23) + (vi)v_all(1.0f));
+    return (vf)((vi)shifted << 23);
 }
 
 /* y - n ln 2. */
@@ -156,7 +156,7 @@ INLINE vf v_exp(vf x) {
 INLINE vf v_logistic(vf x) {
     x = v_min(v_all(87.0f), v_max(v_all(-88.0f), x));
     const vf shifted = v_fma(x, v_all(-LOG2_E), MAGIC), power = v_power(shifted);
-    const vf part = v_less_one(v_rest(v_zero() - x, shifted - MAGIC));
+    const vf part = v_less_one(v_rest(-x, shifted - MAGIC));
     return v_all(1.0f) / v_fma(power, part, power + v_all(1.0f));
 }
 
