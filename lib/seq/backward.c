@@ -389,7 +389,8 @@ void tkri_backward(tkr_sequence *seq) {
         memset(seq->dx, 0, (size_t)(seq->rows * seq->x_ld) * sizeof *seq->dx);
     }
     if (seq->norms) {
-        const int64_t n = tkri_chunks_of(seq->max_batch) * seq->net->n_slots * seq->max_steps;
+        const int64_t n =
+            tkri_chunks_of(seq->net, seq->max_batch) * seq->net->n_slots * seq->max_steps;
         memset(seq->norms, 0, (size_t)n * sizeof *seq->norms);
     }
     const int64_t windows = (seq->steps + every - 1) / every;

@@ -86,13 +86,13 @@ int64_t tkri_flipped_len(const tkr_sequence *seq, int64_t rows, int64_t batch) {
             most, columns_of(layer, INPUT) + columns_of(layer, STATE) + columns_of(layer, INNER));
     }
     return (int64_t)tkri_mul(tkri_mul((uint64_t)most, BLOCK),
-                             (uint64_t)(blocks_of(rows) + tkri_chunks_of(batch)));
+                             (uint64_t)(blocks_of(rows) + tkri_chunks_of(seq->net, batch)));
 }
 
 static float *flipped(const piece *p, operand which) {
     const tkr_sequence *seq = p->seq;
     const int64_t blocks =
-        blocks_of(seq->segment * seq->max_batch) + tkri_chunks_of(seq->max_batch);
+        blocks_of(seq->segment * seq->max_batch) + tkri_chunks_of(seq->net, seq->max_batch);
     int64_t columns = 0;
     for (operand o = INPUT; o < which; o++) {
         columns += columns_of(p->layer, o);

@@ -197,7 +197,7 @@ static void place_layer(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_aren
 }
 
 static void place_rows(tkr_sequence *seq, tkri_arena *arena, shape s) {
-    const int64_t n_chunks = tkri_chunks_of(s.batch);
+    const int64_t n_chunks = tkri_chunks_of(seq->net, s.batch);
     TKRI_TAKE(arena, seq->order, s.batch);
     TKRI_TAKE(arena, seq->length, s.batch);
     TKRI_TAKE(arena, seq->place, s.batch);
@@ -235,7 +235,8 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
     }
     if (seq->mode & TKR_STEP_NORMS) {
         TKRI_TAKE(arena, seq->norms,
-                  tkri_mul(times(tkri_chunks_of(s.batch), net->n_slots), (uint64_t)seq->max_steps));
+                  tkri_mul(times(tkri_chunks_of(seq->net, s.batch), net->n_slots),
+                           (uint64_t)seq->max_steps));
     }
     seq->n_jobs = 0;
     tkri_list_jobs(seq, 1);

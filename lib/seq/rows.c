@@ -5,10 +5,26 @@
 
 #include "seq/seq.h"
 
-/* Two chunks from 16 sequences on, so that two threads share them; then one for each 32. */
-int64_t tkri_chunks_of(int64_t batch) {
-    const int64_t n = (batch + 31) / 32;
-    return tkri_min(batch >= 16 ? tkri_max(n, 2) : 1, TKRI_MAX_CHUNKS);
+/* Weights of a step that no core's second-level cache keeps: every chunk fetches them again. */
+enum { TOO_FAR = 300000 };
+
+static int is_far(const tkri_net *net) {
+    int64_t most = 0;
+    for (int64_t l = 0; l < net->n_layers; l++) {
+        const tkri_layer *layer = &net->layers[l];
+        if (tkri_is_recurrent(layer->kind)) {
+            most = tkri_max(most, layer->units * layer->out * layer->ops->gates);
+        }
+    }
+    return most > TOO_FAR;
+}
+
+/* Two chunks from 16 sequences on, so that two threads share them; then one for each 32. Of nets
+ * whose weights are far, one for each 64, and threads share the units of one. */
+int64_t tkri_chunks_of(const tkri_net *net, int64_t batch) {
+    const int far = is_far(net);
+    const int64_t n = far ? (batch + 63) / 64 : (batch + 31) / 32;
+    return tkri_min(batch >= 16 && !far ? tkri_max(n, 2) : n, TKRI_MAX_CHUNKS);
 }
 
 /* A stable counting sort; chunks[0].first serves as the counters. */
@@ -72,7 +88,7 @@ void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, in
     seq->steps = steps;
     seq->batch = batch;
     order_batch(seq, lengths);
-    seq->n_chunks = tkri_chunks_of(batch);
+    seq->n_chunks = tkri_chunks_of(seq->net, batch);
     seq->rows = 0;
     for (int64_t c = 0; c < seq->n_chunks; c++) {
         tkri_chunk *chunk = &seq->chunks[c];

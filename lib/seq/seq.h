@@ -13,7 +13,7 @@
  * state at their borders; backward takes them last to first, each run again from its border. Rows
  * of inputs, of outputs and of the outputs' gradients are there for all steps.
  *
- * Chunks are what threads share out; their number depends on the batch alone. */
+ * Chunks are what threads share out; their number depends on the net and the batch alone. */
 #ifndef TKRI_SEQ_SEQ_H
 #define TKRI_SEQ_SEQ_H
 
@@ -169,7 +169,7 @@ void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_
 /* rows.c: chunks and rows for these lengths; the state that a lane's segment starts from, and what
  * comes out of it: the state for the next segment, or a sequence's final one. */
 void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, int64_t batch);
-int64_t tkri_chunks_of(int64_t batch);
+int64_t tkri_chunks_of(const tkri_net *net, int64_t batch);
 void tkri_load_state(const tkri_lane *a);
 void tkri_store_state(const tkri_lane *a);
 /* The caller's row (t * batch + b) of a chunk's row i of step t. */

@@ -121,6 +121,7 @@ static void check_sizes(const tkr_env *env) {
 static void check_wide(const tkr_env *env) {
     static const orc_spec specs[] = {
         {.kind = TKR_ELMAN, .input = 3, .hidden = 128, .learned = 1},
+        {.kind = TKR_ELMAN, .input = 2, .hidden = 560}, /* weights that no cache keeps */
         {.kind = TKR_LSTM, .input = 128, .hidden = 128, .peepholes = 1, .learned = 1},
         {.kind = TKR_LSTM, .input = 2, .hidden = 130, .projection = 128, .directions = 2},
         {.kind = TKR_GRU, .input = 128, .hidden = 128, .learned = 1},
