@@ -21,9 +21,8 @@ static int fits(int64_t n) {
 /* Can CBLAS say this product, and is it worth it? */
 static int blas_serves(const tkri_kern *kern, const tkri_gemm *g) {
     const int64_t n = (int64_t)g->width * kern->vl;
-    return kern->tier == TKR_TIER_GENERIC && (g->a_k == 1 || g->a_row == 1) && fits(g->m) &&
-           fits(g->k) && fits(g->a_k) && fits(g->a_row) && fits(g->b_k) && fits(g->c_row) &&
-           g->m * n >= WORTHWHILE / g->k;
+    return kern->tier == TKR_TIER_GENERIC && fits(g->m) && fits(g->k) && fits(g->a_row) &&
+           fits(g->b_k) && fits(g->c_row) && g->m * n >= WORTHWHILE / g->k;
 }
 
 static void put_start(const tkri_gemm *g, int64_t n) {
@@ -33,14 +32,12 @@ static void put_start(const tkri_gemm *g, int64_t n) {
 }
 
 static void blas_gemm(const tkri_gemm *g, int64_t n) {
-    const int transposed = g->a_k != 1;
     float keep = g->from == TKRI_FROM_ZERO ? 0.0f : 1.0f;
     put_start(g, n);
     for (int64_t block = 0; block < g->blocks; block++, keep = 1.0f) {
-        cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)g->m,
-                    (int)n, (int)g->k, 1.0f, g->a + block * g->a_block,
-                    (int)(transposed ? g->a_k : g->a_row), g->b + block * g->b_block, (int)g->b_k,
-                    keep, g->c, (int)g->c_row);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)g->m, (int)n, (int)g->k, 1.0f,
+                    g->a + block * g->a_block, (int)g->a_row, g->b + block * g->b_block,
+                    (int)g->b_k, keep, g->c, (int)g->c_row);
     }
 }
 

@@ -48,6 +48,22 @@ INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, co
     }
 }
 
+/* sum += A's column times B's row. */
+INLINE void one(vf sum[6][4], const float *a, int64_t a_row, const float *b, const int rows,
+                const int width) {
+    const float *a3 = a + 3 * a_row;
+    vf x[6], y[4];
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++) {
+        x[r] = v_all(((r < 3 ? a : a3) + (r % 3) * a_row)[0]);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < width; j++) {
+        y[j] = v_load(b + j * VL);
+    }
+    outer(sum, x, y, rows, width);
+}
+
 /* What a tile calls for on its way: `step` floats further for every k, from `first` on. */
 typedef struct ahead {
     const float *first;
@@ -65,25 +81,20 @@ INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, cons
             sum[r][j] = v_load(c + r * g->c_row + j * VL);
         }
     }
-    const int64_t a_row = g->a_row, a_k = g->a_k, b_k = g->b_k;
+    const int64_t a_row = g->a_row, b_k = g->b_k;
     for (int64_t block = 0; block < g->blocks; block++) {
-        const float *a0 = g->a + i * a_row + block * g->a_block;
-        const float *a3 = a0 + 3 * a_row;
+        const float *a = g->a + i * a_row + block * g->a_block;
         const float *b = g->b + block * g->b_block;
-        for (int64_t k = 0; k < g->k; k++) {
-            vf x[6], y[4];
+        int64_t k = g->k;
+        for (; v_has_four(rows, width) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
+            __builtin_prefetch(soon.first);
+            soon.first += 4 * soon.step;
+            v_four(sum, a, a_row, b, b_k, rows);
+        }
+        for (; k > 0; k--, a++, b += b_k) {
             __builtin_prefetch(soon.first);
             soon.first += soon.step;
-#pragma GCC unroll 6
-            for (int r = 0; r < rows; r++) {
-                x[r] = v_all(((r < 3 ? a0 : a3) + (r % 3) * a_row)[0]);
-            }
-#pragma GCC unroll 4
-            for (int j = 0; j < width; j++) {
-                y[j] = v_load(b + j * VL);
-            }
-            outer(sum, x, y, rows, width);
-            a0 += a_k, a3 += a_k, b += b_k;
+            one(sum, a, a_row, b, rows, width);
         }
     }
 #pragma GCC unroll 6
@@ -158,6 +169,12 @@ static void put_start(const tkri_gemm *g) {
     }
 }
 
+/* An equal part of `rest` steps for each of `parts`, in fours. */
+INLINE int64_t share(int64_t rest, int64_t parts) {
+    const int64_t fours = (rest / parts + 3) / 4 * 4;
+    return fours < rest ? fours : rest;
+}
+
 /* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. Slices
  * are whole blocks, or equal parts of one. */
 static void gemm(const tkri_gemm *g) {
@@ -168,8 +185,8 @@ static void gemm(const tkri_gemm *g) {
     for (int64_t block = 0; g->m > 0 && block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
-            part.k = (g->k - k) / (parts - p);
-            part.a = g->a + block * g->a_block + k * g->a_k;
+            part.k = share(g->k - k, parts - p);
+            part.a = g->a + block * g->a_block + k;
             part.b = g->b + block * g->b_block + k * g->b_k;
             gemm_slice(&part);
         }

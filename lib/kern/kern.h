@@ -23,14 +23,14 @@ enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
 
 /* C[m][width * VL] = start + sum over blocks and k of A[m][block][k] * B[block][k][width * VL].
  *
- * A's element (i, block, k) is a[i * a_row + block * a_block + k * a_k]; B's row is at
+ * A's element (i, block, k) is a[i * a_row + block * a_block + k]; B's row is at
  * b[block * b_block + k * b_k]; C's row i at c[i * c_row]. Each element of C is one chain of fused
  * multiply-adds in the order of k, so that it does not depend on m, on the other columns, or on
  * where a sum is cut and continued with TKRI_FROM_C. C must not overlap A or B. NaN propagates. */
 typedef struct tkri_gemm {
     int64_t m, blocks, k;
     const float *a;
-    int64_t a_row, a_block, a_k;
+    int64_t a_row, a_block;
     const float *b;
     int64_t b_block, b_k;
     float *c;

@@ -16,6 +16,8 @@
  *
  *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
  *   TIER_SCALE              it has its own v_scale
+ *   TIER_FOUR               of the tiles that v_has_four names, it has v_four: sum += four columns
+ *                           of A times four rows of B
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
 #ifndef TKRI_KERN_VEC_H
 #define TKRI_KERN_VEC_H
@@ -70,6 +72,17 @@ INLINE vf v_once(vf a) {
     V_ONCE(a);
     return a;
 }
+
+#ifndef TIER_FOUR
+INLINE int v_has_four(int rows, int width) {
+    (void)rows, (void)width;
+    return 0;
+}
+INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, int64_t b_k,
+                   const int rows) {
+    (void)sum, (void)a, (void)a_row, (void)b, (void)b_k, (void)rows;
+}
+#endif
 
 /* The same lanes in double; a macro, because vectors that wide have no calling convention. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE

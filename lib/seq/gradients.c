@@ -106,7 +106,6 @@ static void sum_outer(const piece *p, tkri_gemm g, operand which) {
     const int64_t rows = p->to - p->from;
     g.a = flipped(p, which);
     g.a_row = BLOCK;
-    g.a_k = 1;
     g.a_block = BLOCK * g.m;
     g.b_block = BLOCK * g.b_k;
     g.from = TKRI_FROM_C;

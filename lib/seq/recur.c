@@ -17,7 +17,6 @@ tkri_product tkri_plain_product(const tkri_kern *kern, int64_t units, const floa
         .w_rows = k,
         .blocks = 1,
         .k = k,
-        .a_k = 1,
         .c_tile = kern->vl,
         .from = TKRI_FROM_ZERO,
     };
@@ -34,7 +33,6 @@ tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
         .a = p->a,
         .a_row = p->a_row,
         .a_block = p->a_block,
-        .a_k = p->a_k,
         .b = p->w + start * vl * p->w_rows + p->first_row * b_k + p->first_gate * vl,
         .b_block = p->block_rows * b_k,
         .b_k = b_k,

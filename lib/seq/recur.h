@@ -17,7 +17,7 @@ typedef struct tkri_product {
     int64_t blocks, k;             /* ... and the k - 1 after it */
     int32_t first_gate, gates;     /* only these gates of each panel; gates = 0: all */
     const float *a;
-    int64_t a_row, a_block, a_k, rows;
+    int64_t a_row, a_block, rows;
     float *c;
     int64_t c_row, c_tile; /* a panel's columns start at c + its first tile * c_tile */
     const float *start;    /* [tile][gates][VL] */
