@@ -64,36 +64,37 @@ INLINE void one(vf sum[6][4], const float *a, int64_t a_row, const float *b, con
     outer(sum, x, y, rows, width);
 }
 
-/* What a tile calls for on its way: `step` floats further for every k, from `first` on. */
-typedef struct ahead {
-    const float *first;
-    int64_t step;
-} ahead;
+/* Where a tile stands: its first row of A and C, what its sums start from, and what it calls for on
+ * its way, `step` floats further for every k. */
+typedef struct place {
+    const float *a, *from, *soon;
+    float *c;
+    int64_t from_row, step;
+} place;
 
-/* rows x width vectors of C at row i; both sizes are constants wherever this is inlined. */
-INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, const int width) {
+/* rows x width vectors of C; both sizes are constants wherever this is inlined. */
+INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
     vf sum[6][4];
-    float *c = g->c + i * g->c_row;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
-            sum[r][j] = v_load(c + r * g->c_row + j * VL);
+            sum[r][j] = v_load(at->from + r * at->from_row + j * VL);
         }
     }
-    const int64_t a_row = g->a_row, b_k = g->b_k;
+    const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step;
+    const float *soon = at->soon;
     for (int64_t block = 0; block < g->blocks; block++) {
-        const float *a = g->a + i * a_row + block * g->a_block;
-        const float *b = g->b + block * g->b_block;
+        const float *a = at->a + block * g->a_block, *b = g->b + block * g->b_block;
         int64_t k = g->k;
         for (; v_has_four(rows, width) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
-            __builtin_prefetch(soon.first);
-            soon.first += 4 * soon.step;
+            __builtin_prefetch(soon);
+            soon += 4 * step;
             v_four(sum, a, a_row, b, b_k, rows);
         }
         for (; k > 0; k--, a++, b += b_k) {
-            __builtin_prefetch(soon.first);
-            soon.first += soon.step;
+            __builtin_prefetch(soon);
+            soon += step;
             one(sum, a, a_row, b, rows, width);
         }
     }
@@ -101,76 +102,46 @@ INLINE void tile(const tkri_gemm *g, ahead soon, int64_t i, const int rows, cons
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
-            v_store(c + r * g->c_row + j * VL, sum[r][j]);
+            v_store(at->c + r * g->c_row + j * VL, sum[r][j]);
         }
     }
 }
 
-/* One function per width; its rows go out in tiles of nearly equal height. Together they call for
- * the next slice of B, which is what stands behind this one. */
-#define ROWS_CASE(rows, width)             \
-    case rows:                             \
-        if (rows <= limit) {               \
-            tile(g, soon, i, rows, width); \
-        }                                  \
+#define TILE(rows, width)              \
+    case (width)*8 + (rows):           \
+        if ((rows) <= ROWS##width) {   \
+            tile(g, &at, rows, width); \
+        }                              \
         break;
+#define TILES(width) \
+    TILE(1, width) TILE(2, width) TILE(3, width) TILE(4, width) TILE(5, width) TILE(6, width)
 
-#define DEFINE_GEMM(width)                                                          \
-    static void gemm##width(const tkri_gemm *g) {                                   \
-        const int limit = ROWS##width;                                              \
-        const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k; \
-        const int64_t rows = g->m / tiles, taller = g->m % tiles;                   \
-        const int64_t share = slice * width * VL / tiles;                           \
-        ahead soon = {g->b + slice * width * VL, (width * VL + tiles - 1) / tiles}; \
-        for (int64_t t = 0, i = 0; t < tiles; t++) {                                \
-            const int64_t height = rows + (t < taller);                             \
-            switch (height) {                                                       \
-                ROWS_CASE(1, width)                                                 \
-                ROWS_CASE(2, width)                                                 \
-                ROWS_CASE(3, width)                                                 \
-                ROWS_CASE(4, width)                                                 \
-                ROWS_CASE(5, width)                                                 \
-                ROWS_CASE(6, width)                                                 \
-            }                                                                       \
-            i += height;                                                            \
-            soon.first += share;                                                    \
-        }                                                                           \
-    }
-
-DEFINE_GEMM(1)
-DEFINE_GEMM(2)
-DEFINE_GEMM(3)
-DEFINE_GEMM(4)
-
+/* The rows go out in tiles of nearly equal height. Together they call for the next slice of B,
+ * which is what stands behind this one. */
 static void gemm_slice(const tkri_gemm *g) {
-    switch (g->width) {
-        case 1:
-            gemm1(g);
-            break;
-        case 2:
-            gemm2(g);
-            break;
-        case 3:
-            gemm3(g);
-            break;
-        default:
-            gemm4(g);
-            break;
+    static const float zeros[TKRI_PANEL * VL];
+    static const int8_t limits[TKRI_PANEL] = {ROWS1, ROWS2, ROWS3, ROWS4};
+    const int64_t limit = limits[g->width - 1], columns = g->width * VL;
+    const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k * columns;
+    const int64_t rows = g->m / tiles, taller = g->m % tiles;
+    place at = {g->a, zeros, g->b + slice, g->c, 0, (columns + tiles - 1) / tiles};
+    if (g->from == TKRI_FROM_C) {
+        at.from = g->c, at.from_row = g->c_row;
+    } else if (g->from == TKRI_FROM_ROW) {
+        at.from = g->start;
     }
-}
-
-/* What the sums start from, where that is not C. */
-static void put_start(const tkri_gemm *g) {
-    for (int64_t i = 0; g->from != TKRI_FROM_C && i < g->m; i++) {
-        for (int32_t j = 0; j < g->width; j++) {
-            v_store(g->c + i * g->c_row + j * VL,
-                    g->from == TKRI_FROM_ROW ? v_load(g->start + j * VL) : v_zero());
-        }
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t height = rows + (t < taller);
+        switch (g->width * 8 + height) { TILES(1) TILES(2) TILES(3) TILES(4) }
+        at.a += height * g->a_row;
+        at.c += height * g->c_row;
+        at.from += height * at.from_row;
+        at.soon += slice / tiles;
     }
 }
 
 /* An equal part of `rest` steps for each of `parts`, in fours. */
-INLINE int64_t share(int64_t rest, int64_t parts) {
+INLINE int64_t part_of(int64_t rest, int64_t parts) {
     const int64_t fours = (rest / parts + 3) / 4 * 4;
     return fours < rest ? fours : rest;
 }
@@ -181,25 +152,32 @@ static void gemm(const tkri_gemm *g) {
     const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
     const int64_t most = g->k > 0 && depth > g->k ? depth / g->k : 1;
     tkri_gemm part = *g;
-    put_start(g);
+    if (g->m > 0 && g->blocks * g->k == 0 && g->from != TKRI_FROM_C) {
+        gemm_slice(&part);
+    }
     for (int64_t block = 0; g->m > 0 && block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
-            part.k = share(g->k - k, parts - p);
+            part.k = part_of(g->k - k, parts - p);
             part.a = g->a + block * g->a_block + k;
             part.b = g->b + block * g->b_block + k * g->b_k;
             gemm_slice(&part);
+            part.from = TKRI_FROM_C;
         }
     }
 }
 
 static void gather(const tkri_gemm *g, const int32_t *ids) {
-    put_start(g);
     for (int64_t i = 0; i < g->m; i++) {
         const float *b = g->b + ids[i] * g->b_k;
         float *c = g->c + i * g->c_row;
-        for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
-            v_store(c + j * VL, v_fma(v_all(1.0f), v_load(b + j * VL), v_load(c + j * VL)));
+        const float *from = g->from == TKRI_FROM_C ? c : g->start;
+        for (int32_t j = 0; j < g->width; j++) {
+            vf sum = g->from == TKRI_FROM_ZERO ? v_zero() : v_load(from + j * VL);
+            if (ids[i] >= 0) {
+                sum = v_fma(v_all(1.0f), v_load(b + j * VL), sum);
+            }
+            v_store(c + j * VL, sum);
         }
     }
 }

@@ -157,6 +157,25 @@ static void check_cut(const tkri_kern *kern) {
     }
 }
 
+/* Without a term the sums are what they start from; without a row nothing is written. */
+static void check_empty(const tkri_kern *kern) {
+    for (int32_t from = TKRI_FROM_ZERO; from <= TKRI_FROM_C; from++) {
+        for (int32_t empty = 0; empty < 3; empty++) {
+            operands o = make(kern, 7, 1, 5, 3, from, 0);
+            float *before = malloc((size_t)o.c.n * sizeof *before);
+            memcpy(before, o.c.data, (size_t)o.c.n * sizeof *before);
+            *(empty == 0 ? &o.g.k : empty == 1 ? &o.g.blocks : &o.g.m) = 0;
+            expect(&o);
+            kern->gemm(&o.g);
+            check_values(&o);
+            check_gaps(&o, before);
+            assert_true(empty < 2 || compare_bits(o.c.data, before, o.c.n));
+            free(before);
+            destroy(&o);
+        }
+    }
+}
+
 /* A NaN in A spoils its row and nothing else, one in B its column; infinity times zero is NaN. */
 static void check_nan(const tkri_kern *kern) {
     operands o = make(kern, 9, 1, 5, 2, TKRI_FROM_ZERO, 0);
@@ -219,6 +238,11 @@ static void test_shapes(void **unused) {
     tiers_each(check_shapes);
 }
 
+static void test_empty(void **unused) {
+    (void)unused;
+    tiers_each(check_empty);
+}
+
 static void test_cut(void **unused) {
     (void)unused;
     tiers_each(check_cut);
@@ -241,7 +265,8 @@ static void test_scatter(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_cut),     cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_cut),    cmocka_unit_test(test_nan),
         cmocka_unit_test(test_gather), cmocka_unit_test(test_scatter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
