@@ -87,10 +87,10 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a = at->a + block * g->a_block, *b = g->b + block * g->b_block;
         int64_t k = g->k;
-        for (; v_has_four(rows, width) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
+        for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
             __builtin_prefetch(soon);
             soon += 4 * step;
-            v_four(sum, a, a_row, b, b_k, rows);
+            v_four(sum, a, a_row, b, b_k, SHAPE(rows, width));
         }
         for (; k > 0; k--, a++, b += b_k) {
             __builtin_prefetch(soon);
@@ -108,7 +108,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
 }
 
 #define TILE(rows, width)              \
-    case (width)*8 + (rows):           \
+    case SHAPE(rows, width):           \
         if ((rows) <= ROWS##width) {   \
             tile(g, &at, rows, width); \
         }                              \
@@ -132,7 +132,7 @@ static void gemm_slice(const tkri_gemm *g) {
     }
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
-        switch (g->width * 8 + height) { TILES(1) TILES(2) TILES(3) TILES(4) }
+        switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
         at.a += height * g->a_row;
         at.c += height * g->c_row;
         at.from += height * at.from_row;

@@ -47,28 +47,31 @@ static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in
 
 #endif
 
-/* A cache line's columns at a time, down all rows. */
-enum { BAND = 16 };
+/* A line of the output is LINE rows of the input: each line is read and written once, as a whole.
+ * The rows that come next are called for meanwhile. */
+enum { LINE = 16 };
+
+static void flip_lines(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+                       int64_t columns) {
+    for (int64_t c = 0; c + 4 <= columns; c += 4) {
+        for (int64_t r = 0; r < rows; r += 4) {
+            const float *from = in + r * in_ld + c;
+            __builtin_prefetch(from + (LINE + c / 4 % 4) * in_ld);
+            flip4(out + c * out_ld + r, out_ld, from, in_ld);
+        }
+    }
+}
 
 void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
                int64_t columns) {
-    for (int64_t band = 0; band < columns; band += BAND) {
-        const int64_t end = band + BAND < columns ? band + BAND : columns;
-        for (int64_t r = 0; r < rows; r += 4) {
-            const int64_t tall = rows - r < 4 ? rows - r : 4;
-            for (int64_t c = band; c < end; c += 4) {
-                const float *from = in + r * in_ld + c;
-                float *to = out + c * out_ld + r;
-                if (tall == 4 && end - c >= 4) {
-                    flip4(to, out_ld, from, in_ld);
-                    continue;
-                }
-                for (int64_t j = 0; j < 4 && c + j < end; j++) {
-                    for (int64_t i = 0; i < tall; i++) {
-                        to[j * out_ld + i] = from[i * in_ld + j];
-                    }
-                }
-            }
+    const int64_t tall = rows / 4 * 4, wide = columns / 4 * 4;
+    for (int64_t r = 0; r < tall; r += LINE) {
+        flip_lines(out + r, out_ld, in + r * in_ld, in_ld, tall - r < LINE ? tall - r : LINE,
+                   columns);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = r < tall ? wide : 0; c < columns; c++) {
+            out[c * out_ld + r] = in[r * in_ld + c];
         }
     }
 }

@@ -35,6 +35,9 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* A tile of a product: rows, vectors. */
+#define SHAPE(rows, width) ((width)*8 + (rows))
+
 #include TKRI_TIER_FILE
 
 #ifndef TIER_CPUID
@@ -74,13 +77,13 @@ INLINE vf v_once(vf a) {
 }
 
 #ifndef TIER_FOUR
-INLINE int v_has_four(int rows, int width) {
-    (void)rows, (void)width;
+INLINE int v_has_four(int shape) {
+    (void)shape;
     return 0;
 }
 INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, int64_t b_k,
-                   const int rows) {
-    (void)sum, (void)a, (void)a_row, (void)b, (void)b_k, (void)rows;
+                   int shape) {
+    (void)sum, (void)a, (void)a_row, (void)b, (void)b_k, (void)shape;
 }
 #endif
 

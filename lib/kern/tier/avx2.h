@@ -26,59 +26,79 @@ INLINE vf v_sqrt(vf a) {
     return _mm256_sqrt_ps(a);
 }
 
-/* The two tiles that fill all sixteen registers: left to place the sums itself, a compiler moves
- * them about. The operands are at the limit of what one statement may have. */
+/* The tiles that nearly fill all sixteen registers: left to place the sums itself, a compiler moves
+ * them about. The operands of the largest are at the limit of what one statement may have. */
 #define TIER_FOUR
 #define FETCH(at, y) "vmovups " at ", %%ymm" y "\n\t"
 #define SPREAD(at, x) "vbroadcastss " at ", %%ymm" x "\n\t"
 #define FMA(x, y, sum) "vfmadd231ps %%ymm" x ", %%ymm" y ", %[s" sum "]\n\t"
-#define SUM(r, j) [s##r##j] "+x"(sum[r][j])
 
-#define ROW4X3(at, r) \
-    SPREAD(at, "15") FMA("15", "12", r "0") FMA("15", "13", r "1") FMA("15", "14", r "2")
-#define ONE4X3(k, row)              \
-    FETCH("0" row, "12")            \
-    FETCH("32" row, "13")           \
-    FETCH("64" row, "14")           \
-    ROW4X3(k "(%[a])", "0")         \
-    ROW4X3(k "(%[a],%[ar])", "1")   \
-    ROW4X3(k "(%[a],%[ar],2)", "2") \
-    ROW4X3(k "(%[a],%[ar3])", "3")
-
-#define COLUMN3X4(at, j) \
-    FETCH(at, "15") FMA("15", "12", "0" j) FMA("15", "13", "1" j) FMA("15", "14", "2" j)
-#define ONE3X4(k, row)               \
-    SPREAD(k "(%[a])", "12")         \
-    SPREAD(k "(%[a],%[ar])", "13")   \
-    SPREAD(k "(%[a],%[ar],2)", "14") \
-    COLUMN3X4("0" row, "0")          \
-    COLUMN3X4("32" row, "1")         \
-    COLUMN3X4("64" row, "2")         \
-    COLUMN3X4("96" row, "3")
-
+/* A's rows, k floats further; where B's row is. */
+#define A0(k) k "(%[a])"
+#define A1(k) k "(%[a],%[ar])"
+#define A2(k) k "(%[a],%[ar],2)"
+#define A3(k) k "(%[a],%[ar3])"
+#define A4(k) k "(%[a],%[ar],4)"
 #define FOUR(one)                                                          \
     one("0", "(%[b])") one("4", "(%[b],%[bk])") one("8", "(%[b],%[bk],2)") \
         one("12", "(%[b],%[bk3])")
 
-INLINE int v_has_four(int rows, int width) {
-    return (rows == 4 && width == 3) || (rows == 3 && width == 4);
+#define ROW_2(at, r) SPREAD(at, "15") FMA("15", "12", r "0") FMA("15", "13", r "1")
+#define ROW_3(at, r) ROW_2(at, r) FMA("15", "14", r "2")
+#define COLUMN_2(at, j) FETCH(at, "15") FMA("15", "12", "0" j) FMA("15", "13", "1" j)
+#define COLUMN_3(at, j) COLUMN_2(at, j) FMA("15", "14", "2" j)
+
+#define ONE_5X2(k, b)   \
+    FETCH("0" b, "12")  \
+    FETCH("32" b, "13") \
+    ROW_2(A0(k), "0") ROW_2(A1(k), "1") ROW_2(A2(k), "2") ROW_2(A3(k), "3") ROW_2(A4(k), "4")
+#define ONE_3X3(k, b)  \
+    FETCH("0" b, "12") \
+    FETCH("32" b, "13") FETCH("64" b, "14") ROW_3(A0(k), "0") ROW_3(A1(k), "1") ROW_3(A2(k), "2")
+#define ONE_4X3(k, b) ONE_3X3(k, b) ROW_3(A3(k), "3")
+#define ONE_2X4(k, b)   \
+    SPREAD(A0(k), "12") \
+    SPREAD(A1(k), "13") \
+    COLUMN_2("0" b, "0") COLUMN_2("32" b, "1") COLUMN_2("64" b, "2") COLUMN_2("96" b, "3")
+#define ONE_3X4(k, b)                                                                    \
+    SPREAD(A0(k), "12")                                                                  \
+    SPREAD(A1(k), "13")                                                                  \
+    SPREAD(A2(k), "14") COLUMN_3("0" b, "0") COLUMN_3("32" b, "1") COLUMN_3("64" b, "2") \
+        COLUMN_3("96" b, "3")
+
+#define SUM(r, j) [s##r##j] "+x"(sum[r][j])
+#define SUMS_2(r) SUM(r, 0), SUM(r, 1)
+#define SUMS_3(r) SUMS_2(r), SUM(r, 2)
+#define SUMS_4(r) SUMS_3(r), SUM(r, 3)
+#define RUN_FOUR(one, ...)                                                                   \
+    __asm__ volatile(                                                                        \
+        FOUR(one)                                                                            \
+        : __VA_ARGS__                                                                        \
+        : [a] "r"(a), [ar] "r"(ar), [ar3] "r"(ar3), [b] "r"(b), [bk] "r"(bk), [bk3] "r"(bk3) \
+        : "xmm12", "xmm13", "xmm14", "xmm15", "memory")
+
+INLINE int v_has_four(int shape) {
+    return shape == SHAPE(5, 2) || shape == SHAPE(3, 3) || shape == SHAPE(4, 3) ||
+           shape == SHAPE(2, 4) || shape == SHAPE(3, 4);
 }
 INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, int64_t b_k,
-                   const int rows) {
+                   int shape) {
     const int64_t ar = a_row * 4, ar3 = ar * 3, bk = b_k * 4, bk3 = bk * 3;
-    if (rows == 4) {
-        __asm__ volatile(
-            FOUR(ONE4X3)
-            : SUM(0, 0), SUM(0, 1), SUM(0, 2), SUM(1, 0), SUM(1, 1), SUM(1, 2), SUM(2, 0),
-              SUM(2, 1), SUM(2, 2), SUM(3, 0), SUM(3, 1), SUM(3, 2)
-            : [a] "r"(a), [ar] "r"(ar), [ar3] "r"(ar3), [b] "r"(b), [bk] "r"(bk), [bk3] "r"(bk3)
-            : "xmm12", "xmm13", "xmm14", "xmm15", "memory");
-    } else {
-        __asm__ volatile(FOUR(ONE3X4)
-                         : SUM(0, 0), SUM(0, 1), SUM(0, 2), SUM(0, 3), SUM(1, 0), SUM(1, 1),
-                           SUM(1, 2), SUM(1, 3), SUM(2, 0), SUM(2, 1), SUM(2, 2), SUM(2, 3)
-                         : [a] "r"(a), [ar] "r"(ar), [b] "r"(b), [bk] "r"(bk), [bk3] "r"(bk3)
-                         : "xmm12", "xmm13", "xmm14", "xmm15", "memory");
+    switch (shape) {
+        case SHAPE(5, 2):
+            RUN_FOUR(ONE_5X2, SUMS_2(0), SUMS_2(1), SUMS_2(2), SUMS_2(3), SUMS_2(4));
+            break;
+        case SHAPE(3, 3):
+            RUN_FOUR(ONE_3X3, SUMS_3(0), SUMS_3(1), SUMS_3(2));
+            break;
+        case SHAPE(4, 3):
+            RUN_FOUR(ONE_4X3, SUMS_3(0), SUMS_3(1), SUMS_3(2), SUMS_3(3));
+            break;
+        case SHAPE(2, 4):
+            RUN_FOUR(ONE_2X4, SUMS_4(0), SUMS_4(1));
+            break;
+        default:
+            RUN_FOUR(ONE_3X4, SUMS_4(0), SUMS_4(1), SUMS_4(2));
     }
 }
 
