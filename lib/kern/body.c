@@ -21,7 +21,7 @@ enum {
 #endif
 
 /* Floats of B that the first-level cache keeps, beside all else, while A's rows go by. */
-enum { SLICE = VL == 16 ? 6144 : 3072 };
+enum { SLICE = VL == 16 ? 6144 : 5120 };
 
 /* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector
  * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and
@@ -72,7 +72,8 @@ typedef struct place {
     int64_t from_row, step;
 } place;
 
-/* rows x width vectors of C; both sizes are constants wherever this is inlined. */
+/* rows x width vectors of C; both sizes are constants wherever this is inlined. On its way it calls
+ * for the rows of A behind its own, as if they followed each other without a gap. */
 INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
     vf sum[6][4];
 #pragma GCC unroll 6
@@ -86,10 +87,13 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     const float *soon = at->soon;
     for (int64_t block = 0; block < g->blocks; block++) {
         const float *a = at->a + block * g->a_block, *b = g->b + block * g->b_block;
+        const float *behind = a + rows * a_row;
         int64_t k = g->k;
         for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
             __builtin_prefetch(soon);
             soon += 4 * step;
+            __builtin_prefetch(behind);
+            behind += 4 * rows;
             v_four(sum, a, a_row, b, b_k, SHAPE(rows, width));
         }
         for (; k > 0; k--, a++, b += b_k) {

@@ -8,7 +8,7 @@
 #include "kern/blas.h"
 #include "seq/seq.h"
 
-enum { BLOCK = 96 }; /* rows of dG that stay in the first-level cache while X's columns go by */
+enum { BLOCK = 160 }; /* rows of dG that stay in the first-level cache while X's columns go by */
 
 /* What dG is multiplied with, [block][column][BLOCK] each at its offset in seq->flipped. */
 typedef enum operand { INPUT, STATE, INNER } operand;
