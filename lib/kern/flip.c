@@ -56,8 +56,10 @@ static void flip_lines(float *out, int64_t out_ld, const float *in, int64_t in_l
     for (int64_t c = 0; c + 4 <= columns; c += 4) {
         for (int64_t r = 0; r < rows; r += 4) {
             const float *from = in + r * in_ld + c;
+            float *to = out + c * out_ld + r;
             __builtin_prefetch(from + (LINE + c / 4 % 4) * in_ld);
-            flip4(out + c * out_ld + r, out_ld, from, in_ld);
+            __builtin_prefetch(out + (c + r / 4) * out_ld + LINE, 1);
+            flip4(to, out_ld, from, in_ld);
         }
     }
 }
