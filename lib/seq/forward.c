@@ -6,6 +6,8 @@
 #include "core/fpmode.h"
 #include "seq/seq.h"
 
+enum { INPUT_ROWS = 192 };
+
 /* The input's rows in reversed order. */
 static void reverse_input(const tkri_lane *a, const float *x, int64_t ld, const int32_t *ids) {
     const tkri_chunk *chunk = a->chunk;
@@ -81,16 +83,27 @@ static void zone_state(const tkri_lane *a, int64_t t, const tkri_recur *r) {
     }
 }
 
-static void run_lane(const tkri_lane *a, const float *x, int64_t ld, const int32_t *ids) {
-    tkri_load_state(a);
-    if (a->chunk->held > 0) {
-        tkri_recur all = tkri_recur_at(a, a->chunk->from);
-        all.rows = a->chunk->held;
-        all.crew = tkri_lone_crew(
-            a->seq, all.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
-        tkri_recur_input(&all, x, ld, ids, 1);
+/* The input's part of the steps from t on, at least INPUT_ROWS rows of them: few enough that the
+ * steps find them in a cache. Returns the first step without it. */
+static int64_t run_input(const tkri_lane *a, int64_t t, tkri_view x, const int32_t *ids) {
+    const int64_t row = tkri_held_row(a->chunk, t);
+    tkri_recur some = tkri_recur_at(a, t);
+    for (some.rows = 0; t < a->chunk->to && some.rows < INPUT_ROWS; t++) {
+        some.rows += a->chunk->active[t];
     }
+    some.crew = tkri_lone_crew(
+        a->seq, some.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
+    tkri_recur_input(&some, ids ? NULL : x.p + row * x.ld, x.ld, ids ? ids + row : NULL, 1);
+    return t;
+}
+
+static void run_lane(const tkri_lane *a, tkri_view x, const int32_t *ids) {
+    int64_t ready = a->chunk->from;
+    tkri_load_state(a);
     for (int64_t t = a->chunk->from; t < a->chunk->to; t++) {
+        if (t == ready) {
+            ready = run_input(a, t, x, ids);
+        }
         const tkri_recur r = tkri_recur_at(a, t);
         if (a->run->h_in) {
             drop_state(a, &r);
@@ -127,11 +140,11 @@ static void forward_recurrent(tkr_sequence *seq, int64_t l, const tkri_chunk *ch
     for (int32_t d = 0; d < layer->directions; d++) {
         const tkri_lane a = tkri_lane_of(seq, l, d, chunk);
         if (d == 0) {
-            run_lane(&a, x.p, x.ld, ids);
+            run_lane(&a, x, ids);
         } else {
             const int64_t ld = tkri_row_len(layer->input);
             reverse_input(&a, x.p, x.ld, ids);
-            run_lane(&a, a.run->x + chunk->tape * ld, ld,
+            run_lane(&a, (tkri_view){a.run->x + chunk->tape * ld, ld},
                      ids ? seq->reverse_ids + chunk->row0 : NULL);
         }
         if (seq->tapes[l].y) {
