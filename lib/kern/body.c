@@ -20,6 +20,9 @@ enum {
 };
 #endif
 
+/* Terms so few that a tile is not worth setting up, and how many rows ahead its C is called for. */
+enum { FEW = 2, AHEAD = 16 };
+
 /* Floats of B that the first-level cache keeps, beside all else, while A's rows go by. */
 enum { SLICE = VL == 16 ? 6144 : 5120 };
 
@@ -111,6 +114,34 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
 }
 
+static place first_place(const tkri_gemm *g) {
+    static const float zeros[TKRI_PANEL * VL];
+    place at = {.a = g->a, .from = zeros, .c = g->c};
+    if (g->from == TKRI_FROM_C) {
+        at.from = g->c, at.from_row = g->c_row;
+    } else if (g->from == TKRI_FROM_ROW) {
+        at.from = g->start;
+    }
+    return at;
+}
+
+/* A product of few terms: what it waits for is C. */
+static void few_terms(const tkri_gemm *g) {
+    place at = first_place(g);
+    for (int64_t i = 0; i < g->m; i++) {
+        const float *from = at.from + i * at.from_row;
+        float *c = g->c + i * g->c_row;
+        for (int64_t k = 0; k < g->k; k++, from = c) {
+            const vf x = v_all(g->a[i * g->a_row + k]);
+            for (int32_t j = 0; j < g->width; j++) {
+                __builtin_prefetch(c + AHEAD * g->c_row + j * VL, 1);
+                const vf y = v_load(g->b + k * g->b_k + j * VL);
+                v_store(c + j * VL, v_fma(x, y, v_load(from + j * VL)));
+            }
+        }
+    }
+}
+
 #define TILE(rows, width)              \
     case SHAPE(rows, width):           \
         if ((rows) <= ROWS##width) {   \
@@ -123,17 +154,13 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
 /* The rows go out in tiles of nearly equal height. Together they call for the next slice of B,
  * which is what stands behind this one. */
 static void gemm_slice(const tkri_gemm *g) {
-    static const float zeros[TKRI_PANEL * VL];
     static const int8_t limits[TKRI_PANEL] = {ROWS1, ROWS2, ROWS3, ROWS4};
     const int64_t limit = limits[g->width - 1], columns = g->width * VL;
     const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k * columns;
     const int64_t rows = g->m / tiles, taller = g->m % tiles;
-    place at = {g->a, zeros, g->b + slice, g->c, 0, (columns + tiles - 1) / tiles};
-    if (g->from == TKRI_FROM_C) {
-        at.from = g->c, at.from_row = g->c_row;
-    } else if (g->from == TKRI_FROM_ROW) {
-        at.from = g->start;
-    }
+    place at = first_place(g);
+    at.soon = g->b + slice;
+    at.step = (columns + tiles - 1) / tiles;
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
         switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
@@ -156,6 +183,10 @@ static void gemm(const tkri_gemm *g) {
     const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
     const int64_t most = g->k > 0 && depth > g->k ? depth / g->k : 1;
     tkri_gemm part = *g;
+    if (g->blocks == 1 && g->k > 0 && g->k <= FEW) {
+        few_terms(g);
+        return;
+    }
     if (g->m > 0 && g->blocks * g->k == 0 && g->from != TKRI_FROM_C) {
         gemm_slice(&part);
     }
@@ -203,12 +234,17 @@ static void add(float *y, const float *x, int64_t n) {
 }
 
 static void column_sum(float *c, const float *x, int64_t rows, int64_t ld, int32_t width) {
-    for (int32_t j = 0; j < width; j++) {
-        vf sum = v_load(c + j * VL);
+    for (int32_t j = 0; j < width; j += 2) {
+        const int32_t second = (j + 1 < width) * VL; /* two sums at a time, or one twice */
+        float *to = c + j * VL;
+        vf sum0 = v_load(to), sum1 = v_load(to + second);
         for (int64_t r = 0; r < rows; r++) {
-            sum = sum + v_load(x + r * ld + j * VL);
+            const float *from = x + r * ld + j * VL;
+            sum0 = sum0 + v_load(from);
+            sum1 = sum1 + v_load(from + second);
         }
-        v_store(c + j * VL, sum);
+        v_store(to, sum0);
+        v_store(to + second, sum1);
     }
 }
 

@@ -289,6 +289,7 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     tkri_product product = tkri_plain_product(kern, layer->input, tape->w_t,
                                               tkri_tiles(layer->units, kern->vl) * kern->vl);
     product.bulk = 1;
+    product.k = layer->units; /* what stands behind is zero */
     product.from = dx_start(seq, layer);
     product.rows = to - from;
     product.crew = tkri_lone_crew(p->seq, product.rows * layer->input * layer->units);

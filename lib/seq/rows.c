@@ -6,7 +6,7 @@
 #include "seq/seq.h"
 
 /* Weights of a step that no core's second-level cache keeps: every chunk fetches them again. */
-enum { TOO_FAR = 300000 };
+enum { TOO_FAR = 150000 };
 
 static int is_far(const tkri_net *net) {
     int64_t most = 0;
