@@ -72,7 +72,7 @@ INLINE void one(vf sum[6][4], const float *a, int64_t a_row, const float *b, con
 typedef struct place {
     const float *a, *from, *soon;
     float *c;
-    int64_t from_row, step;
+    int64_t from_row, step, row_step;
 } place;
 
 /* rows x width vectors of C; both sizes are constants wherever this is inlined. On its way it calls
@@ -96,7 +96,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
             __builtin_prefetch(soon);
             soon += 4 * step;
             __builtin_prefetch(behind);
-            behind += 4 * rows;
+            behind += rows * at->row_step;
             v_four(sum, a, a_row, b, b_k, SHAPE(rows, width));
         }
         for (; k > 0; k--, a++, b += b_k) {
@@ -161,6 +161,7 @@ static void gemm_slice(const tkri_gemm *g) {
     place at = first_place(g);
     at.soon = g->b + slice;
     at.step = (columns + tiles - 1) / tiles;
+    at.row_step = g->k > 0 && g->a_row <= 2 * g->k ? (4 * g->a_row + g->k - 1) / g->k : 4;
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
         switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
