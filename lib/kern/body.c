@@ -345,14 +345,18 @@ INLINE vf clip(vf g, float limit) {
 
 static double sum_squares(const float *x, int64_t n, float limit) {
     double lane[VL], total = 0;
-    vd sum = V_WIDE(v_zero());
+    vd sum[VL / HALF] = {0};
     for (int64_t i = 0; i < n; i += VL) {
-        vf raw = v_load(x + i);
-        vf kept = clip(raw, limit) + (raw - raw); /* clipping must not hide an infinity */
-        vd g = V_WIDE(kept);
-        sum = sum + g * g;
+        const vf raw = v_load(x + i);
+        float kept[VL];
+        v_store(kept, clip(raw, limit) + (raw - raw)); /* clipping must not hide an infinity */
+#pragma GCC unroll 2
+        for (int h = 0; h < VL / HALF; h++) {
+            const vd g = v_wide(kept + h * HALF);
+            sum[h] = sum[h] + g * g;
+        }
     }
-    memcpy(lane, &sum, sizeof lane);
+    memcpy(lane, sum, sizeof lane);
     for (int i = 0; i < VL; i++) {
         total += lane[i];
     }

@@ -87,13 +87,21 @@ INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, 
 }
 #endif
 
-/* The same lanes in double; a macro, because vectors that wide have no calling convention. */
+/* HALF floats in double: as many as fit a vector. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
+enum { HALF = 1 };
 typedef double vd;
-#define V_WIDE(a) ((double)(a))
+INLINE vd v_wide(const float *p) {
+    return (double)*p;
+}
 #else
-typedef double vd __attribute__((vector_size(8 * VL)));
-#define V_WIDE(a) __builtin_convertvector((a), vd)
+enum { HALF = VL / 2 };
+typedef double vd __attribute__((vector_size(8 * HALF)));
+INLINE vd v_wide(const float *p) {
+    float half __attribute__((vector_size(4 * HALF)));
+    memcpy(&half, p, sizeof half);
+    return __builtin_convertvector(half, vd);
+}
 #endif
 
 INLINE vf v_zero(void) {
