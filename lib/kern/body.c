@@ -76,7 +76,9 @@ typedef struct place {
 } place;
 
 /* rows x width vectors of C; both sizes are constants wherever this is inlined. On its way it calls
- * for the rows of A behind its own, as if they followed each other without a gap. */
+ * for the rows of A behind its own, as if they followed each other without a gap. The empty
+ * statements keep the compiler from working out what the pointers are after a loop: blocks are
+ * short, and it takes longer than counting on. */
 INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
     vf sum[6][4];
 #pragma GCC unroll 6
@@ -87,23 +89,25 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
         }
     }
     const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step;
-    const float *soon = at->soon;
-    for (int64_t block = 0; block < g->blocks; block++) {
-        const float *a = at->a + block * g->a_block, *b = g->b + block * g->b_block;
+    const float *a = at->a, *b = g->b, *soon = at->soon;
+    for (int64_t block = g->blocks; block > 0; block--) {
         const float *behind = a + rows * a_row;
         int64_t k = g->k;
-        for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4, a += 4, b += 4 * b_k) {
+        for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4) {
             __builtin_prefetch(soon);
-            soon += 4 * step;
             __builtin_prefetch(behind);
-            behind += rows * at->row_step;
             v_four(sum, a, a_row, b, b_k, SHAPE(rows, width));
+            a += 4, b += 4 * b_k, soon += 4 * step, behind += rows * at->row_step;
+            __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
         }
-        for (; k > 0; k--, a++, b += b_k) {
+        for (; k > 0; k--) {
             __builtin_prefetch(soon);
-            soon += step;
             one(sum, a, a_row, b, rows, width);
+            a++, b += b_k, soon += step;
+            __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(k));
         }
+        a += g->a_block - g->k;
+        b += g->b_block - g->k * b_k;
     }
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
