@@ -297,12 +297,6 @@ INLINE vf load_logits(const float *x, int64_t i, int64_t n) {
     return v_load(lane);
 }
 
-INLINE void store_first(float *p, vf a, int64_t n) {
-    float lane[VL];
-    v_store(lane, a);
-    memcpy(p, lane, (size_t)(n < VL ? n : VL) * sizeof *p);
-}
-
 /* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float.
  */
 static double exponentials(float *dx, const float *x, int64_t n, float best) {

@@ -15,7 +15,6 @@
  * and, where the tier has something better than what stands below or in int8.c,
  *
  *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
- *   TIER_SCALE              it has its own v_scale
  *   TIER_FOUR               of the tiles that v_has_four names, it has v_four: sum += four columns
  *                           of A times four rows of B
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
@@ -137,15 +136,6 @@ INLINE vf v_tanh(vf x) {
 
 #else
 
-/* x * 2^n, n given as a float and as an integer. */
-#ifndef TIER_SCALE
-INLINE vf v_scale(vf x, vf n, vi integer) {
-    vi half = integer >> 1; /* in two factors: 2^128 and 2^-127 are no normal numbers */
-    (void)n;
-    return x * (vf)((half + 127) << 23) * (vf)((integer - half + 127) << 23);
-}
-#endif
-
 /* exp(r) - 1 for |r| <= ln 2 / 2: a minimax polynomial, exact to 2^-26 of the result. */
 INLINE vf v_less_one(vf r) {
     const vf square = r * r;
@@ -169,11 +159,12 @@ INLINE vf v_rest(vf y, vf n) {
     return v_fma(n, v_all(2.12194440e-4f), v_fma(n, v_all(-0.693359375f), y));
 }
 
-/* Results above the largest number are infinity. */
+/* exp(x) for x <= 0; zero where that is no normal number. */
 INLINE vf v_exp(vf x) {
-    x = v_min(v_all(89.0f), v_max(v_all(-88.0f), x));
-    const vf shifted = v_fma(x, v_all(LOG2_E), MAGIC), n = shifted - MAGIC;
-    return v_scale(v_less_one(v_rest(x, n)) + v_all(1.0f), n, (vi)shifted - (vi)MAGIC);
+    const vf least = v_all(-87.3365448f), kept = v_max(least, x);
+    const vf shifted = v_fma(kept, v_all(LOG2_E), MAGIC), power = v_power(shifted);
+    const vf part = v_less_one(v_rest(kept, shifted - MAGIC));
+    return v_if_less(x, least, v_zero(), v_fma(power, part, power));
 }
 
 /* 1 / (1 + exp(-x)); y = -x. */

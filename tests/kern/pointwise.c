@@ -181,7 +181,7 @@ static void check_softmax_nan(const tkri_kern *kern) {
         x[at] = -INFINITY;
         double loss = kern->softmax(dx, x, N, 5, 1), rest = log(N - 1);
         assert_true(at == 5 ? isinf(loss) && loss > 0 : fabs(loss - rest) <= 1e-6);
-        assert_true(at == 5 || fabs((double)dx[at]) <= 0x1p-126);
+        assert_true(at == 5 || fabs((double)dx[at]) <= 0);
     }
     float none[48], dx[48];
     for (int i = 0; i < N; i++) {

@@ -26,12 +26,6 @@ INLINE vf v_sqrt(vf a) {
     return _mm512_sqrt_ps(a);
 }
 
-#define TIER_SCALE
-INLINE vf v_scale(vf x, vf n, vi integer) {
-    (void)integer;
-    return _mm512_scalef_ps(x, n);
-}
-
 #define TIER_DOT
 #if defined(__AVX512VNNI__)
 
