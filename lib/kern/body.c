@@ -265,24 +265,35 @@ static void activate_gradient(float *dy, const float *y, int64_t n, int32_t acti
     }
 }
 
+/* In halves: the lanes one after the other would be a longer chain. */
 INLINE float lanes_max(vf a) {
-    float lane[VL], best;
+    float lane[VL];
     v_store(lane, a);
-    best = lane[0];
-    for (int i = 1; i < VL; i++) {
-        best = lane[i] > best ? lane[i] : best;
+#pragma GCC unroll 4
+    for (int half = VL / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < half; i++) {
+            lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
+        }
     }
-    return best;
+    return lane[0];
 }
 
 INLINE double lanes_sum(vf a) {
     float lane[VL];
-    double sum = 0;
+    double sum[VL];
     v_store(lane, a);
     for (int i = 0; i < VL; i++) {
-        sum += (double)lane[i];
+        sum[i] = (double)lane[i];
     }
-    return sum;
+#pragma GCC unroll 4
+    for (int half = VL / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < half; i++) {
+            sum[i] = sum[i] + sum[i + half];
+        }
+    }
+    return sum[0];
 }
 
 /* x[i .. i + VL), with -infinity from index n on. */
@@ -305,8 +316,7 @@ static double exponentials(float *dx, const float *x, int64_t n, float best) {
         const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
         vf sum = v_zero();
         for (; i < end; i += VL) {
-            vf e = v_exp(load_logits(x, i, n) - v_all(best));
-            e = v_first(e, n - i);
+            const vf e = v_exp(load_logits(x, i, n) - v_all(best));
             if (dx) {
                 v_store(dx + i, e);
             }
