@@ -5,7 +5,7 @@
  *
  * Packed matrices. The columns of a weight matrix (gate x unit) lie in tiles of VL units, and in a
  * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a
- * panel, `gates` vectors wide; a matrix with one gate has panels of up to three or four. Units
+ * panel, `gates` vectors wide; a matrix with one gate has panels of three or four. Units
  * beyond the last are zero weights. In this order a product's rows come out as
  * [tile][row][gate][VL]: what one unit's gates need stands side by side. */
 #ifndef TKRI_KERN_KERN_H
@@ -177,8 +177,9 @@ static inline int64_t tkri_tiles(int64_t units, int32_t vl) {
 
 static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t vl) {
     const int64_t tiles = tkri_tiles(units, vl);
-    const int64_t widest = vl == TKRI_AVX2_VL ? 3 : TKRI_PANEL;
-    const int64_t n = gates > 1 ? tiles : (tiles + widest - 1) / widest;
+    const int64_t least = (tiles + TKRI_PANEL - 1) / TKRI_PANEL;
+    const int64_t threes = vl == TKRI_AVX2_VL ? tiles / 3 : 0;
+    const int64_t n = gates > 1 ? tiles : threes > least ? threes : least;
     return (tkri_panels){n, tiles * gates, gates};
 }
 
