@@ -67,16 +67,16 @@ INLINE void one(vf sum[6][4], const float *a, int64_t a_row, const float *b, con
     outer(sum, x, y, rows, width);
 }
 
-/* Where a tile stands: its first row of A and C, what its sums start from, and what it calls for on
- * its way, `step` floats further for every k. */
+/* Where a tile stands: its first row of A and C, and what its sums start from. On its way it calls
+ * for what comes after it: of B from `soon` on, `step` floats further for every k, and of A the
+ * rows behind its own, row_step floats of each for every four k. */
 typedef struct place {
     const float *a, *from, *soon;
     float *c;
     int64_t from_row, step, row_step;
 } place;
 
-/* rows x width vectors of C; both sizes are constants wherever this is inlined. On its way it calls
- * for the rows of A behind its own, as if they followed each other without a gap. The empty
+/* rows x width vectors of C; both sizes are constants wherever this is inlined. The empty
  * statements keep the compiler from working out what the pointers are after a loop: blocks are
  * short, and it takes longer than counting on. */
 INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
@@ -102,9 +102,10 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
         }
         for (; k > 0; k--) {
             __builtin_prefetch(soon);
+            __builtin_prefetch(behind);
             one(sum, a, a_row, b, rows, width);
-            a++, b += b_k, soon += step;
-            __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(k));
+            a++, b += b_k, soon += step, behind += rows;
+            __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
         }
         a += g->a_block - g->k;
         b += g->b_block - g->k * b_k;
@@ -118,6 +119,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
 }
 
+/* The first tile's; without what it calls for. */
 static place first_place(const tkri_gemm *g) {
     static const float zeros[TKRI_PANEL * VL];
     place at = {.a = g->a, .from = zeros, .c = g->c};
