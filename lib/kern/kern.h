@@ -5,7 +5,7 @@
  *
  * Packed matrices. The columns of a weight matrix (gate x unit) lie in tiles of VL units, and in a
  * tile gate by gate: [tile][k][gate][VL], k running over the inputs. One tile's columns are a
- * panel, `gates` vectors wide; a matrix with one gate has panels of three or four. Units
+ * panel, `gates` vectors wide; a matrix with one gate has panels of up to TKRI_PANEL vectors. Units
  * beyond the last are zero weights. In this order a product's rows come out as
  * [tile][row][gate][VL]: what one unit's gates need stands side by side. */
 #ifndef TKRI_KERN_KERN_H
@@ -141,7 +141,7 @@ typedef struct tkri_kern {
     void (*activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation);
 
     /* Returns -ln softmax(x)[target] of n logits; with dx, dx = scale * (softmax(x) - 1[target]).
-     * dx may be x. The padding up to VL of dx is set to zero. */
+     * dx may be x. The padding up to VL of dx is set to zero if the result is finite. */
     double (*softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
 
     /* Sum of (scale x)^2 after clipping to +-limit (0: none), in double, for n floats, a multiple
