@@ -168,6 +168,17 @@ static void check_softmax(const tkri_kern *kern) {
     }
 }
 
+/* Of the logits 0 and -x the second one's share is exp(-x) / (1 + exp(-x)), and a small share is as
+ * exact as a large one. */
+static void check_softmax_small(const tkri_kern *kern) {
+    for (int i = 0; i < 87 * 16; i++) {
+        float logits[TKRI_MAX_VL] = {0, (float)-i / 16}, dx[TKRI_MAX_VL];
+        const double power = exp((double)logits[1]);
+        kern->softmax(dx, logits, 2, 0, 1);
+        assert_true(compare_ulps(dx[1], (float)(power / (1 + power))) <= 6);
+    }
+}
+
 /* NaN anywhere, plus infinity, or nothing but minus infinity, gives a loss that is no number;
  * minus infinity at some other symbol is probability zero; at the target, infinite loss. */
 static void check_softmax_nan(const tkri_kern *kern) {
@@ -200,13 +211,15 @@ TEST(column_sum)
 TEST(accuracy)
 TEST(gradient)
 TEST(softmax)
+TEST(softmax_small)
 TEST(softmax_nan)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),      cmocka_unit_test(test_column_sum),
         cmocka_unit_test(test_accuracy), cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_softmax),  cmocka_unit_test(test_softmax_nan),
+        cmocka_unit_test(test_softmax),  cmocka_unit_test(test_softmax_small),
+        cmocka_unit_test(test_softmax_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
