@@ -105,6 +105,7 @@ static const kern_family products = {make, run, read, 0};
 
 const kern_case kern_product_cases[] = {
     GEMM("step, Elman H 40, B 50", 50, 40, 40, 1, 0),
+    GEMM("step, Elman H 200, B 50", 50, 200, 200, 1, 0),
     GEMM("step, LSTM H 128, B 16", 16, 128, 128, 4, 0),
     GEMM("step, LSTM H 256, B 32", 32, 256, 256, 4, 0),
     GEMM("step, GRU H 256, B 32", 32, 256, 256, 3, 0),
@@ -112,6 +113,7 @@ const kern_case kern_product_cases[] = {
     GEMM("step, LSTM H 256, B 1", 1, 256, 256, 4, 0),
     GEMM("bulk, 400 x 256 to 256 x 4", 400, 256, 256, 4, 0),
     GEMM("back, 32 x 1024 to 256", 32, 1024, 256, 1, 0),
+    GEMM("dW, 200 x 160 to 200", 200, 160, 200, 1, 0),
     GEMM("dW, 512 x 96 to 512 x 4", 512, 96, 512, 4, 0),
     GEMM("tails, 7 x 37 to 13 x 3", 7, 37, 13, 3, 1),
     GEMM("tails, 11 x 5 to 41", 11, 5, 41, 1, 1),

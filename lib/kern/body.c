@@ -76,9 +76,10 @@ typedef struct place {
     int64_t from_row, step, row_step;
 } place;
 
-/* rows x width vectors of C; both sizes are constants wherever this is inlined. The empty
- * statements keep the compiler from working out what the pointers are after a loop: blocks are
- * short, and it takes longer than counting on. */
+/* rows x width vectors of C; both sizes are constants wherever this is inlined. There is at least
+ * one term: a loop that may not run at all has the sums copied, to and fro. The empty statements
+ * keep the compiler from working out what the pointers are after a loop: blocks are short, and it
+ * takes longer than counting on. */
 INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
     vf sum[6][4];
 #pragma GCC unroll 6
@@ -88,9 +89,10 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
             sum[r][j] = v_load(at->from + r * at->from_row + j * VL);
         }
     }
-    const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step;
+    const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step, c_row = g->c_row;
     const float *a = at->a, *b = g->b, *soon = at->soon;
-    for (int64_t block = g->blocks; block > 0; block--) {
+    int64_t block = g->blocks;
+    do {
         const float *behind = a + rows * a_row;
         int64_t k = g->k;
         for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4) {
@@ -100,21 +102,23 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
             a += 4, b += 4 * b_k, soon += 4 * step, behind += rows * at->row_step;
             __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
         }
-        for (; k > 0; k--) {
-            __builtin_prefetch(soon);
-            __builtin_prefetch(behind);
-            one(sum, a, a_row, b, rows, width);
-            a++, b += b_k, soon += step, behind += rows;
-            __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
+        if (k > 0 || !v_has_four(SHAPE(rows, width))) {
+            do {
+                __builtin_prefetch(soon);
+                __builtin_prefetch(behind);
+                one(sum, a, a_row, b, rows, width);
+                a++, b += b_k, soon += step, behind += rows, k--;
+                __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
+            } while (k > 0);
         }
         a += g->a_block - g->k;
         b += g->b_block - g->k * b_k;
-    }
+    } while (--block > 0);
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
-            v_store(at->c + r * g->c_row + j * VL, sum[r][j]);
+            v_store(at->c + r * c_row + j * VL, sum[r][j]);
         }
     }
 }
@@ -131,19 +135,19 @@ static place first_place(const tkri_gemm *g) {
     return at;
 }
 
-/* A product of few terms: what it waits for is C. */
-static void few_terms(const tkri_gemm *g) {
-    place at = first_place(g);
-    for (int64_t i = 0; i < g->m; i++) {
-        const float *from = at.from + i * at.from_row;
-        float *c = g->c + i * g->c_row;
-        for (int64_t k = 0; k < g->k; k++, from = c) {
-            const vf x = v_all(g->a[i * g->a_row + k]);
-            for (int32_t j = 0; j < g->width; j++) {
-                __builtin_prefetch(c + AHEAD * g->c_row + j * VL, 1);
-                const vf y = v_load(g->b + k * g->b_k + j * VL);
-                v_store(c + j * VL, v_fma(x, y, v_load(from + j * VL)));
+/* A product of few terms, or of none: what it waits for is C. */
+static void few_terms(const tkri_gemm *g, int64_t terms) {
+    const place at = first_place(g);
+    const int64_t rows = terms > 0 || g->from != TKRI_FROM_C ? g->m : 0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int32_t j = 0; j < g->width; j++) {
+            float *c = g->c + i * g->c_row + j * VL;
+            vf sum = v_load(at.from + i * at.from_row + j * VL);
+            __builtin_prefetch(c + AHEAD * g->c_row, 1);
+            for (int64_t k = 0; k < terms; k++) {
+                sum = v_fma(v_all(g->a[i * g->a_row + k]), v_load(g->b + k * g->b_k + j * VL), sum);
             }
+            v_store(c, sum);
         }
     }
 }
@@ -167,7 +171,7 @@ static void gemm_slice(const tkri_gemm *g) {
     place at = first_place(g);
     at.soon = g->b + slice;
     at.step = (columns + tiles - 1) / tiles;
-    at.row_step = g->k > 0 && g->a_row <= 2 * g->k ? (4 * g->a_row + g->k - 1) / g->k : 4;
+    at.row_step = g->a_row <= 2 * g->k ? (4 * g->a_row + g->k - 1) / g->k : 4;
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
         switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
@@ -187,16 +191,13 @@ INLINE int64_t part_of(int64_t rest, int64_t parts) {
 /* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. Slices
  * are whole blocks, or equal parts of one. */
 static void gemm(const tkri_gemm *g) {
-    const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
-    const int64_t most = g->k > 0 && depth > g->k ? depth / g->k : 1;
-    tkri_gemm part = *g;
-    if (g->blocks == 1 && g->k > 0 && g->k <= FEW) {
-        few_terms(g);
+    if (g->blocks * g->k == 0 || (g->blocks == 1 && g->k <= FEW)) {
+        few_terms(g, g->blocks * g->k);
         return;
     }
-    if (g->m > 0 && g->blocks * g->k == 0 && g->from != TKRI_FROM_C) {
-        gemm_slice(&part);
-    }
+    const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
+    const int64_t most = depth > g->k ? depth / g->k : 1;
+    tkri_gemm part = *g;
     for (int64_t block = 0; g->m > 0 && block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
