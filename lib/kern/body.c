@@ -107,7 +107,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
                 __builtin_prefetch(soon);
                 __builtin_prefetch(behind);
                 one(sum, a, a_row, b, rows, width);
-                a++, b += b_k, soon += step, behind += rows, k--;
+                a++, b += b_k, soon += step, behind += rows * at->row_step / 4, k--;
                 __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
             } while (k > 0);
         }
