@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The weights' gradients: dW += X^T dG over the rows of a window's piece, layer by layer. First X
- * is flipped, in blocks of BLOCK rows, so that the products read it along its rows; then a panel of
- * columns at a time. Every panel sums its rows in one order, whoever runs it. */
+ * The weights' gradients: dW += X^T dG over the rows of a window's piece, layer by layer, in rounds
+ * of a few blocks of BLOCK rows. First a round's blocks of X are flipped, so that the products read
+ * them along their rows; then all panels of dW take them in, while they are in a cache. Every panel
+ * sums its rows in one order, chunk after chunk, whoever runs it. */
 #include <string.h>
 
 #include "core/fpmode.h"
@@ -9,9 +10,11 @@
 #include "seq/seq.h"
 
 enum { BLOCK = 160 }; /* rows of dG that stay in the first-level cache while X's columns go by */
+enum { ROUND = 4 };   /* blocks of X that stay in the second */
+enum { GROUP = 16 };  /* rows of X at a time where dY is flipped; a part of BLOCK */
 
-/* What dG is multiplied with, [block][column][BLOCK] each at its offset in seq->flipped. */
-typedef enum operand { INPUT, STATE, INNER } operand;
+/* What dG is multiplied with. A round's are in seq->flipped, [block][operand][column][BLOCK]. */
+typedef enum operand { INPUT, STATE, INNER, OPERANDS } operand;
 
 static void add_job(tkr_sequence *seq, int32_t count_only, int64_t l, int32_t d, int32_t what,
                     int64_t panels) {
@@ -45,7 +48,7 @@ void tkri_list_jobs(tkr_sequence *seq, int32_t count_only) {
     }
 }
 
-/* One job on one chunk: rows [from, to). */
+/* One job on one round's rows [from, to) of a chunk; `block` counts from the round's first. */
 typedef struct piece {
     tkr_sequence *seq;
     const tkri_job *job;
@@ -53,13 +56,22 @@ typedef struct piece {
     const tkri_layer *layer;
     const tkri_run *run;
     const tkri_direction *direction;
-    int64_t from, to;
+    int64_t from, to, block;
 } piece;
 
-/* Columns of the operands: x; h before the step; what a second product reads: r * h of a GRU that
- * resets before, o * tanh c of a projection. */
-static int64_t columns_of(const tkri_layer *layer, operand which) {
+/* A layer of so few units that most of a vector of them would be empty: dW^T += dY^T X instead, so
+ * that dY is what is flipped. */
+static int is_narrow(const tkri_layer *layer, int32_t vl) {
+    return layer->kind == TKR_LINEAR && layer->units <= vl / 2;
+}
+
+/* Columns of the operands: x, or dy of a narrow layer; h before the step; what a second product
+ * reads: r * h of a GRU that resets before, o * tanh c of a projection. */
+static int64_t columns_of(const tkri_layer *layer, int32_t vl, operand which) {
     const int recurrent = tkri_is_recurrent(layer->kind);
+    if (which == INPUT && is_narrow(layer, vl)) {
+        return layer->units;
+    }
     if (which == INPUT) {
         return recurrent || layer->kind == TKR_LINEAR ? layer->input : 0;
     }
@@ -69,44 +81,60 @@ static int64_t columns_of(const tkri_layer *layer, operand which) {
     return layer->ops->phases > 1 || layer->out != layer->units ? layer->units : 0;
 }
 
+static tkri_view input_of(const piece *p) {
+    if (p->job->direction) {
+        const int64_t ld = tkri_row_len(p->layer->input);
+        return (tkri_view){p->run->x + p->chunk->tape * ld, ld};
+    }
+    return tkri_layer_input(p->seq, p->job->layer, p->chunk);
+}
+
 static int64_t blocks_of(int64_t rows) {
     return (rows + BLOCK - 1) / BLOCK;
 }
 
-/* A chunk's first block; no two chunks share one. */
-static int64_t first_block(const tkri_chunk *chunk, const tkri_chunk *chunks) {
-    return chunk->tape / BLOCK + (chunk - chunks);
+/* Columns of the operands before `end`. */
+static int64_t all_columns(const tkri_layer *layer, int32_t vl, operand end) {
+    int64_t columns = 0;
+    for (operand which = INPUT; which < end; which++) {
+        columns += columns_of(layer, vl, which);
+    }
+    return columns;
 }
 
+/* The most blocks that a round has. */
+static int64_t most_blocks(const tkr_sequence *seq, int64_t rows, int64_t batch) {
+    return tkri_min(blocks_of(rows) + tkri_chunks_of(seq->net, batch), ROUND);
+}
+
+/* A round of the widest layer, and dW^T of a narrow one. */
 int64_t tkri_flipped_len(const tkr_sequence *seq, int64_t rows, int64_t batch) {
-    int64_t most = 0;
+    const int32_t vl = seq->cell->kern->vl;
+    int64_t most = 0, turned = 0;
     for (int64_t l = 0; l < seq->net->n_layers; l++) {
         const tkri_layer *layer = &seq->net->layers[l];
-        most = tkri_max(
-            most, columns_of(layer, INPUT) + columns_of(layer, STATE) + columns_of(layer, INNER));
+        most = tkri_max(most, all_columns(layer, vl, OPERANDS));
+        if (is_narrow(layer, vl)) {
+            turned = tkri_max(turned, layer->units * tkri_row_len(layer->input));
+        }
     }
-    return (int64_t)tkri_mul(tkri_mul((uint64_t)most, BLOCK),
-                             (uint64_t)(blocks_of(rows) + tkri_chunks_of(seq->net, batch)));
+    return (int64_t)tkri_add(
+        tkri_mul((uint64_t)most, (uint64_t)(most_blocks(seq, rows, batch) * BLOCK)),
+        (uint64_t)turned);
 }
 
-static float *flipped(const piece *p, operand which) {
-    const tkr_sequence *seq = p->seq;
-    const int64_t blocks =
-        blocks_of(seq->segment * seq->max_batch) + tkri_chunks_of(seq->net, seq->max_batch);
-    int64_t columns = 0;
-    for (operand o = INPUT; o < which; o++) {
-        columns += columns_of(p->layer, o);
-    }
-    return seq->flipped + BLOCK * (columns * blocks + first_block(p->chunk, seq->chunks) *
-                                                          columns_of(p->layer, which));
+static float *flipped(const piece *p, int64_t block, operand which) {
+    const int32_t vl = p->seq->cell->kern->vl;
+    return p->seq->flipped +
+           BLOCK * (block * all_columns(p->layer, vl, OPERANDS) + all_columns(p->layer, vl, which));
 }
 
 /* dW += X^T dG; g says where dG (b, b_k) and dW (c, c_row) are. */
 static void sum_outer(const piece *p, tkri_gemm g, operand which) {
     const int64_t rows = p->to - p->from;
-    g.a = flipped(p, which);
+    g.a = flipped(p, p->block, which);
     g.a_row = BLOCK;
-    g.a_block = BLOCK * g.m;
+    g.a_block = flipped(p, 1, INPUT) - flipped(p, 0, INPUT);
     g.b_block = BLOCK * g.b_k;
     g.from = TKRI_FROM_C;
     g.blocks = rows / BLOCK;
@@ -228,6 +256,39 @@ static tkri_gemm plain_gradient(const piece *p, tkri_view dy, int64_t units, int
     };
 }
 
+/* dW^T += dY^T X, with the bits of dW += X^T dY; dw has dW. */
+static void narrow_weights(const piece *p, const tkri_gemm *dw) {
+    const tkri_layer *layer = p->layer;
+    const tkri_kern *kern = p->seq->cell->kern;
+    const tkri_panels panels = tkri_panels_of(layer->input, 1, kern->vl);
+    const tkri_view x = input_of(p);
+    const int64_t ld = tkri_row_len(layer->input);
+    float *turned = flipped(
+        p, most_blocks(p->seq, p->seq->segment * p->seq->max_batch, p->seq->max_batch), INPUT);
+    tkri_flip(turned, ld, dw->c, dw->c_row, layer->input, layer->units);
+    for (int64_t row = p->from; row < p->to; row += GROUP) {
+        const int64_t at = row - p->from;
+        for (int64_t panel = 0; panel < panels.n; panel++) {
+            const int64_t start = tkri_panel_start(&panels, panel) * kern->vl;
+            const tkri_gemm g = {
+                .m = layer->units,
+                .blocks = 1,
+                .k = tkri_min(GROUP, p->to - row),
+                .a = flipped(p, p->block + at / BLOCK, INPUT) + at % BLOCK,
+                .a_row = BLOCK,
+                .b = x.p + row * x.ld + start,
+                .b_k = x.ld,
+                .c = turned + start,
+                .c_row = ld,
+                .width = tkri_panel_width(&panels, panel),
+                .from = TKRI_FROM_C,
+            };
+            kern->gemm(&g);
+        }
+    }
+    tkri_flip(dw->c, dw->c_row, turned, ld, layer->units, layer->input);
+}
+
 static void linear_weights(const piece *p) {
     const tkri_layer *layer = p->layer;
     const tkri_kern *kern = p->seq->cell->kern;
@@ -236,6 +297,8 @@ static void linear_weights(const piece *p) {
     const int64_t rows = p->to - p->from;
     if (p->job->layer == 0 && p->seq->has_ids) {
         sum_ids(p, &g, tkri_held_ids(p->seq, p->chunk) + p->from, rows);
+    } else if (is_narrow(layer, kern->vl)) {
+        narrow_weights(p, &g);
     } else {
         sum_outer(p, g, INPUT);
     }
@@ -286,13 +349,15 @@ static void rest(tkr_sequence *seq, const tkri_job *job, const tkri_window *w) {
     }
 }
 
-/* The jobs of one direction of a layer. */
+/* The jobs of one direction of a layer, and a round of its blocks [first, end) of `blocks`. */
 typedef struct pass {
     tkr_sequence *seq;
     const tkri_window *window;
     const tkri_job *jobs;
+    int64_t first, end, blocks;
 } pass;
 
+/* All of a chunk. */
 static piece piece_of(const pass *all, const tkri_job *job, const tkri_chunk *chunk) {
     const tkri_layer *layer = &all->seq->net->layers[job->layer];
     return (piece){
@@ -307,12 +372,17 @@ static piece piece_of(const pass *all, const tkri_job *job, const tkri_chunk *ch
     };
 }
 
-static tkri_view input_of(const piece *p) {
-    if (p->job->direction) {
-        const int64_t ld = tkri_row_len(p->layer->input);
-        return (tkri_view){p->run->x + p->chunk->tape * ld, ld};
-    }
-    return tkri_layer_input(p->seq, p->job->layer, p->chunk);
+/* What the round has of a chunk; *before, the blocks of the chunks before it, goes on by its own.
+ */
+static piece round_of(const pass *all, const tkri_job *job, const tkri_chunk *chunk,
+                      int64_t *before) {
+    piece p = piece_of(all, job, chunk);
+    const int64_t first = tkri_max(all->first - *before, 0), end = all->end - *before;
+    p.block = *before + first - all->first;
+    *before += blocks_of(p.to - p.from);
+    p.to = tkri_min(p.to, p.from + end * BLOCK);
+    p.from += first * BLOCK;
+    return p;
 }
 
 /* h before a row stands in the tape of the step before, at a distance that is the same for all
@@ -337,34 +407,40 @@ static void flip_states(const piece *p, float *block, int64_t row, int64_t end) 
     }
 }
 
-/* One block of each operand that a direction's products read. */
+/* Rows [row, end) of an operand, into its block. */
+static void flip_rows(const piece *p, operand which, float *block, int64_t row, int64_t end) {
+    const tkri_layer *layer = p->layer;
+    const int64_t n = end - row, at = p->chunk->tape + row;
+    if (which == INPUT && is_narrow(layer, p->seq->cell->kern->vl)) {
+        const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
+        tkri_flip(block, BLOCK, dy.p + row * dy.ld, dy.ld, n, layer->units);
+    } else if (which == INPUT && (p->job->layer > 0 || !p->seq->has_ids)) {
+        const tkri_view x = input_of(p);
+        tkri_flip(block, BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
+    } else if (which == STATE && p->run->h_in) {
+        const int64_t ld = layer->out_ld;
+        tkri_flip(block, BLOCK, p->run->h_in + at * ld, ld, n, layer->out);
+    } else if (which == STATE && p->run->h) {
+        flip_states(p, block, row, end);
+    } else if (which == INNER && (p->run->aux || p->run->m)) {
+        const float *inner = p->run->aux ? p->run->aux : p->run->m;
+        const int64_t ld = layer->units_ld;
+        tkri_flip(block, BLOCK, inner + at * ld, ld, n, layer->units);
+    }
+}
+
+/* One operand of one of the round's blocks. */
 static void flip_block(void *argument, int64_t index) {
     const pass *all = argument;
-    const int64_t blocks = index / all->seq->n_chunks;
-    const piece p = piece_of(all, all->jobs, &all->seq->chunks[index % all->seq->n_chunks]);
-    const tkri_layer *layer = p.layer;
-    const int64_t row = p.from + blocks * BLOCK, n = tkri_min(p.to - row, BLOCK);
-    if (n <= 0) {
-        return;
-    }
-    float *to[] = {flipped(&p, INPUT), flipped(&p, STATE), flipped(&p, INNER)};
-    for (operand o = INPUT; o <= INNER; o++) {
-        to[o] += blocks * BLOCK * columns_of(layer, o);
-    }
-    if (p.job->layer > 0 || !p.seq->has_ids) {
-        const tkri_view x = input_of(&p);
-        tkri_flip(to[INPUT], BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
-    }
-    if (p.run->h_in) {
-        tkri_flip(to[STATE], BLOCK, p.run->h_in + (p.chunk->tape + row) * layer->out_ld,
-                  layer->out_ld, n, layer->out);
-    } else if (p.run->h) {
-        flip_states(&p, to[STATE], row, row + n);
-    }
-    if (p.run->aux || p.run->m) {
-        const float *inner = p.run->aux ? p.run->aux : p.run->m;
-        tkri_flip(to[INNER], BLOCK, inner + (p.chunk->tape + row) * layer->units_ld,
-                  layer->units_ld, n, layer->units);
+    const operand which = (operand)(index % OPERANDS);
+    int64_t before = 0;
+    for (int64_t c = 0; c < all->seq->n_chunks; c++) {
+        const piece p = round_of(all, all->jobs, &all->seq->chunks[c], &before);
+        const int64_t row = p.from + (index / OPERANDS - p.block) * BLOCK;
+        if (row >= p.from && row < p.to) {
+            flip_rows(&p, which, flipped(&p, index / OPERANDS, which), row,
+                      tkri_min(row + BLOCK, p.to));
+        }
     }
 }
 
@@ -390,38 +466,43 @@ static void run_job(void *argument, int64_t index) {
     const pass *all = argument;
     const tkri_job *job = &all->jobs[index];
     const uint64_t mode = tkri_fpmode_enter();
+    int64_t before = 0;
     for (int64_t c = 0; job->what != TKRI_JOB_REST && c < all->seq->n_chunks; c++) {
-        const piece p = piece_of(all, job, &all->seq->chunks[c]);
-        run_piece(&p);
+        const piece p = round_of(all, job, &all->seq->chunks[c], &before);
+        if (p.from < p.to) {
+            run_piece(&p);
+        }
     }
-    if (job->what == TKRI_JOB_REST) {
+    if (job->what == TKRI_JOB_REST && all->end == all->blocks) {
         rest(all->seq, job, all->window);
     }
     tkri_fpmode_leave(mode);
 }
 
-/* Blocks of the chunk that has the most. */
-static int64_t most_blocks(const pass *all) {
-    int64_t most = 0;
+static int64_t count_blocks(const pass *all) {
+    int64_t blocks = 0;
     for (int64_t c = 0; c < all->seq->n_chunks; c++) {
         const piece p = piece_of(all, all->jobs, &all->seq->chunks[c]);
-        most = tkri_max(most, blocks_of(p.to - p.from));
+        blocks += blocks_of(p.to - p.from);
     }
-    return most;
+    return blocks;
 }
 
 void tkri_weight_gradients(tkr_sequence *seq, const tkri_window *window) {
     const tkri_job *end = seq->jobs + seq->n_jobs, *next;
     for (const tkri_job *job = seq->jobs; job < end; job = next) {
-        pass all = {seq, window, job};
+        pass all = {.seq = seq, .window = window, .jobs = job};
         for (next = job;
              next < end && next->layer == job->layer && next->direction == job->direction;) {
             next++;
         }
-        if (job->what != TKRI_JOB_EMBEDDING) {
-            tkri_crew_run(&seq->crew, most_blocks(&all) * seq->n_chunks, flip_block, &all);
-        }
-        tkri_crew_run(&seq->crew, next - job, run_job, &all);
+        all.blocks = count_blocks(&all);
+        do {
+            all.end = tkri_min(all.first + ROUND, all.blocks);
+            tkri_crew_run(&seq->crew, (all.end - all.first) * OPERANDS, flip_block, &all);
+            tkri_crew_run(&seq->crew, next - job, run_job, &all);
+            all.first = all.end;
+        } while (all.first < all.blocks);
     }
 }
 
