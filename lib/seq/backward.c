@@ -59,9 +59,34 @@ static void end_slot(const tkri_lane *a, int64_t column, int64_t ld) {
     }
 }
 
+/* dy W of a linear layer, for its rows from `dy` on. */
+static tkri_product linear_gradient(tkr_sequence *seq, int64_t l, const float *dy, int64_t rows) {
+    const tkri_layer *layer = &seq->net->layers[l];
+    const tkri_kern *kern = seq->cell->kern;
+    tkri_product p = tkri_plain_product(kern, layer->input, seq->tapes[l].w_t,
+                                        tkri_tiles(layer->units, kern->vl) * kern->vl);
+    p.bulk = 1;
+    p.k = layer->units; /* what stands behind is zero */
+    p.rows = rows;
+    p.crew = tkri_lone_crew(seq, rows * layer->input * layer->units);
+    p.a = dy;
+    p.a_row = seq->tapes[l].dy_ld;
+    return p;
+}
+
+/* dy is the gradient of the output of step t, or of the linear layer's that gives it. */
 static void add_output_gradient(const tkri_lane *a, float *dh, tkri_view dy, int64_t t) {
     const tkri_kern *kern = a->seq->cell->kern;
     const int64_t ld = a->layer->out_ld, row = tkri_held_row(a->chunk, t), n = a->chunk->active[t];
+    const int64_t above = a->layer - a->seq->net->layers + 1;
+    if (tkri_adds_to_steps(a->seq->net, above)) {
+        tkri_product p = linear_gradient(a->seq, above, dy.p + row * dy.ld, n);
+        p.from = TKRI_FROM_C;
+        p.c = dh;
+        p.c_row = ld;
+        tkri_product_run(&p);
+        return;
+    }
     if (dy.ld == ld && a->layer->out == ld) {
         kern->add(dh, dy.p + row * ld, n * ld);
         return;
@@ -181,13 +206,13 @@ static void backward_lane(const tkri_lane *a, const tkri_window *w, tkri_view dy
     }
 }
 
-/* Where the gradient of layer l's input goes; p NULL: nobody wants it. */
+/* Where the gradient of layer l's input goes; p NULL: nobody wants it, or not all at once. */
 static tkri_view input_gradient(const tkr_sequence *seq, int64_t l, const tkri_chunk *chunk) {
+    if (tkri_adds_to_steps(seq->net, l) || (l == 0 && (!seq->dx || seq->has_ids))) {
+        return (tkri_view){NULL, 0};
+    }
     if (l > 0) {
         return tkri_layer_gradient(seq, l - 1, chunk);
-    }
-    if (!seq->dx || seq->has_ids) {
-        return (tkri_view){NULL, 0};
     }
     return (tkri_view){seq->dx + (chunk->row0 + chunk->skip) * seq->x_ld, seq->x_ld};
 }
@@ -256,7 +281,9 @@ static void add_reversed(const tkri_lane *a, tkri_view dx, const float *own, int
 static void backward_recurrent(const pass *p, int64_t l, const tkri_chunk *chunk) {
     tkr_sequence *seq = p->seq;
     const tkri_layer *layer = &seq->net->layers[l];
-    const tkri_view dx = input_gradient(seq, l, chunk), dy = tkri_layer_gradient(seq, l, chunk);
+    const tkri_view dx = input_gradient(seq, l, chunk);
+    const tkri_view dy =
+        tkri_layer_gradient(seq, tkri_adds_to_steps(seq->net, l + 1) ? l + 1 : l, chunk);
     for (int32_t d = 0; d < layer->directions; d++) {
         const tkri_lane a = tkri_lane_of(seq, l, d, chunk);
         backward_lane(&a, &p->window, d ? reverse_gradient(&a, dy) : dy);
@@ -272,7 +299,7 @@ static void backward_recurrent(const pass *p, int64_t l, const tkri_chunk *chunk
 }
 
 static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
-    const tkr_sequence *seq = p->seq;
+    tkr_sequence *seq = p->seq;
     const tkri_layer *layer = &seq->net->layers[l];
     const tkri_tape *tape = &seq->tapes[l];
     const tkri_kern *kern = seq->cell->kern;
@@ -286,15 +313,8 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     if (!dx.p) {
         return;
     }
-    tkri_product product = tkri_plain_product(kern, layer->input, tape->w_t,
-                                              tkri_tiles(layer->units, kern->vl) * kern->vl);
-    product.bulk = 1;
-    product.k = layer->units; /* what stands behind is zero */
+    tkri_product product = linear_gradient(seq, l, dy, to - from);
     product.from = dx_start(seq, layer);
-    product.rows = to - from;
-    product.crew = tkri_lone_crew(p->seq, product.rows * layer->input * layer->units);
-    product.a = dy;
-    product.a_row = tape->dy_ld;
     product.c = dx.p + from * dx.ld;
     product.c_row = dx.ld;
     tkri_product_run(&product);

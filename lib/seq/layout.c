@@ -247,7 +247,7 @@ static void place_training(tkr_sequence *seq, tkri_arena *arena, shape s) {
 static int64_t widest(const tkri_net *net, int64_t l) {
     int64_t most = 0;
     for (; l < net->n_layers - 1; l += 2) {
-        if (!keeps_gradient(&net->layers[l])) {
+        if (!keeps_gradient(&net->layers[l]) && !tkri_adds_to_steps(net, l + 1)) {
             most = tkri_max(most, tkri_row_len(net->layers[l].output));
         }
     }

@@ -192,6 +192,13 @@ static inline tkri_crew *tkri_lone_crew(tkr_sequence *seq, int64_t work) {
     return seq->n_chunks == 1 && seq->crew.threads > 1 && work >= 1 << 17 ? &seq->crew : NULL;
 }
 
+/* Is layer l a linear one that gives its input's gradient step by step to the recurrent layer
+ * below, which has it in a cache, and so keeps no buffer for it? */
+static inline int tkri_adds_to_steps(const tkri_net *net, int64_t l) {
+    return l > 0 && l < net->n_layers && net->layers[l].kind == TKR_LINEAR &&
+           tkri_is_recurrent(net->layers[l - 1].kind) && net->layers[l - 1].directions == 1;
+}
+
 /* forward.c, backward.c, gradients.c: the passes. */
 void tkri_forward(tkr_sequence *seq);
 void tkri_backward(tkr_sequence *seq);
