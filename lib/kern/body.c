@@ -23,8 +23,10 @@ enum {
 /* Terms so few that a tile is not worth setting up, and how many rows ahead its C is called for. */
 enum { FEW = 2, AHEAD = 16 };
 
-/* Floats of B that the first-level cache keeps, beside all else, while A's rows go by. */
-enum { SLICE = VL == 16 ? 6144 : 5120 };
+/* Floats of B that all of A's rows meet before the next ones. 20 KB stay in the first-level cache,
+ * beside all else. Cores with AVX-512 fetch B from the second one as fast as they multiply, and
+ * what a slice costs them is C's way there and back. */
+enum { SLICE = VL == 16 ? 16384 : 5120 };
 
 /* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector
  * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and
@@ -188,8 +190,8 @@ INLINE int64_t part_of(int64_t rest, int64_t parts) {
     return fours < rest ? fours : rest;
 }
 
-/* All rows meet a slice of B before the next slice comes: it stays in the first-level cache. Slices
- * are whole blocks, or equal parts of one. */
+/* All rows meet a slice of B before the next slice comes: it stays in a cache. Slices are whole
+ * blocks, or equal parts of one. */
 static void gemm(const tkri_gemm *g) {
     if (g->blocks * g->k == 0 || (g->blocks == 1 && g->k <= FEW)) {
         few_terms(g, g->blocks * g->k);
