@@ -265,6 +265,7 @@ static void narrow_weights(const piece *p, const tkri_gemm *dw) {
     const int64_t ld = tkri_row_len(layer->input);
     float *turned = flipped(
         p, most_blocks(p->seq, p->seq->segment * p->seq->max_batch, p->seq->max_batch), INPUT);
+    memset(turned, 0, (size_t)(layer->units * ld) * sizeof *turned);
     tkri_flip(turned, ld, dw->c, dw->c_row, layer->input, layer->units);
     for (int64_t row = p->from; row < p->to; row += GROUP) {
         const int64_t at = row - p->from;
