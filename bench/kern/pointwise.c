@@ -39,7 +39,7 @@ static void run_columns(operands *o) {
     const int64_t step = TKRI_PANEL * o->kern->vl, ld = row_len(o);
     for (int64_t j = 0; j < o->c->units; j += step) {
         const int64_t left = (o->c->units - j + o->kern->vl - 1) / o->kern->vl;
-        o->kern->column_sum(o->y + j, o->x + j, o->c->rows, ld,
+        o->kern->column_sum(o->y + j, NULL, o->x + j, o->c->rows, ld,
                             (int32_t)(left < TKRI_PANEL ? left : TKRI_PANEL));
     }
 }
@@ -78,7 +78,7 @@ static double read(const operands *o, int64_t i) {
 static const kern_family pointwise = {make, run, read, 0};
 
 #define CASE(name, shape, kernel, rows, units, option, minor) \
-    {name, shape, &pointwise, rows, 0, units, kernel, option, minor}
+    { name, shape, &pointwise, rows, 0, units, kernel, option, minor }
 
 const kern_case kern_pointwise_cases[] = {
     CASE("add", "4096", ADD, 1, 4096, 0, 0),

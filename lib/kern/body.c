@@ -164,15 +164,16 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
     TILE(1, width) TILE(2, width) TILE(3, width) TILE(4, width) TILE(5, width) TILE(6, width)
 
 /* The rows go out in tiles of nearly equal height. Together they call for the next slice of B,
- * which is what stands behind this one. */
+ * which is what stands behind this one: with what is between its rows, if they are apart, which the
+ * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
     static const int8_t limits[TKRI_PANEL] = {ROWS1, ROWS2, ROWS3, ROWS4};
-    const int64_t limit = limits[g->width - 1], columns = g->width * VL;
-    const int64_t tiles = (g->m + limit - 1) / limit, slice = g->blocks * g->k * columns;
+    const int64_t limit = limits[g->width - 1], tiles = (g->m + limit - 1) / limit;
+    const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : g->k * g->b_k;
     const int64_t rows = g->m / tiles, taller = g->m % tiles;
     place at = first_place(g);
     at.soon = g->b + slice;
-    at.step = (columns + tiles - 1) / tiles;
+    at.step = (slice / (g->blocks * g->k) + tiles - 1) / tiles;
     at.row_step = g->a_row <= 2 * g->k ? (4 * g->a_row + g->k - 1) / g->k : 4;
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
@@ -243,18 +244,27 @@ static void add(float *y, const float *x, int64_t n) {
     }
 }
 
-static void column_sum(float *c, const float *x, int64_t rows, int64_t ld, int32_t width) {
-    for (int32_t j = 0; j < width; j += 2) {
-        const int32_t second = (j + 1 < width) * VL; /* two sums at a time, or one twice */
-        float *to = c + j * VL;
-        vf sum0 = v_load(to), sum1 = v_load(to + second);
-        for (int64_t r = 0; r < rows; r++) {
-            const float *from = x + r * ld + j * VL;
-            sum0 = sum0 + v_load(from);
-            sum1 = sum1 + v_load(from + second);
+static void column_sum(float *c, float *also, const float *x, int64_t rows, int64_t ld,
+                       int32_t width) {
+    int64_t at[TKRI_PANEL]; /* four chains: the last column's again where there are fewer */
+    vf sum[TKRI_PANEL];
+#pragma GCC unroll 4
+    for (int j = 0; j < TKRI_PANEL; j++) {
+        at[j] = (j < width ? j : width - 1) * VL;
+        sum[j] = v_zero();
+    }
+    for (int64_t r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < TKRI_PANEL; j++) {
+            sum[j] = sum[j] + v_load(x + r * ld + at[j]);
         }
-        v_store(to, sum0);
-        v_store(to + second, sum1);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < TKRI_PANEL && j < width; j++) {
+        v_store(c + at[j], v_load(c + at[j]) + sum[j]);
+        if (also) {
+            v_store(also + at[j], v_load(also + at[j]) + sum[j]);
+        }
     }
 }
 

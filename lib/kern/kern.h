@@ -131,8 +131,10 @@ typedef struct tkri_kern {
      * VL; what y has there does not change. */
     void (*add)(float *y, const float *x, int64_t n);
 
-    /* c[j] += sum over rows of x[row * ld + j], j < width * VL; rows in order. */
-    void (*column_sum)(float *c, const float *x, int64_t rows, int64_t ld, int32_t width);
+    /* c[j], and also[j] unless it is NULL, += the sum over rows of x[row * ld + j], rows in order,
+     * j < width * VL, width up to TKRI_PANEL. */
+    void (*column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
+                       int32_t width);
 
     /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... */
     void (*activate)(float *y, const float *x, int64_t n, int32_t activation);

@@ -225,14 +225,17 @@ static void state_weights(const piece *p) {
     }
 }
 
+/* Of two biases that are added to the same sums, both have the same gradient. */
 static void gate_biases(const piece *p) {
     const tkri_kern *kern = p->seq->cell->kern;
     const int64_t offsets[2] = {p->direction->b_ih, p->direction->b_hh};
     const int32_t slots[2] = {p->layer->ops->ih_slot, p->layer->ops->hh_slot};
-    for (int i = 0; i < 2; i++) {
+    const int both = offsets[0] >= 0 && offsets[1] >= 0 && slots[0] == slots[1];
+    for (int i = both; i < 2; i++) {
         if (offsets[i] >= 0) {
             const gate_panel panel = gate_panel_of(p, slots[i]);
-            kern->column_sum(p->seq->gradients + offsets[i] + panel.start * kern->vl,
+            float *to = p->seq->gradients + panel.start * kern->vl;
+            kern->column_sum(to + offsets[i], both ? to + offsets[0] : NULL,
                              panel.dg + p->from * panel.row_stride, p->to - p->from,
                              panel.row_stride, panel.width);
         }
@@ -305,7 +308,7 @@ static void linear_weights(const piece *p) {
     }
     if (layer->bias >= 0) {
         const int64_t start = (g.c - p->seq->gradients - layer->weight) / layer->input;
-        kern->column_sum(p->seq->gradients + layer->bias + start, g.b, rows, dy.ld, g.width);
+        kern->column_sum(p->seq->gradients + layer->bias + start, NULL, g.b, rows, dy.ld, g.width);
     }
 }
 

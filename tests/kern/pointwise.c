@@ -37,20 +37,25 @@ static void check_column_sum(const tkri_kern *kern) {
     for (int32_t width = 1; width <= TKRI_PANEL; width++) {
         for (int64_t rows = 0; rows < 9; rows++) {
             const int64_t n = (int64_t)width * kern->vl, ld = n + kern->vl;
-            guard x = guard_make(rows * ld, 1), c = guard_make(n, 0);
-            float want[TKRI_PANEL * TKRI_MAX_VL];
+            guard x = guard_make(rows * ld, 1), c = guard_make(n, 0), also = guard_make(n, 0);
+            float want[TKRI_PANEL * TKRI_MAX_VL], want_also[TKRI_PANEL * TKRI_MAX_VL];
             for (int64_t i = 0; i < x.n; i++) {
                 x.data[i] = orc_number(&random, 1);
             }
             for (int64_t j = 0; j < n; j++) {
-                want[j] = c.data[j] = orc_number(&random, 1);
+                float sum = 0.0f;
                 for (int64_t row = 0; row < rows; row++) {
-                    want[j] += x.data[row * ld + j];
+                    sum += x.data[row * ld + j];
                 }
+                c.data[j] = orc_number(&random, 1);
+                also.data[j] = orc_number(&random, 1);
+                want[j] = c.data[j] + sum;
+                want_also[j] = also.data[j] + sum;
             }
-            kern->column_sum(c.data, x.data, rows, ld, width);
+            kern->column_sum(c.data, rows % 2 ? also.data : NULL, x.data, rows, ld, width);
             assert_true(compare_bits(c.data, want, n));
-            guard_free(&x), guard_free(&c);
+            assert_int_equal(compare_bits(also.data, want_also, n), rows == 0 || rows % 2);
+            guard_free(&x), guard_free(&c), guard_free(&also);
         }
     }
 }
@@ -83,8 +88,8 @@ static void check_accuracy_at(const tkri_kern *kern, int32_t activation, uint32_
 
 /* Floats of all exponents and both signs, infinities and NaNs among them. */
 static void check_accuracy(const tkri_kern *kern) {
-    const float corners[] = {0.0F, -0.0F, 0.625F, 88, 89, -87, -88, -89, 9, -9, 1e-30F, INFINITY,
-                             -INFINITY, NAN, 3.4e38F, 1e-45F};
+    const float corners[] = {0.0F, -0.0F, 0.625F, 88,       89,        -87, -88,     -89,
+                             9,    -9,    1e-30F, INFINITY, -INFINITY, NAN, 3.4e38F, 1e-45F};
     for (int32_t f = TKR_TANH; f <= TKR_IDENTITY; f++) {
         for (uint32_t i = 0; i < 1500000; i++) {
             check_accuracy_at(kern, f, i * 2863u);
@@ -216,9 +221,9 @@ TEST(softmax_nan)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),      cmocka_unit_test(test_column_sum),
-        cmocka_unit_test(test_accuracy), cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_softmax),  cmocka_unit_test(test_softmax_small),
+        cmocka_unit_test(test_add),         cmocka_unit_test(test_column_sum),
+        cmocka_unit_test(test_accuracy),    cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_softmax),     cmocka_unit_test(test_softmax_small),
         cmocka_unit_test(test_softmax_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
