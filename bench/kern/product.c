@@ -70,6 +70,7 @@ static tkri_gemm panel_of(const operands *o, int64_t panel) {
     const int64_t vl = o->kern->vl, first = tkri_panel_start(&o->panels, panel) * vl;
     tkri_gemm g = o->gemm;
     g.width = tkri_panel_width(&o->panels, panel);
+    g.half = tkri_panel_half(&o->panels, panel);
     g.b += first * g.k;
     g.c += first * g.m;
     g.start += first;

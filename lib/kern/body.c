@@ -28,17 +28,33 @@ enum { FEW = 2, AHEAD = 16 };
  * what a slice costs them is C's way there and back. */
 enum { SLICE = VL == 16 ? 16384 : 5120 };
 
+/* The tiles that leave out the upper half of their last vector: those that come often. */
+INLINE int has_half(const int rows, const int width) {
+    return TIER_HALF && rows >= 5 && width != 2;
+}
+
+/* A tile's sums and a row of B; `end` has what is of a last half vector. */
+typedef struct sums {
+    vf whole[6][4];
+    vh end[6];
+} sums;
+typedef struct row_of_b {
+    vf whole[4];
+    vh end;
+} row_of_b;
+
 /* sum += x y', an outer product. The smaller side stays in registers, and of the other one vector
  * at a time, fetched once: left to itself a compiler folds the fetch into every multiply-add, and
  * the core has no such number of loads to give. */
-INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, const int width) {
+INLINE void outer(sums *sum, const vf x[6], const row_of_b *y, const int rows, const int width,
+                  const int half) {
     if (rows < width) {
 #pragma GCC unroll 4
         for (int j = 0; j < width; j++) {
-            const vf once = v_once(y[j]);
+            const vf once = v_once(y->whole[j]);
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                sum[r][j] = v_fma(x[r], once, sum[r][j]);
+                sum->whole[r][j] = v_fma(x[r], once, sum->whole[r][j]);
             }
         }
     } else {
@@ -46,27 +62,36 @@ INLINE void outer(vf sum[6][4], const vf x[6], const vf y[4], const int rows, co
         for (int r = 0; r < rows; r++) {
             const vf once = v_once(x[r]);
 #pragma GCC unroll 4
-            for (int j = 0; j < width; j++) {
-                sum[r][j] = v_fma(once, y[j], sum[r][j]);
+            for (int j = 0; j < width - half; j++) {
+                sum->whole[r][j] = v_fma(once, y->whole[j], sum->whole[r][j]);
+            }
+            if (half) {
+                sum->end[r] = h_fma(h_of(once), y->end, sum->end[r]);
             }
         }
     }
 }
 
 /* sum += A's column times B's row. */
-INLINE void one(vf sum[6][4], const float *a, int64_t a_row, const float *b, const int rows,
-                const int width) {
+INLINE void one(sums *sum, const tkri_gemm *g, const float *a, const float *b, const int shape,
+                const int half) {
+    const int rows = ROWS_OF(shape), width = WIDTH_OF(shape);
+    const int64_t a_row = g->a_row;
     const float *a3 = a + 3 * a_row;
-    vf x[6], y[4];
+    vf x[6];
+    row_of_b y;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
         x[r] = v_all(((r < 3 ? a : a3) + (r % 3) * a_row)[0]);
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < width; j++) {
-        y[j] = v_load(b + j * VL);
+    for (int j = 0; j < width - half; j++) {
+        y.whole[j] = v_load(b + j * VL);
     }
-    outer(sum, x, y, rows, width);
+    if (half) {
+        y.end = h_load(b + (width - 1) * VL);
+    }
+    outer(sum, x, &y, rows, width, half);
 }
 
 /* Where a tile stands: its first row of A and C, and what its sums start from. On its way it calls
@@ -82,13 +107,17 @@ typedef struct place {
  * one term: a loop that may not run at all has the sums copied, to and fro. The empty statements
  * keep the compiler from working out what the pointers are after a loop: blocks are short, and it
  * takes longer than counting on. */
-INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width) {
-    vf sum[6][4];
+INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width,
+                 const int half) {
+    sums sum;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-        for (int j = 0; j < width; j++) {
-            sum[r][j] = v_load(at->from + r * at->from_row + j * VL);
+        for (int j = 0; j < width - half; j++) {
+            sum.whole[r][j] = v_load(at->from + r * at->from_row + j * VL);
+        }
+        if (half) {
+            sum.end[r] = h_load(at->from + r * at->from_row + (width - 1) * VL);
         }
     }
     const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step, c_row = g->c_row;
@@ -100,7 +129,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
         for (; v_has_four(SHAPE(rows, width)) && k >= 4; k -= 4) {
             __builtin_prefetch(soon);
             __builtin_prefetch(behind);
-            v_four(sum, a, a_row, b, b_k, SHAPE(rows, width));
+            v_four(sum.whole, a, a_row, b, b_k, SHAPE(rows, width));
             a += 4, b += 4 * b_k, soon += 4 * step, behind += rows * at->row_step;
             __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
         }
@@ -108,7 +137,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
             do {
                 __builtin_prefetch(soon);
                 __builtin_prefetch(behind);
-                one(sum, a, a_row, b, rows, width);
+                one(&sum, g, a, b, SHAPE(rows, width), half);
                 a++, b += b_k, soon += step, behind += rows * at->row_step / 4, k--;
                 __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
             } while (k > 0);
@@ -119,8 +148,11 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-        for (int j = 0; j < width; j++) {
-            v_store(at->c + r * c_row + j * VL, sum[r][j]);
+        for (int j = 0; j < width - half; j++) {
+            v_store(at->c + r * c_row + j * VL, sum.whole[r][j]);
+        }
+        if (half) {
+            v_store(at->c + r * c_row + (width - 1) * VL, h_whole(sum.end[r]));
         }
     }
 }
@@ -154,11 +186,13 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
     }
 }
 
-#define TILE(rows, width)              \
-    case SHAPE(rows, width):           \
-        if ((rows) <= ROWS##width) {   \
-            tile(g, &at, rows, width); \
-        }                              \
+#define TILE(rows, width)                       \
+    case SHAPE(rows, width):                    \
+        if (has_half(rows, width) && g->half) { \
+            tile(g, &at, rows, width, 1);       \
+        } else if ((rows) <= ROWS##width) {     \
+            tile(g, &at, rows, width, 0);       \
+        }                                       \
         break;
 #define TILES(width) \
     TILE(1, width) TILE(2, width) TILE(3, width) TILE(4, width) TILE(5, width) TILE(6, width)
@@ -259,8 +293,7 @@ static void column_sum(float *c, float *also, const float *x, int64_t rows, int6
             sum[j] = sum[j] + v_load(x + r * ld + at[j]);
         }
     }
-#pragma GCC unroll 4
-    for (int j = 0; j < TKRI_PANEL && j < width; j++) {
+    for (int j = 0; j < width; j++) {
         v_store(c + at[j], v_load(c + at[j]) + sum[j]);
         if (also) {
             v_store(also + at[j], v_load(also + at[j]) + sum[j]);

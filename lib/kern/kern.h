@@ -38,6 +38,7 @@ typedef struct tkri_gemm {
     int64_t c_row;
     const float *start; /* TKRI_FROM_ROW: [width * VL] */
     int32_t width;      /* vectors, 1..TKRI_PANEL */
+    int32_t half;       /* 1: the last one's upper half is zero in B and where C starts from */
     int32_t from;
 } tkri_gemm;
 
@@ -170,6 +171,7 @@ typedef struct tkri_panels {
     int64_t n;       /* panels */
     int64_t vectors; /* in all */
     int32_t gates;
+    int32_t half; /* no unit is in the upper half of the last vector */
 } tkri_panels;
 
 /* Tiles of VL units. */
@@ -182,13 +184,18 @@ static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t v
     const int64_t least = (tiles + TKRI_PANEL - 1) / TKRI_PANEL;
     const int64_t threes = vl == TKRI_AVX2_VL ? tiles / 3 : 0;
     const int64_t n = gates > 1 ? tiles : threes > least ? threes : least;
-    return (tkri_panels){n, tiles * gates, gates};
+    const int64_t last = units - (tiles - 1) * vl;
+    return (tkri_panels){n, tiles * gates, gates, gates == 1 && last <= vl / 2};
 }
 
 /* The first vector of panel p; its width is the distance to the next. Panels differ by one at most.
  */
 static inline int64_t tkri_panel_start(const tkri_panels *panels, int64_t p) {
     return panels->gates > 1 ? p * panels->gates : panels->vectors * p / panels->n;
+}
+
+static inline int32_t tkri_panel_half(const tkri_panels *panels, int64_t p) {
+    return panels->half && p == panels->n - 1;
 }
 
 static inline int32_t tkri_panel_width(const tkri_panels *panels, int64_t p) {

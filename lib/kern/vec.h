@@ -17,6 +17,8 @@
  *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
  *   TIER_FOUR               of the tiles that v_has_four names, it has v_four: sum += four columns
  *                           of A times four rows of B
+ *   TIER_HALF               it has vh, the lower half of a vector: h_load, h_of(vf), h_fma, and
+ *                           h_whole, a vector whose upper half is zero
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
 #ifndef TKRI_KERN_VEC_H
 #define TKRI_KERN_VEC_H
@@ -36,6 +38,8 @@
 
 /* A tile of a product: rows, vectors. */
 #define SHAPE(rows, width) ((width)*8 + (rows))
+#define ROWS_OF(shape) ((shape) % 8)
+#define WIDTH_OF(shape) ((shape) / 8)
 
 #include TKRI_TIER_FILE
 
@@ -83,6 +87,23 @@ INLINE int v_has_four(int shape) {
 INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, int64_t b_k,
                    int shape) {
     (void)sum, (void)a, (void)a_row, (void)b, (void)b_k, (void)shape;
+}
+#endif
+
+#ifndef TIER_HALF
+#define TIER_HALF 0
+typedef vf vh;
+INLINE vh h_load(const float *p) {
+    return v_load(p);
+}
+INLINE vh h_of(vf a) {
+    return a;
+}
+INLINE vf h_whole(vh a) {
+    return a;
+}
+INLINE vh h_fma(vh a, vh b, vh c) {
+    return v_fma(a, b, c);
 }
 #endif
 

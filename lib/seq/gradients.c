@@ -163,7 +163,7 @@ static void sum_ids(const piece *p, const tkri_gemm *g, const int32_t *ids, int6
 typedef struct gate_panel {
     const float *dg;
     int64_t row_stride, start; /* the panel's first vector of the weights */
-    int32_t width;
+    int32_t width, half;
 } gate_panel;
 
 static gate_panel gate_panel_of(const piece *p, int32_t slot) {
@@ -175,7 +175,13 @@ static gate_panel gate_panel_of(const piece *p, int32_t slot) {
     const int64_t start = tkri_panel_start(&panels, p->job->panel);
     const float *dg = p->run->dgates + p->chunk->tape * tkri_gate_floats(p->layer, vl) +
                       start / ops->gates * tile_stride + slot * vl;
-    return (gate_panel){dg, row_stride, start, tkri_panel_width(&panels, p->job->panel)};
+    return (gate_panel){
+        .dg = dg,
+        .row_stride = row_stride,
+        .start = start,
+        .width = tkri_panel_width(&panels, p->job->panel),
+        .half = tkri_panel_half(&panels, p->job->panel),
+    };
 }
 
 /* The gradient of weights at `offset` with k rows, in this panel. */
@@ -188,6 +194,7 @@ static tkri_gemm gate_gradient(const piece *p, const gate_panel *panel, int64_t 
         .c = p->seq->gradients + offset + panel->start * vl * k,
         .c_row = panel->width * vl,
         .width = panel->width,
+        .half = panel->half,
     };
 }
 
@@ -256,6 +263,7 @@ static tkri_gemm plain_gradient(const piece *p, tkri_view dy, int64_t units, int
         .c = p->seq->gradients + offset + start * k,
         .c_row = width * vl,
         .width = width,
+        .half = tkri_panel_half(&panels, p->job->panel),
     };
 }
 
@@ -285,6 +293,7 @@ static void narrow_weights(const piece *p, const tkri_gemm *dw) {
                 .c = turned + start,
                 .c_row = ld,
                 .width = tkri_panel_width(&panels, panel),
+                .half = tkri_panel_half(&panels, panel),
                 .from = TKRI_FROM_C,
             };
             kern->gemm(&g);

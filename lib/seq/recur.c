@@ -40,6 +40,7 @@ tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
         .c_row = p->c_row,
         .start = p->start ? p->start + start * vl : NULL,
         .width = p->gates ? p->gates : width,
+        .half = tkri_panel_half(&p->panels, panel),
         .from = p->from,
     };
 }

@@ -26,6 +26,22 @@ INLINE vf v_sqrt(vf a) {
     return _mm512_sqrt_ps(a);
 }
 
+/* Where a core takes two turns to multiply a vector, half of one takes half as long. */
+#define TIER_HALF 1
+typedef __m256 vh;
+INLINE vh h_load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+INLINE vh h_of(vf a) {
+    return _mm512_castps512_ps256(a);
+}
+INLINE vf h_whole(vh a) {
+    return _mm512_zextps256_ps512(a);
+}
+INLINE vh h_fma(vh a, vh b, vh c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+
 #define TIER_DOT
 #if defined(__AVX512VNNI__)
 
