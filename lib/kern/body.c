@@ -28,6 +28,11 @@ enum { FEW = 2, AHEAD = 16 };
  * what a slice costs them is C's way there and back. */
 enum { SLICE = VL == 16 ? 16384 : 5120 };
 
+/* The most rows of a tile. */
+INLINE int limit_of(const int width) {
+    return width == 1 ? ROWS1 : width == 2 ? ROWS2 : width == 3 ? ROWS3 : ROWS4;
+}
+
 /* The tiles that leave out the upper half of their last vector: those that come often. */
 INLINE int has_half(const int rows, const int width) {
     return TIER_HALF && rows >= 5 && width != 2;
@@ -96,7 +101,8 @@ INLINE void one(sums *sum, const tkri_gemm *g, const float *a, const float *b, c
 
 /* Where a tile stands: its first row of A and C, and what its sums start from. On its way it calls
  * for what comes after it: of B from `soon` on, `step` floats further for every k, and of A the
- * rows behind its own, row_step floats of each for every four k. */
+ * rows behind its own, row_step floats of each for every four k. Where rows are so few that B goes
+ * by only once, the core sees for itself what comes next, and calling for it is in the way. */
 typedef struct place {
     const float *a, *from, *soon;
     float *c;
@@ -135,8 +141,10 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
         }
         if (k > 0 || !v_has_four(SHAPE(rows, width))) {
             do {
-                __builtin_prefetch(soon);
-                __builtin_prefetch(behind);
+                if (2 * rows > limit_of(width)) {
+                    __builtin_prefetch(soon);
+                    __builtin_prefetch(behind);
+                }
                 one(&sum, g, a, b, SHAPE(rows, width), half);
                 a++, b += b_k, soon += step, behind += rows * at->row_step / 4, k--;
                 __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
@@ -190,7 +198,7 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
     case SHAPE(rows, width):                    \
         if (has_half(rows, width) && g->half) { \
             tile(g, &at, rows, width, 1);       \
-        } else if ((rows) <= ROWS##width) {     \
+        } else if ((rows) <= limit_of(width)) { \
             tile(g, &at, rows, width, 0);       \
         }                                       \
         break;
@@ -201,8 +209,7 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
  * which is what stands behind this one: with what is between its rows, if they are apart, which the
  * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
-    static const int8_t limits[TKRI_PANEL] = {ROWS1, ROWS2, ROWS3, ROWS4};
-    const int64_t limit = limits[g->width - 1], tiles = (g->m + limit - 1) / limit;
+    const int64_t limit = limit_of(g->width), tiles = (g->m + limit - 1) / limit;
     const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : g->k * g->b_k;
     const int64_t rows = g->m / tiles, taller = g->m % tiles;
     place at = first_place(g);
