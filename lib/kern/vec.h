@@ -130,15 +130,8 @@ INLINE vf v_zero(void) {
 
 /* The first n lanes of a, zero in the others. */
 INLINE vf v_first(vf a, int64_t n) {
-    if (n < VL) {
-        float lane[VL];
-        v_store(lane, a);
-        for (int64_t i = n > 0 ? n : 0; i < VL; i++) {
-            lane[i] = 0.0f;
-        }
-        a = v_load(lane);
-    }
-    return a;
+    static const float lane[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return n < VL ? v_if_less(v_load(lane), v_all((float)n), a, v_zero()) : a;
 }
 
 /* exp, the logistic function and tanh: within 4 ULP where the result is a normal number. */
