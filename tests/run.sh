@@ -97,6 +97,11 @@ if build "clang with TSan" build-test/tsan clang -Dbuildtype=debugoptimized -Db_
     check "TSan" build-test/tsan threads parallel --timeout-multiplier 10
 fi
 targets=
+if build "clang with MSan" build-test/msan clang -Dbuildtype=debugoptimized -Db_lundef=false \
+    -Dc_args="-fsanitize=memory -fsanitize-ignorelist=$PWD/tests/support/msan.txt" \
+    -Dc_link_args=-fsanitize=memory -Dblas=none -Dexamples=false -Dbench=false; then
+    check "MSan" build-test/msan --no-suite abi --no-suite long --timeout-multiplier 10
+fi
 export TEKRAR_TEST_TIER=5
 cross "aarch64 under qemu" build-test/aarch64 arm64 aarch64 --suite kern --suite unit \
     --suite golden --no-suite long

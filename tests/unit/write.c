@@ -143,7 +143,7 @@ static void test_round_trip(void **unused) {
     tkri_random random = {.seed = compare_seed(3)};
     for (int round = 0; round < 200; round++) {
         tkri_entry entry[20];
-        char names[20][24];
+        char names[20][24] = {""};
         int32_t n = (int32_t)(tkri_uniform(&random) * 21);
         memset(entry, 0, sizeof entry);
         for (int32_t k = 0; k < n; k++) {
