@@ -241,7 +241,7 @@ typedef struct tkr_optimizer tkr_optimizer;
 
 /* Values of TKR_ACTIVATION. */
 #define TKR_TANH 1
-#define TKR_RELU 2
+#define TKR_RELU 2 /**< products may leave out what is 0 in all of a batch, and so a NaN weight of it */
 #define TKR_LOGISTIC 3
 #define TKR_IDENTITY 4
 

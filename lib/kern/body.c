@@ -77,6 +77,11 @@ INLINE void outer(sums *sum, const vf x[6], const row_of_b *y, const int rows, c
     }
 }
 
+/* The tiles that can leave out terms: those that many rows are made of. */
+INLINE int has_live(const int rows, const int width) {
+    return TIER_LIVE && rows >= limit_of(width) - 1;
+}
+
 /* sum += A's column times B's row. */
 INLINE void one(sums *sum, const tkri_gemm *g, const float *a, const float *b, const int shape,
                 const int half) {
@@ -128,6 +133,9 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
     const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step, c_row = g->c_row;
     const float *a = at->a, *b = g->b, *soon = at->soon;
+    static const int32_t next[] = {0, 1};
+    const int32_t *term = g->terms ? g->terms : next;
+    const int64_t on = g->terms != NULL;
     int64_t block = g->blocks;
     do {
         const float *behind = a + rows * a_row;
@@ -146,7 +154,10 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
                     __builtin_prefetch(behind);
                 }
                 one(&sum, g, a, b, SHAPE(rows, width), half);
-                a++, b += b_k, soon += step, behind += rows * at->row_step / 4, k--;
+                const int64_t apart = has_live(rows, width) ? term[1] - term[0] : 1;
+                term += on;
+                a += apart, b += apart * b_k, soon += step, k--;
+                behind += rows * at->row_step / 4;
                 __asm__("" : "+r"(a), "+r"(b), "+r"(soon), "+r"(behind), "+r"(k));
             } while (k > 0);
         }
@@ -187,7 +198,9 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
             vf sum = v_load(at.from + i * at.from_row + j * VL);
             __builtin_prefetch(c + AHEAD * g->c_row, 1);
             for (int64_t k = 0; k < terms; k++) {
-                sum = v_fma(v_all(g->a[i * g->a_row + k]), v_load(g->b + k * g->b_k + j * VL), sum);
+                const int64_t at_k = g->terms ? g->terms[k] : k;
+                sum = v_fma(v_all(g->a[i * g->a_row + at_k]), v_load(g->b + at_k * g->b_k + j * VL),
+                            sum);
             }
             v_store(c, sum);
         }
@@ -210,7 +223,8 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
  * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
     const int64_t limit = limit_of(g->width), tiles = (g->m + limit - 1) / limit;
-    const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : g->k * g->b_k;
+    const int64_t terms = g->terms ? g->terms[g->k] - g->terms[0] : g->k;
+    const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : terms * g->b_k;
     const int64_t rows = g->m / tiles, taller = g->m % tiles;
     place at = first_place(g);
     at.soon = g->b + slice;
@@ -246,12 +260,34 @@ static void gemm(const tkri_gemm *g) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
             part.k = part_of(g->k - k, parts - p);
-            part.a = g->a + block * g->a_block + k;
-            part.b = g->b + block * g->b_block + k * g->b_k;
+            const int64_t first = g->terms ? g->terms[k] : k;
+            part.terms = g->terms ? g->terms + k : NULL;
+            part.a = g->a + block * g->a_block + first;
+            part.b = g->b + block * g->b_block + first * g->b_k;
             gemm_slice(&part);
             part.from = TKRI_FROM_C;
         }
     }
+}
+
+static int64_t live(int32_t *terms, const float *a, int64_t a_row, int64_t rows, int64_t k) {
+    int64_t n = 0;
+    for (int64_t j = 0; j < k; j += VL) {
+        vu any = {0};
+        uint32_t lane[VL];
+        for (int64_t r = 0; r < rows; r++) {
+            vu bits;
+            memcpy(&bits, a + r * a_row + j, sizeof bits);
+            any |= bits << 1; /* without the sign */
+        }
+        memcpy(lane, &any, sizeof lane);
+        for (int i = 0; i < VL; i++) {
+            terms[n] = (int32_t)(j + i);
+            n += j + i < k && lane[i] != 0;
+        }
+    }
+    terms[n] = (int32_t)k;
+    return n;
 }
 
 static void gather(const tkri_gemm *g, const int32_t *ids) {
@@ -492,6 +528,7 @@ const tkri_kern TIER(tkri_kern) = {
     .xcr0 = TIER_XCR0,
     .reduced = &TIER(tkri_reduced),
     .gemm = gemm,
+    .live = TIER_LIVE ? live : NULL,
     .gather = gather,
     .scatter = scatter,
     .add = add,

@@ -18,6 +18,7 @@
 enum { TKRI_PANEL = 4 };   /* the widest panel, in vectors */
 enum { TKRI_AVX2_VL = 8 }; /* whose sixteen registers like three better: tiles of 4 x 3 */
 enum { TKRI_MAX_VL = 16 }; /* the widest vector, in floats: rows are padded to it */
+enum { TKRI_LIVE_ROWS = 20 };
 
 /* Where a product's sum starts. */
 enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
@@ -27,7 +28,11 @@ enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
  * A's element (i, block, k) is a[i * a_row + block * a_block + k]; B's row is at
  * b[block * b_block + k * b_k]; C's row i at c[i * c_row]. Each element of C is one chain of fused
  * multiply-adds in the order of k, so that it does not depend on m, on the other columns, or on
- * where a sum is cut and continued with TKRI_FROM_C. C must not overlap A or B. NaN propagates. */
+ * where a sum is cut and continued with TKRI_FROM_C. C must not overlap A or B. NaN propagates.
+ *
+ * Given `terms`, the sum is over these columns of A and the same rows of B, and at the others
+ * nobody looks: if they are zero in A, the result is the same. Only with one block, from
+ * TKRI_LIVE_ROWS rows on, and in a tier that has `live`. */
 typedef struct tkri_gemm {
     int64_t m, blocks, k;
     const float *a;
@@ -40,6 +45,7 @@ typedef struct tkri_gemm {
     int32_t width;      /* vectors, 1..TKRI_PANEL */
     int32_t half;       /* 1: the last one's upper half is zero in B and where C starts from */
     int32_t from;
+    const int32_t *terms; /* NULL: all. Else k columns of A, rising, and one number above them */
 } tkri_gemm;
 
 /* One step of a cell's pointwise part, for `rows` rows and `tiles` tiles of units.
@@ -120,6 +126,11 @@ typedef struct tkri_kern {
 
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);
+
+    /* terms[0 .. n) = the columns of A [rows][k] that are not zero in all rows, terms[n] = k.
+     * Returns n. A can be read up to the next multiple of VL, and terms written one beyond it.
+     * NULL: this tier's product takes all. */
+    int64_t (*live)(int32_t *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
 
     /* C's row i = start + row ids[i] of B (for ids[i] < 0: start alone), width vectors: a product
      * with one-hot rows, and the same bits. */

@@ -17,6 +17,7 @@
  *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
  *   TIER_FOUR               of the tiles that v_has_four names, it has v_four: sum += four columns
  *                           of A times four rows of B
+ *   TIER_LIVE               1: it can leave out terms of a product (not beside v_four)
  *   TIER_HALF               it has vh, the lower half of a vector: h_load, h_of(vf), h_fma, and
  *                           h_whole, a vector whose upper half is zero
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
@@ -88,6 +89,10 @@ INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, 
                    int shape) {
     (void)sum, (void)a, (void)a_row, (void)b, (void)b_k, (void)shape;
 }
+#endif
+
+#ifndef TIER_LIVE
+#define TIER_LIVE 0
 #endif
 
 #ifndef TIER_HALF

@@ -47,6 +47,9 @@ tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t) {
     r.h_in = a->run->h_in ? a->run->h_in + all * layer->out_ld : r.h_prev;
     r.m = a->run->m ? a->run->m + all * layer->units_ld : NULL;
     r.aux = a->run->aux ? a->run->aux + all * layer->units_ld : NULL;
+    if (a->run->terms) {
+        r.terms = a->run->terms + (chunk - a->seq->chunks) * tkri_terms_len(layer);
+    }
     if (layer->ops->has_c) {
         r.c_prev = a->run->c + (a->state_row + before) * layer->units_ld;
         r.c = a->run->c + now * layer->units_ld;

@@ -149,6 +149,10 @@ static void place_run(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *run, tk
     if (d == 1) {
         TKRI_TAKE(arena, run->x, times(s.rows, tkri_row_len(layer->input)));
     }
+    if (layer->kind == TKR_ELMAN && layer->activation == TKR_RELU) {
+        TKRI_TAKE(arena, run->terms,
+                  times(tkri_chunks_of(seq->net, s.batch), tkri_terms_len(layer)));
+    }
     if (training(seq)) {
         place_masks(layer, run, arena, s);
         place_backward(seq, l, d, run, arena, s);

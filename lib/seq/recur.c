@@ -42,6 +42,7 @@ tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
         .width = p->gates ? p->gates : width,
         .half = tkri_panel_half(&p->panels, panel),
         .from = p->from,
+        .terms = p->terms,
     };
 }
 
@@ -150,6 +151,14 @@ void tkri_recur_start_q(const tkri_recur *r, int64_t tile, int64_t tiles) {
     }
 }
 
+/* Of the many inputs that a relu has turned off in all rows a product needs nothing. */
+static void leave_out_zeros(const tkri_recur *r, tkri_product *p) {
+    if (r->terms && r->kern->live && p->rows >= TKRI_LIVE_ROWS) {
+        p->k = r->kern->live(r->terms, p->a, p->a_row, p->rows, p->k);
+        p->terms = r->terms;
+    }
+}
+
 /* h W_hh for one phase's gates of a panel, and the pointwise part on it while it is in cache. */
 static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t panel,
                           int32_t phase) {
@@ -211,6 +220,7 @@ void tkri_recur_forward(const tkri_recur *r) {
             p.gates = n;
             p.c += first * r->kern->vl;
         }
+        leave_out_zeros(r, &p);
         if (r->crew) {
             shared f = {r, p, phase};
             tkri_crew_run(r->crew, GROUPS, forward_group, &f);
@@ -249,6 +259,7 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
         p.a_block = r->tile_stride;
     } else {
         p.k = layer->units; /* what stands behind is zero */
+        leave_out_zeros(r, &p);
     }
     tkri_product_run(&p);
 }

@@ -48,6 +48,7 @@ typedef struct tkri_run {
     float *dp;                       /* [rows][out_ld]: dL/dh for the projection's gradient */
     float *aux;                      /* [rows][units_ld]: r * h */
     float *h_in;                     /* [rows][out_ld]: h_prev under a recurrent dropout mask */
+    int32_t *terms;                  /* [chunk][row of a product]: see recur.h */
     float *h_mask;                   /* [B][out_ld]: that mask */
     float *h_zone, *c_zone;          /* [rows][ld]: zoneout masks */
     float *x;                        /* [rows][ld]: the input in reversed order */
@@ -184,6 +185,11 @@ static inline int64_t tkri_held_row(const tkri_chunk *chunk, int64_t t) {
 /* The segment's ids; NULL: the input has values. */
 static inline const int32_t *tkri_held_ids(const tkr_sequence *seq, const tkri_chunk *chunk) {
     return seq->has_ids ? seq->ids + chunk->row0 + chunk->skip : NULL;
+}
+
+/* Room for a list of terms. */
+static inline int64_t tkri_terms_len(const tkri_layer *layer) {
+    return tkri_row_len(layer->units + 1);
 }
 
 /* Where there is one chunk, threads share its units: who shares out `work` multiply-adds, or NULL

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * gemm, gather and scatter of every tier against sums in double: all widths, starts, heights and
- * strides, blocks, cuts, NaN and infinity, and nothing written outside. */
+ * strides, blocks, cuts, terms left out, NaN and infinity, and nothing written outside. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +262,70 @@ static void check_scatter(const tkri_kern *kern) {
     destroy(&o);
 }
 
+/* A [m][ld] in which the columns with a draw below `share` are zero, of either sign. */
+static float *columns_off(const operands *o, int64_t ld, double share) {
+    const tkri_gemm *g = &o->g;
+    float *a = calloc((size_t)(g->m * ld), sizeof *a);
+    orc_random random = {(uint64_t)(g->m + g->k)};
+    for (int64_t k = 0; k < g->k; k++) {
+        const int off = fabs((double)orc_number(&random, 1)) < share;
+        for (int64_t i = 0; i < g->m; i++) {
+            a[i * ld + k] = off ? i % 2 ? 0.0f : -0.0f : g->a[i * g->a_row + k];
+        }
+        a[k % g->m * ld + k] += off ? 0.0f : 1.0f;
+    }
+    return a;
+}
+
+/* The list is of the columns that are not zero, and a product with it does not look at the others:
+ * here they are NaN by then. It has the bits of the product with all. */
+static void check_terms(const tkri_kern *kern, int64_t m, int64_t k, int32_t width, double share) {
+    const int64_t ld = (k + kern->vl - 1) / kern->vl * kern->vl;
+    const int32_t from = (int32_t)(k % 3);
+    operands all = make(kern, m, 1, k, width, from, 0), some = make(kern, m, 1, k, width, from, 1);
+    float *a = columns_off(&all, ld, share);
+    int32_t *terms = malloc((size_t)(ld + 1) * sizeof *terms);
+    all.g.a = a, all.g.a_row = ld;
+    kern->gemm(&all.g);
+    some.g.a = a, some.g.a_row = ld;
+    some.g.terms = terms;
+    some.g.k = kern->live(terms, a, ld, m, k);
+    assert_int_equal(terms[some.g.k], k);
+    for (int64_t j = 0, at = 0; j < k; j++) {
+        const int off = a[j] == 0.0f && a[(m - 1) * ld + j] == 0.0f && a[j % m * ld + j] == 0.0f;
+        if (!off) {
+            assert_int_equal(terms[at++], j);
+        }
+        for (int64_t i = 0; off && i < m; i++) {
+            a[i * ld + j] = NAN;
+        }
+        for (int64_t c = 0; off && c < some.columns; c++) {
+            some.b.data[j * some.g.b_k + c] = NAN;
+        }
+    }
+    kern->gemm(&some.g);
+    for (int64_t i = 0; i < m; i++) {
+        assert_true(
+            compare_bits(all.g.c + i * all.g.c_row, some.g.c + i * some.g.c_row, all.columns));
+    }
+    destroy(&all), destroy(&some);
+    free(a), free(terms);
+}
+
+static void check_live(const tkri_kern *kern) {
+    static const int64_t sizes[] = {1, 2, 3, 30, 200, 1100};
+    for (int32_t width = 1; kern->live && width <= TKRI_PANEL; width++) {
+        for (int64_t m = TKRI_LIVE_ROWS; m <= 37; m += 1 + m % 3) {
+            for (int i = 0; i < 6; i++) {
+                check_terms(kern, m, sizes[i], width, 0.3);
+            }
+        }
+        check_terms(kern, 40, 50, width, 0.0);
+        check_terms(kern, 40, 50, width, 1.5);
+        check_terms(kern, 40, 50, width, INFINITY);
+    }
+}
+
 static void test_shapes(void **unused) {
     (void)unused;
     tiers_each(check_shapes);
@@ -287,6 +351,11 @@ static void test_nan(void **unused) {
     tiers_each(check_nan);
 }
 
+static void test_live(void **unused) {
+    (void)unused;
+    tiers_each(check_live);
+}
+
 static void test_gather(void **unused) {
     (void)unused;
     tiers_each(check_gather);
@@ -299,9 +368,9 @@ static void test_scatter(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),  cmocka_unit_test(test_half), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_cut),     cmocka_unit_test(test_nan),  cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_scatter),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_half),    cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_cut),    cmocka_unit_test(test_nan),     cmocka_unit_test(test_live),
+        cmocka_unit_test(test_gather), cmocka_unit_test(test_scatter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

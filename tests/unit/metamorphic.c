@@ -179,8 +179,8 @@ static void check_permutation(const tkr_env *env) {
         int64_t width = orc_output_width(a.net);
         for (int64_t row = 0; row < STEPS * BATCH; row++) {
             int64_t source = row / BATCH * BATCH + ORDER[row % BATCH];
-            assert_true(compare_bits(second.output + row * width, first.output + source * width,
-                                     width));
+            assert_true(
+                compare_bits(second.output + row * width, first.output + source * width, width));
         }
         second.n_output = second.n_state = first.n_output = first.n_state = 0;
         shot_near(&second, &first, 2e-6);
@@ -192,6 +192,54 @@ static void check_permutation(const tkr_env *env) {
 static void test_permutation(void **unused) {
     (void)unused;
     tiers_each_env(check_permutation);
+}
+
+/* Units that are zero in rows [0, rows) of h [rows][units]. */
+static int64_t units_off(const float *h, int64_t rows, int64_t units) {
+    int64_t n = 0;
+    for (int64_t j = 0; j < units; j++) {
+        int64_t row = 0;
+        while (row < rows && !(h[row * units + j] > 0.0f)) {
+            row++;
+        }
+        n += row == rows;
+    }
+    return n;
+}
+
+/* In a batch in which relus are off for all sequences of a chunk, whose products leave them out,
+ * each sequence has the bits that it has alone; and the oracle's gradients. */
+static void check_batch(const tkr_env *env) {
+    enum { WIDE = 50, CHUNK = 25, HIDDEN = 70 };
+    static const orc_spec spec = {
+        .kind = TKR_ELMAN, .input = 1, .hidden = HIDDEN, .activation = TKR_RELU};
+    twin t;
+    tkr_sequence *alone;
+    float one[STEPS], want[STEPS * HIDDEN], got[STEPS * HIDDEN];
+    twin_open(&t, &spec, 1, 240, env);
+    twin_shape(&t, STEPS, WIDE, NULL, MODE, false);
+    twin_check(&t, 0, 0);
+    float *input = twin_floats(t.net->input, STEPS * WIDE), *output = twin_output(&t);
+    assert_ok(tkr_sequence_create(&alone, t.cell, STEPS, 1, TKR_INFERENCE, env));
+    assert_true(units_off(output + STEPS / 2 * WIDE * HIDDEN, CHUNK, HIDDEN) > 0);
+    for (int64_t b = 0; b < WIDE; b++) {
+        for (int64_t step = 0; step < STEPS; step++) {
+            const float *h = output + (step * WIDE + b) * HIDDEN;
+            one[step] = input[step * WIDE + b];
+            memcpy(want + step * HIDDEN, h, sizeof *h * HIDDEN);
+        }
+        assert_ok(tkr_sequence_forward(alone, one, NULL, STEPS, 1));
+        assert_ok(tkr_sequence_output(alone, got, STEPS * HIDDEN));
+        shot_same_when_cut(t.cell, got, want, STEPS * HIDDEN);
+    }
+    tkr_sequence_destroy(alone);
+    free(input), free(output);
+    twin_close(&t);
+}
+
+static void test_batch(void **unused) {
+    (void)unused;
+    tiers_each_env(check_batch);
 }
 
 /* More capacity and more padded steps, the padding full of NaN: the same bits, zeros behind. */
@@ -259,7 +307,7 @@ static void test_long_truncation(void **unused) {
 
 /* Windows that touch and windows that overlap, against the oracle; small and large batches. */
 static void check_windows(const tkr_env *env) {
-    static const int64_t windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {8, 8}, {1, 3},
+    static const int64_t windows[][2] = {{1, 1}, {2, 2}, {3, 3},  {4, 4}, {8, 8}, {1, 3},
                                          {2, 5}, {3, 4}, {3, 20}, {4, 9}, {8, 9}};
     static int32_t lengths[4 * BATCH];
     for (int32_t b = 0; b < 4 * BATCH; b++) {
@@ -270,8 +318,8 @@ static void check_windows(const tkr_env *env) {
             int32_t retain = windows[k][1] > windows[k][0] ? TKR_RETAIN : 0;
             twin t;
             open_net(&t, i, env);
-            twin_shape(&t, STEPS, k % 4 ? BATCH : 4 * BATCH, k % 2 ? lengths : NULL,
-                       MODE | retain, k % 3 != 0);
+            twin_shape(&t, STEPS, k % 4 ? BATCH : 4 * BATCH, k % 2 ? lengths : NULL, MODE | retain,
+                       k % 3 != 0);
             twin_check(&t, windows[k][0], windows[k][1]);
             twin_close(&t);
         }
@@ -330,9 +378,9 @@ static void test_twice(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut),         cmocka_unit_test(test_cut_gradients),
-        cmocka_unit_test(test_permutation), cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_long_truncation), cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_permutation), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_padding),     cmocka_unit_test(test_long_truncation),
+        cmocka_unit_test(test_windows),     cmocka_unit_test(test_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

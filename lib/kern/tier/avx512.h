@@ -26,6 +26,8 @@ INLINE vf v_sqrt(vf a) {
     return _mm512_sqrt_ps(a);
 }
 
+#define TIER_LIVE 1
+
 /* Where a core takes two turns to multiply a vector, half of one takes half as long. */
 #define TIER_HALF 1
 typedef __m256 vh;

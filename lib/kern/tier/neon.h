@@ -23,6 +23,8 @@ INLINE vf v_sqrt(vf a) {
     return vsqrtq_f32(a);
 }
 
+#define TIER_LIVE 1
+
 #define TIER_DOT
 typedef int8x16_t quad;
 INLINE quad quad_of(uint32_t word) {
