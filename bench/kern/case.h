@@ -33,7 +33,8 @@ typedef struct operands {
     float *x, *y, *m, *v, *b, *gradient;
     uint32_t *q;
     float q_scale;
-    int32_t *ids, *terms;
+    int32_t *ids;
+    tkri_term *terms;
     double sum; /* what a kernel returned */
     /* what the case says of itself */
     int64_t n_results;

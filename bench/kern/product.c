@@ -50,7 +50,7 @@ static void make(operands *o) {
         o->x[i] = live && i % c->k % 4 == 1 ? 0.0f : operands_number(1, i / c->k, i % c->k);
     }
     make_ids(o);
-    o->terms = (int32_t *)operands_room(o, live ? c->k : 0);
+    o->terms = (tkri_term *)operands_room(o, live ? 4 * (c->k + 1) : 0); /* of four floats each */
     o->b = packed(o, 2, c->k);
     *g = (tkri_gemm){.m = c->rows,
                      .blocks = 1,

@@ -133,8 +133,8 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
     const int64_t a_row = g->a_row, b_k = g->b_k, step = at->step, c_row = g->c_row;
     const float *a = at->a, *b = g->b, *soon = at->soon;
-    static const int32_t next[] = {0, 1};
-    const int32_t *term = g->terms ? g->terms : next;
+    static const tkri_term every = {0, 1};
+    const tkri_term *term = g->terms ? g->terms : &every;
     const int64_t on = g->terms != NULL;
     int64_t block = g->blocks;
     do {
@@ -154,7 +154,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
                     __builtin_prefetch(behind);
                 }
                 one(&sum, g, a, b, SHAPE(rows, width), half);
-                const int64_t apart = has_live(rows, width) ? term[1] - term[0] : 1;
+                const int64_t apart = has_live(rows, width) ? term->next : 1;
                 term += on;
                 a += apart, b += apart * b_k, soon += step, k--;
                 behind += rows * at->row_step / 4;
@@ -198,7 +198,7 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
             vf sum = v_load(at.from + i * at.from_row + j * VL);
             __builtin_prefetch(c + AHEAD * g->c_row, 1);
             for (int64_t k = 0; k < terms; k++) {
-                const int64_t at_k = g->terms ? g->terms[k] : k;
+                const int64_t at_k = g->terms ? g->terms[k].k : k;
                 sum = v_fma(v_all(g->a[i * g->a_row + at_k]), v_load(g->b + at_k * g->b_k + j * VL),
                             sum);
             }
@@ -223,7 +223,7 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
  * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
     const int64_t limit = limit_of(g->width), tiles = (g->m + limit - 1) / limit;
-    const int64_t terms = g->terms ? g->terms[g->k] - g->terms[0] : g->k;
+    const int64_t terms = g->terms ? g->terms[g->k].k - g->terms->k : g->k;
     const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : terms * g->b_k;
     const int64_t rows = g->m / tiles, taller = g->m % tiles;
     place at = first_place(g);
@@ -260,7 +260,7 @@ static void gemm(const tkri_gemm *g) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;
         for (int64_t p = 0, k = 0; p < parts; p++, k += part.k) {
             part.k = part_of(g->k - k, parts - p);
-            const int64_t first = g->terms ? g->terms[k] : k;
+            const int64_t first = g->terms ? g->terms[k].k : k;
             part.terms = g->terms ? g->terms + k : NULL;
             part.a = g->a + block * g->a_block + first;
             part.b = g->b + block * g->b_block + first * g->b_k;
@@ -270,7 +270,7 @@ static void gemm(const tkri_gemm *g) {
     }
 }
 
-static int64_t live(int32_t *terms, const float *a, int64_t a_row, int64_t rows, int64_t k) {
+static int64_t live(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k) {
     int64_t n = 0;
     for (int64_t j = 0; j < k; j += VL) {
         vu any = {0};
@@ -282,11 +282,14 @@ static int64_t live(int32_t *terms, const float *a, int64_t a_row, int64_t rows,
         }
         memcpy(lane, &any, sizeof lane);
         for (int i = 0; i < VL; i++) {
-            terms[n] = (int32_t)(j + i);
+            terms[n].k = j + i;
             n += j + i < k && lane[i] != 0;
         }
     }
-    terms[n] = (int32_t)k;
+    terms[n].k = k;
+    for (int64_t i = 0; i < n; i++) {
+        terms[i].next = terms[i + 1].k - terms[i].k;
+    }
     return n;
 }
 

@@ -23,6 +23,11 @@ enum { TKRI_LIVE_ROWS = 20 };
 /* Where a product's sum starts. */
 enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
 
+/* One term of a product: a column of A, and how far it is to the next one's. */
+typedef struct tkri_term {
+    int64_t k, next;
+} tkri_term;
+
 /* C[m][width * VL] = start + sum over blocks and k of A[m][block][k] * B[block][k][width * VL].
  *
  * A's element (i, block, k) is a[i * a_row + block * a_block + k]; B's row is at
@@ -45,7 +50,7 @@ typedef struct tkri_gemm {
     int32_t width;      /* vectors, 1..TKRI_PANEL */
     int32_t half;       /* 1: the last one's upper half is zero in B and where C starts from */
     int32_t from;
-    const int32_t *terms; /* NULL: all. Else k columns of A, rising, and one number above them */
+    const tkri_term *terms; /* [k + 1], the columns rising; NULL: all */
 } tkri_gemm;
 
 /* One step of a cell's pointwise part, for `rows` rows and `tiles` tiles of units.
@@ -127,10 +132,10 @@ typedef struct tkri_kern {
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);
 
-    /* terms[0 .. n) = the columns of A [rows][k] that are not zero in all rows, terms[n] = k.
+    /* terms[0 .. n) = the columns of A [rows][k] that are not zero in all rows, terms[n].k = k.
      * Returns n. A can be read up to the next multiple of VL, and terms written one beyond it.
      * NULL: this tier's product takes all. */
-    int64_t (*live)(int32_t *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
+    int64_t (*live)(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
 
     /* C's row i = start + row ids[i] of B (for ids[i] < 0: start alone), width vectors: a product
      * with one-hot rows, and the same bits. */

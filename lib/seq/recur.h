@@ -22,9 +22,9 @@ typedef struct tkri_product {
     int64_t c_row, c_tile; /* a panel's columns start at c + its first tile * c_tile */
     const float *start;    /* [tile][gates][VL] */
     int32_t from;
-    int32_t bulk;         /* CBLAS may do it */
-    const int32_t *terms; /* of tkri_gemm */
-    tkri_crew *crew;      /* shares out the panels; NULL: all here */
+    int32_t bulk;           /* CBLAS may do it */
+    const tkri_term *terms; /* of tkri_gemm */
+    tkri_crew *crew;        /* shares out the panels; NULL: all here */
 } tkri_product;
 
 /* The plain case: A [rows][k] with rows a_row apart, W [k][units] with one gate. */
@@ -47,7 +47,7 @@ typedef struct tkri_recur {
     int64_t row_stride, tile_stride;
     const float *h_prev, *h_in, *c_prev;
     float *h, *c, *m, *aux;
-    int32_t *terms; /* room for the list of units that are not off; or NULL */
+    tkri_term *terms; /* room for the list of units that are not off; or NULL */
     /* backward */
     float *dh, *dh_in, *dc, *dm, *daux;
     const float *w_hh_t, *w_hr_t;

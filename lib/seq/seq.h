@@ -48,7 +48,7 @@ typedef struct tkri_run {
     float *dp;                       /* [rows][out_ld]: dL/dh for the projection's gradient */
     float *aux;                      /* [rows][units_ld]: r * h */
     float *h_in;                     /* [rows][out_ld]: h_prev under a recurrent dropout mask */
-    int32_t *terms;                  /* [chunk][row of a product]: see recur.h */
+    tkri_term *terms;                /* [chunk][row of a product]: see recur.h */
     float *h_mask;                   /* [B][out_ld]: that mask */
     float *h_zone, *c_zone;          /* [rows][ld]: zoneout masks */
     float *x;                        /* [rows][ld]: the input in reversed order */

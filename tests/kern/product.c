@@ -284,17 +284,17 @@ static void check_terms(const tkri_kern *kern, int64_t m, int64_t k, int32_t wid
     const int32_t from = (int32_t)(k % 3);
     operands all = make(kern, m, 1, k, width, from, 0), some = make(kern, m, 1, k, width, from, 1);
     float *a = columns_off(&all, ld, share);
-    int32_t *terms = malloc((size_t)(ld + 1) * sizeof *terms);
+    tkri_term *terms = malloc((size_t)(ld + 1) * sizeof *terms);
     all.g.a = a, all.g.a_row = ld;
     kern->gemm(&all.g);
     some.g.a = a, some.g.a_row = ld;
     some.g.terms = terms;
     some.g.k = kern->live(terms, a, ld, m, k);
-    assert_int_equal(terms[some.g.k], k);
+    assert_int_equal(terms[some.g.k].k, k);
     for (int64_t j = 0, at = 0; j < k; j++) {
         const int off = a[j] == 0.0f && a[(m - 1) * ld + j] == 0.0f && a[j % m * ld + j] == 0.0f;
         if (!off) {
-            assert_int_equal(terms[at++], j);
+            assert_int_equal(terms[at++].k, j);
         }
         for (int64_t i = 0; off && i < m; i++) {
             a[i * ld + j] = NAN;
