@@ -282,7 +282,7 @@ static int64_t live(tkri_term *terms, const float *a, int64_t a_row, int64_t row
         }
         memcpy(lane, &any, sizeof lane);
         for (int i = 0; i < VL; i++) {
-            terms[n].k = j + i;
+            terms[n] = (tkri_term){j + i, 0};
             n += j + i < k && lane[i] != 0;
         }
     }
