@@ -77,7 +77,7 @@ INLINE void outer(sums *sum, const vf x[6], const row_of_b *y, const int rows, c
     }
 }
 
-/* The tiles that can leave out terms: those that many rows are made of. */
+/* The tiles that can leave out terms: those that TKRI_LIVE_ROWS or more rows are made of. */
 INLINE int has_live(const int rows, const int width) {
     return TIER_LIVE && rows >= limit_of(width) - 1;
 }
