@@ -164,7 +164,7 @@ int32_t tkr_cell_set_name(tkr_cell *cell, const char *name) {
 
 /* The option, if it may be set to `value` now. */
 static int32_t check_option(tkr_cell *cell, int32_t key, double value, int32_t is_float) {
-    const tkri_option *option = tkri_option_find(cell->kind, key);
+    const tkri_cell_option *option = tkri_option_find(cell->kind, key);
     double low, high;
     REQUIRE(option && tkri_option_is_float(option) == is_float, &cell->detail, TKR_ERR_KEY,
             "this kind of cell has no %s option %d", is_float ? "real" : "integer", (int)key);
@@ -204,8 +204,8 @@ int32_t tkr_cell_set_float(tkr_cell *cell, int32_t key, double value) {
     return TKR_OK;
 }
 
-static const tkri_option *option_of(const tkr_cell *cell, int32_t key, int32_t is_float) {
-    const tkri_option *option = cell ? tkri_option_find(cell->kind, key) : NULL;
+static const tkri_cell_option *option_of(const tkr_cell *cell, int32_t key, int32_t is_float) {
+    const tkri_cell_option *option = cell ? tkri_option_find(cell->kind, key) : NULL;
     return option && tkri_option_is_float(option) == is_float ? option : NULL;
 }
 
@@ -226,7 +226,7 @@ int32_t tkr_cell_get_float(const tkr_cell *cell, int32_t key, double *value) {
 }
 
 int32_t tkr_cell_bounds_int(const tkr_cell *cell, int32_t key, int64_t *low, int64_t *high) {
-    const tkri_option *option = option_of(cell, key, 0);
+    const tkri_cell_option *option = option_of(cell, key, 0);
     double from, to;
     if (!low || !high || !option) {
         return low && high && cell ? TKR_ERR_KEY : TKR_ERR_ARGUMENT;
@@ -238,7 +238,7 @@ int32_t tkr_cell_bounds_int(const tkr_cell *cell, int32_t key, int64_t *low, int
 }
 
 int32_t tkr_cell_bounds_float(const tkr_cell *cell, int32_t key, double *low, double *high) {
-    const tkri_option *option = option_of(cell, key, 1);
+    const tkri_cell_option *option = option_of(cell, key, 1);
     if (!low || !high || !option) {
         return low && high && cell ? TKR_ERR_KEY : TKR_ERR_ARGUMENT;
     }

@@ -15,15 +15,15 @@ enum { TKRI_NAME_LEN = 64, TKRI_PARAMETER_NAME_LEN = 128 };
 enum { TKRI_N_INTS = 12, TKRI_FLOAT_BASE = 32, TKRI_N_FLOATS = 7 };
 
 /* One option of the kinds in `kinds` (bit k: kind k). Floats keep their bounds in low and high. */
-typedef struct tkri_option {
+typedef struct tkri_cell_option {
     int32_t key, kinds;
     const char *name;   /* as in files */
     double low, high;   /* closed; high < 0: depends on the cell */
     int32_t after_init; /* may be set once parameters exist */
-} tkri_option;
+} tkri_cell_option;
 
 /* The table of all options, ended by key 0. */
-extern const tkri_option tkri_options[];
+extern const tkri_cell_option tkri_cell_options[];
 
 /* A caller's note; a list. */
 typedef struct tkri_note {
@@ -167,10 +167,11 @@ static inline int32_t tkri_is_recurrent(int32_t kind) {
 }
 
 /* options.c: the option `key` of this kind, or NULL; its bounds in this cell; defaults. */
-const tkri_option *tkri_option_find(int32_t kind, int32_t key);
-void tkri_option_bounds(const tkr_cell *cell, const tkri_option *option, double *low, double *high);
+const tkri_cell_option *tkri_option_find(int32_t kind, int32_t key);
+void tkri_option_bounds(const tkr_cell *cell, const tkri_cell_option *option, double *low,
+                        double *high);
 void tkri_option_defaults(tkr_cell *cell);
-static inline int32_t tkri_option_is_float(const tkri_option *option) {
+static inline int32_t tkri_option_is_float(const tkri_cell_option *option) {
     return option->key >= TKRI_FLOAT_BASE;
 }
 

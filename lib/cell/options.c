@@ -15,7 +15,7 @@
 /* Closed bounds of an option on [0, 1). */
 #define BELOW_ONE 0.99999994
 
-const tkri_option tkri_options[] = {
+const tkri_cell_option tkri_cell_options[] = {
     {TKR_LAYERS, E | L | G, "layers", 1, 64, 0},
     {TKR_DIRECTIONS, E | L | G, "directions", 1, 2, 0},
     {TKR_ACTIVATION, E | LI, "activation", TKR_TANH, TKR_IDENTITY, 0},
@@ -37,8 +37,8 @@ const tkri_option tkri_options[] = {
     {0, 0, NULL, 0, 0, 0},
 };
 
-const tkri_option *tkri_option_find(int32_t kind, int32_t key) {
-    for (const tkri_option *o = tkri_options; o->key; o++) {
+const tkri_cell_option *tkri_option_find(int32_t kind, int32_t key) {
+    for (const tkri_cell_option *o = tkri_cell_options; o->key; o++) {
         if (o->key == key && (o->kinds >> kind & 1)) {
             return o;
         }
@@ -46,7 +46,7 @@ const tkri_option *tkri_option_find(int32_t kind, int32_t key) {
     return NULL;
 }
 
-void tkri_option_bounds(const tkr_cell *cell, const tkri_option *option, double *low,
+void tkri_option_bounds(const tkr_cell *cell, const tkri_cell_option *option, double *low,
                         double *high) {
     *low = option->low;
     *high = option->high;

@@ -21,7 +21,7 @@ static const char *const kind_names[] = {
 
 static void put_options(tkri_text *out, const tkr_cell *part) {
     const char *comma = "";
-    for (const tkri_option *o = tkri_options; o->key; o++) {
+    for (const tkri_cell_option *o = tkri_cell_options; o->key; o++) {
         int is_float = tkri_option_is_float(o);
         double real = is_float ? part->floats[o->key - TKRI_FLOAT_BASE] : 0;
         if (tkri_option_find(part->kind, o->key) != o || isnan(real)) { /* NaN: unset */
@@ -120,7 +120,7 @@ static int32_t read_hidden(reading *r, spec *s) {
     return tkri_json_uint(&r->json, &s->hidden);
 }
 
-static int32_t read_option(reading *r, const tkri_option *option, spec *s) {
+static int32_t read_option(reading *r, const tkri_cell_option *option, spec *s) {
     uint64_t whole;
     if (tkri_option_is_float(option)) {
         return tkri_json_real(&r->json, &s->floats[option->key - TKRI_FLOAT_BASE]);
@@ -133,8 +133,8 @@ static int32_t read_option(reading *r, const tkri_option *option, spec *s) {
 static int32_t read_options(reading *r, spec *s) {
     const char *names[64];
     int n = 0, index;
-    for (; tkri_options[n].key; n++) {
-        names[n] = tkri_options[n].name;
+    for (; tkri_cell_options[n].key; n++) {
+        names[n] = tkri_cell_options[n].name;
     }
     TRY(tkri_json_open(&r->json, '{'));
     for (;;) {
@@ -142,7 +142,7 @@ static int32_t read_options(reading *r, spec *s) {
         if (index < 0) {
             return TKR_OK;
         }
-        TRY(read_option(r, &tkri_options[index], s));
+        TRY(read_option(r, &tkri_cell_options[index], s));
     }
 }
 
@@ -195,8 +195,8 @@ static int32_t blame(reading *r, int32_t status, const tkr_cell *cell) {
 }
 
 static int32_t configure(tkr_cell *cell, const spec *s) {
-    for (uint32_t i = 0; tkri_options[i].key; i++) {
-        const tkri_option *o = &tkri_options[i];
+    for (uint32_t i = 0; tkri_cell_options[i].key; i++) {
+        const tkri_cell_option *o = &tkri_cell_options[i];
         if (s->options >> i & 1) {
             TRY(tkri_option_is_float(o)
                     ? tkr_cell_set_float(cell, o->key, s->floats[o->key - TKRI_FLOAT_BASE])
@@ -287,7 +287,7 @@ int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file) {
 
 /* The options that a forward or a backward sees: all but what initialisers go by. */
 static int32_t compare_options(const tkr_cell *found, const tkr_cell *wanted, tkri_detail *detail) {
-    for (const tkri_option *o = tkri_options; o->key; o++) {
+    for (const tkri_cell_option *o = tkri_cell_options; o->key; o++) {
         if (o->after_init || tkri_option_find(wanted->kind, o->key) != o) {
             continue;
         }
