@@ -49,7 +49,8 @@ void tkri_options_init(tkri_options *options, const tkri_option *table, int32_t 
 int32_t tkri_options_check(const tkri_options *options, const tkri_setting *setting,
                            tkri_detail *detail) {
     const tkri_option *o = tkri_options_find(options, setting->key);
-    REQUIRE(o && o->type == setting->type && !(o->flags & TKRI_READ_ONLY), detail, TKR_ERR_KEY,
+    int settable = o && (setting->restored || !(o->flags & TKRI_READ_ONLY));
+    REQUIRE(settable && o->type == setting->type, detail, TKR_ERR_KEY,
             "%s has no %s option %d that can be set", setting->noun,
             setting->type == TKRI_REAL ? "real" : "integer", (int)setting->key);
     REQUIRE(setting->value >= o->low && setting->value <= o->high, detail, TKR_ERR_ARGUMENT,
@@ -79,4 +80,66 @@ void tkri_options_set_int(tkri_options *options, int32_t key, int64_t value) {
 
 void tkri_options_set_real(tkri_options *options, int32_t key, double value) {
     tkri_options_at(options, tkri_options_find(options, key))->real = value;
+}
+
+int32_t tkri_options_change_int(tkri_options *options, int32_t key, int64_t value, const char *noun,
+                                tkri_detail *detail) {
+    const tkri_setting setting = {
+        .key = key, .type = TKRI_INT, .value = (double)value, .noun = noun};
+    TRY(tkri_options_check(options, &setting, detail));
+    tkri_options_set_int(options, key, value);
+    return TKR_OK;
+}
+
+int32_t tkri_options_change_real(tkri_options *options, int32_t key, double value, const char *noun,
+                                 tkri_detail *detail) {
+    const tkri_setting setting = {.key = key, .type = TKRI_REAL, .value = value, .noun = noun};
+    TRY(tkri_options_check(options, &setting, detail));
+    tkri_options_set_real(options, key, value);
+    return TKR_OK;
+}
+
+/* The option `key` of that type, without any of these flags, or NULL. */
+static const tkri_option *of_type(const tkri_options *options, int32_t key, int32_t type,
+                                  int32_t flags) {
+    const tkri_option *o = tkri_options_find(options, key);
+    return o && o->type == type && !(o->flags & flags) ? o : NULL;
+}
+
+int32_t tkri_options_get_int(const tkri_options *options, int32_t key, int64_t *value) {
+    if (!of_type(options, key, TKRI_INT, 0)) {
+        return TKR_ERR_KEY;
+    }
+    *value = tkri_options_int(options, key);
+    return TKR_OK;
+}
+
+int32_t tkri_options_get_real(const tkri_options *options, int32_t key, double *value) {
+    if (!of_type(options, key, TKRI_REAL, 0)) {
+        return TKR_ERR_KEY;
+    }
+    *value = tkri_options_real(options, key);
+    return TKR_OK;
+}
+
+int32_t tkri_options_bounds_int(const tkri_options *options, int32_t key, int64_t *low,
+                                int64_t *high) {
+    const tkri_option *o = of_type(options, key, TKRI_INT, TKRI_READ_ONLY);
+    if (!o) {
+        return TKR_ERR_KEY;
+    }
+    *low = (int64_t)o->low;
+    *high = o->high < TKRI_UNBOUNDED ? (int64_t)o->high : INT64_MAX;
+    return TKR_OK;
+}
+
+int32_t tkri_options_bounds_real(const tkri_options *options, int32_t key, double *low,
+                                 double *high) {
+    const tkri_option *o = of_type(options, key, TKRI_REAL, TKRI_READ_ONLY);
+    if (!o) {
+        return TKR_ERR_KEY;
+    }
+    *low = o->low;
+    *high = o->high;
+    return TKR_OK;
 }

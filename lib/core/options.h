@@ -32,6 +32,10 @@ typedef struct tkri_option {
 /* The largest float below 1: the bound of what is in [0, 1). */
 #define TKRI_BELOW_ONE 0.99999994
 
+/* The high bound of an integer that has none: INT64_MAX to callers. Others are within 2^53, where a
+ * double has every integer. */
+#define TKRI_UNBOUNDED 0x1p63
+
 typedef union tkri_value {
     int64_t whole;
     double real;
@@ -59,9 +63,10 @@ const tkri_option *tkri_options_next(const tkri_options *options, const tkri_opt
  * the text calls the object: "this kind of cell". */
 typedef struct tkri_setting {
     int32_t key, type;
-    double value; /* exact for every integer within the bounds of one */
+    double value; /* of an integer, the nearest: it is in bounds where the integer is */
     int32_t laid_out;
     const char *noun;
+    int32_t restored; /* 1: by a file, which sets what is read only too */
 } tkri_setting;
 int32_t tkri_options_check(const tkri_options *options, const tkri_setting *setting,
                            tkri_detail *detail);
@@ -76,5 +81,22 @@ double tkri_options_real(const tkri_options *options, int32_t key);
 /* Set what tkri_options_check() allowed, or what the library sets itself. */
 void tkri_options_set_int(tkri_options *options, int32_t key, int64_t value);
 void tkri_options_set_real(tkri_options *options, int32_t key, double value);
+
+/* What the public calls of an object do. Check and set, where no option shapes the object and none
+ * depends on another. */
+int32_t tkri_options_change_int(tkri_options *options, int32_t key, int64_t value, const char *noun,
+                                tkri_detail *detail);
+int32_t tkri_options_change_real(tkri_options *options, int32_t key, double value, const char *noun,
+                                 tkri_detail *detail);
+
+/* Read: TKR_ERR_KEY if the kind has no such option of that type. */
+int32_t tkri_options_get_int(const tkri_options *options, int32_t key, int64_t *value);
+int32_t tkri_options_get_real(const tkri_options *options, int32_t key, double *value);
+
+/* The bounds in the table: TKR_ERR_KEY too for what is read only. */
+int32_t tkri_options_bounds_int(const tkri_options *options, int32_t key, int64_t *low,
+                                int64_t *high);
+int32_t tkri_options_bounds_real(const tkri_options *options, int32_t key, double *low,
+                                 double *high);
 
 #endif
