@@ -64,10 +64,9 @@ int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
     made->env = own;
     made->env.detail = NULL;
     made->cell = cell;
-    made->kind = kind;
     made->bytes = bytes;
     tkri_optimizer_place(made, &arena, kind, cell->net->numbers);
-    tkri_opt_defaults(made);
+    tkri_options_init(&made->options, tkri_optimizer_options, kind);
     *opt = made;
     return TKR_OK;
 }
@@ -79,95 +78,43 @@ void tkr_optimizer_destroy(tkr_optimizer *opt) {
     }
 }
 
-static int is_int_key(int32_t key) {
-    return key >= TKRI_OPT_INT_BASE && key < TKRI_OPT_INT_BASE + TKRI_N_OPT_INTS;
-}
-
-static int is_float_key(int32_t key) {
-    return key >= TKRI_OPT_FLOAT_BASE && key < TKRI_OPT_FLOAT_BASE + TKRI_N_OPT_FLOATS;
-}
-
-static int32_t check_set(tkr_optimizer *opt, int32_t key, double value, int of_type) {
-    const tkri_opt_option *option = of_type ? tkri_opt_option_find(opt->kind, key) : NULL;
-    REQUIRE(option && !option->read_only, &opt->detail, TKR_ERR_KEY,
-            "this kind of optimizer has no option %d that can be set so", (int)key);
-    REQUIRE(value >= option->low && value <= option->high, &opt->detail, TKR_ERR_ARGUMENT,
-            "%s = %g is not in %g..%g", option->name, value, option->low, option->high);
-    return TKR_OK;
-}
+static const char noun[] = "this kind of optimizer";
 
 int32_t tkr_optimizer_set_float(tkr_optimizer *opt, int32_t key, double value) {
-    if (!opt) {
-        return TKR_ERR_ARGUMENT;
-    }
-    TRY(check_set(opt, key, value, is_float_key(key)));
-    opt->floats[key - TKRI_OPT_FLOAT_BASE] = value;
-    return TKR_OK;
+    return opt ? tkri_options_change_real(&opt->options, key, value, noun, &opt->detail)
+               : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_set_int(tkr_optimizer *opt, int32_t key, int64_t value) {
-    if (!opt) {
-        return TKR_ERR_ARGUMENT;
-    }
-    TRY(check_set(opt, key, (double)value, is_int_key(key)));
-    opt->ints[key - TKRI_OPT_INT_BASE] = value;
-    return TKR_OK;
+    return opt ? tkri_options_change_int(&opt->options, key, value, noun, &opt->detail)
+               : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *value) {
     if (!opt || !value) {
         return TKR_ERR_ARGUMENT;
     }
-    if (!is_float_key(key) || !tkri_opt_option_find(opt->kind, key)) {
-        return TKR_ERR_KEY;
+    TRY(tkri_options_get_real(&opt->options, key, value));
+    if (key == TKR_CURRENT_RATE) {
+        *value = tkri_schedule_rate(opt, tkri_options_int(&opt->options, TKR_STEP_COUNT));
     }
-    *value = key == TKR_CURRENT_RATE ? tkri_schedule_rate(opt, tkri_opt_int(opt, TKR_STEP_COUNT))
-                                     : tkri_opt_real(opt, key);
     return TKR_OK;
 }
 
 int32_t tkr_optimizer_get_int(const tkr_optimizer *opt, int32_t key, int64_t *value) {
-    if (!opt || !value) {
-        return TKR_ERR_ARGUMENT;
-    }
-    if (!is_int_key(key) || !tkri_opt_option_find(opt->kind, key)) {
-        return TKR_ERR_KEY;
-    }
-    *value = tkri_opt_int(opt, key);
-    return TKR_OK;
-}
-
-static const tkri_opt_option *settable(const tkr_optimizer *opt, int32_t key, int of_type) {
-    const tkri_opt_option *option = of_type ? tkri_opt_option_find(opt->kind, key) : NULL;
-    return option && !option->read_only ? option : NULL;
+    return opt && value ? tkri_options_get_int(&opt->options, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_bounds_float(const tkr_optimizer *opt, int32_t key, double *low,
                                    double *high) {
-    if (!opt || !low || !high) {
-        return TKR_ERR_ARGUMENT;
-    }
-    const tkri_opt_option *option = settable(opt, key, is_float_key(key));
-    if (!option) {
-        return TKR_ERR_KEY;
-    }
-    *low = option->low;
-    *high = option->high;
-    return TKR_OK;
+    return opt && low && high ? tkri_options_bounds_real(&opt->options, key, low, high)
+                              : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_bounds_int(const tkr_optimizer *opt, int32_t key, int64_t *low,
                                  int64_t *high) {
-    if (!opt || !low || !high) {
-        return TKR_ERR_ARGUMENT;
-    }
-    const tkri_opt_option *option = settable(opt, key, is_int_key(key));
-    if (!option) {
-        return TKR_ERR_KEY;
-    }
-    *low = (int64_t)option->low;
-    *high = (int64_t)option->high;
-    return TKR_OK;
+    return opt && low && high ? tkri_options_bounds_int(&opt->options, key, low, high)
+                              : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {

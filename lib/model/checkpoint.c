@@ -108,9 +108,7 @@ static void note_sequence(tkri_progress *progress, const tkr_sequence *seq) {
 static void note_progress(checkpoint *c) {
     const tkri_training *with = c->with;
     tkri_progress *progress = &c->progress;
-    progress->kind = with->opt->kind;
-    memcpy(progress->floats, with->opt->floats, sizeof progress->floats);
-    memcpy(progress->ints, with->opt->ints, sizeof progress->ints);
+    progress->optimizer = with->opt->options;
     if (with->seq) {
         note_sequence(progress, with->seq);
     }
@@ -163,10 +161,6 @@ static int32_t read_progress(checkpoint *c, const tkri_file *file) {
     REQUIRE(key >= 0, file->detail, TKR_ERR_MISMATCH, "the file has no tekrar.checkpoint");
     const tkri_string text = file->header.text[key];
     tkri_json json = tkri_json_begin(text.text, text.len);
-    tkr_optimizer standard = {.kind = c->with->opt->kind};
-    tkri_opt_defaults(&standard);
-    memcpy(c->progress.floats, standard.floats, sizeof c->progress.floats);
-    memcpy(c->progress.ints, standard.ints, sizeof c->progress.ints);
     int32_t status = tkri_progress_read(&c->progress, &json);
     return tkri_model_explain(&json, "tekrar.checkpoint", status, file->detail);
 }
@@ -190,9 +184,9 @@ static int32_t check_sequence(const tkr_sequence *seq, const tkri_progress *prog
 static int32_t check_progress(const checkpoint *c, tkri_detail *detail) {
     const tkri_training *with = c->with;
     const tkri_progress *progress = &c->progress;
-    REQUIRE(progress->kind == with->opt->kind, detail, TKR_ERR_MISMATCH,
-            "the file's optimizer is %s, this one is %s", tkri_progress_kind_name(progress->kind),
-            tkri_progress_kind_name(with->opt->kind));
+    const int32_t kind = progress->optimizer.kind, wanted = with->opt->options.kind;
+    REQUIRE(kind == wanted, detail, TKR_ERR_MISMATCH, "the file's optimizer is %s, this one is %s",
+            tkri_progress_kind_name(kind), tkri_progress_kind_name(wanted));
     REQUIRE(progress->has_sequence || !with->seq, detail, TKR_ERR_MISMATCH,
             "the file has no sequence");
     REQUIRE(progress->has_state || !with->state, detail, TKR_ERR_MISMATCH, "the file has no state");
@@ -225,8 +219,7 @@ static void restore_sequence(const checkpoint *c, tkr_sequence *seq) {
 /* What is left when all tensors are in place: nothing of it can fail. */
 static void restore(const checkpoint *c) {
     const tkri_training *with = c->with;
-    memcpy(with->opt->floats, c->progress.floats, sizeof c->progress.floats);
-    memcpy(with->opt->ints, c->progress.ints, sizeof c->progress.ints);
+    with->opt->options = c->progress.optimizer;
     tkri_cell_refresh(with->opt->cell);
     if (with->seq) {
         restore_sequence(c, with->seq);

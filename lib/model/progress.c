@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "model/options.h"
+#include "train/optimizer.h"
+
 static const char *const kind_names[] = {
     [TKR_SGD] = "sgd", [TKR_ADAM] = "adam", [TKR_ADAMW] = "adamw", [TKR_RMSPROP] = "rmsprop"};
 
@@ -18,38 +21,17 @@ const char *tkri_progress_kind_name(int32_t kind) {
     return kind_names[kind];
 }
 
-static int is_float(const tkri_opt_option *option) {
-    return option->key < TKRI_OPT_INT_BASE;
-}
-
-/* The rate in use is worked out, not kept. */
-static int is_kept(const tkri_opt_option *option, int32_t kind) {
-    return option->key != TKR_CURRENT_RATE && (option->kinds >> kind & 1);
-}
-
 static void put_key(tkri_text *out, const char *comma, const char *key) {
     tkri_text_put(out, comma);
     tkri_text_quote(out, key, strlen(key));
     tkri_text_put(out, ":");
 }
 
-static void put_optimizer(tkri_text *out, const tkri_progress *progress) {
-    const char *comma = "";
+static void put_optimizer(tkri_text *out, const tkri_options *options) {
     tkri_text_put(out, "\"optimizer\":{\"kind\":\"");
-    tkri_text_put(out, kind_names[progress->kind]);
+    tkri_text_put(out, kind_names[options->kind]);
     tkri_text_put(out, "\",\"options\":{");
-    for (const tkri_opt_option *o = tkri_opt_options; o->key; o++) {
-        if (!is_kept(o, progress->kind)) {
-            continue;
-        }
-        put_key(out, comma, o->name);
-        if (is_float(o)) {
-            tkri_text_real(out, progress->floats[o->key - TKRI_OPT_FLOAT_BASE]);
-        } else {
-            tkri_text_uint(out, (uint64_t)progress->ints[o->key - TKRI_OPT_INT_BASE]);
-        }
-        comma = ",";
-    }
+    tkri_options_put(out, options);
     tkri_text_put(out, "}}");
 }
 
@@ -65,7 +47,7 @@ static void put_sequence(tkri_text *out, const uint64_t *values) {
 void tkri_progress_put(tkri_text *out, const void *about) {
     const tkri_progress *progress = about;
     tkri_text_put(out, "{");
-    put_optimizer(out, progress);
+    put_optimizer(out, &progress->optimizer);
     if (progress->has_sequence) {
         put_sequence(out, progress->sequence);
     }
@@ -93,7 +75,7 @@ static int32_t read_kind(tkri_progress *progress, tkri_json *json) {
     TRY(tkri_json_string(json, word, sizeof word - 1, &len));
     for (int32_t kind = TKR_SGD; kind <= TKR_RMSPROP; kind++) {
         if (strlen(kind_names[kind]) == len && strcmp(word, kind_names[kind]) == 0) {
-            progress->kind = kind;
+            tkri_options_init(&progress->optimizer, tkri_optimizer_options, kind);
             return TKR_OK;
         }
     }
@@ -101,56 +83,29 @@ static int32_t read_kind(tkri_progress *progress, tkri_json *json) {
     return TKR_ERR_UNSUPPORTED;
 }
 
-static int32_t read_option(tkri_progress *progress, tkri_json *json,
-                           const tkri_opt_option *option) {
-    double real;
-    uint64_t whole = 0;
-    if (is_float(option)) {
-        TRY(tkri_json_real(json, &real));
-        progress->floats[option->key - TKRI_OPT_FLOAT_BASE] = real;
-    } else {
-        TRY(tkri_json_uint(json, &whole));
-        real = (double)whole;
-    }
-    int is_norm = option->key == TKR_GRADIENT_NORM; /* read only: has no bounds but 0 */
-    if (!(real >= option->low && (is_norm || real <= option->high))) {
-        return refuse(json, "an option out of its bounds");
-    }
-    if (!is_float(option)) {
-        progress->ints[option->key - TKRI_OPT_INT_BASE] = (int64_t)whole;
-    }
-    return TKR_OK;
-}
-
-static int32_t read_options(tkri_progress *progress, tkri_json *json) {
-    const char *names[64];
-    uint64_t seen = 0;
-    int n = 0, index;
-    for (; tkri_opt_options[n].key; n++) {
-        names[n] = tkri_opt_options[n].name;
-    }
-    TRY(tkri_json_open(json, '{'));
-    for (;;) {
-        TRY(tkri_json_member(json, names, n, &seen, &index));
-        if (index < 0) {
-            return TKR_OK;
-        }
-        TRY(read_option(progress, json, &tkri_opt_options[index]));
-    }
-}
-
+/* The options wait for the kind, which may stand behind them. */
 static int32_t read_optimizer(tkri_progress *progress, tkri_json *json) {
     static const char *const names[] = {"kind", "options"};
+    tkri_json options = *json;
     uint64_t seen = 0;
     int index;
     TRY(tkri_json_open(json, '{'));
     for (;;) {
         TRY(tkri_json_member(json, names, 2, &seen, &index));
         if (index < 0) {
-            return seen == 3 ? TKR_OK : refuse(json, "an optimizer has a kind and options");
+            break;
         }
-        TRY(index == 0 ? read_kind(progress, json) : read_options(progress, json));
+        options = index == 1 ? *json : options;
+        TRY(index == 0 ? read_kind(progress, json) : tkri_options_skip(json));
     }
+    if (seen != 3) {
+        return refuse(json, "an optimizer has a kind and options");
+    }
+    int32_t status = tkri_options_read(&options, &progress->optimizer);
+    if (status != TKR_OK) {
+        *json = options; /* where it went wrong */
+    }
+    return status;
 }
 
 static int32_t read_sequence(tkri_progress *progress, tkri_json *json) {

@@ -7,8 +7,8 @@
 #ifndef TKRI_MODEL_PROGRESS_H
 #define TKRI_MODEL_PROGRESS_H
 
+#include "core/options.h"
 #include "model/json.h"
-#include "train/optimizer.h"
 
 enum { TKRI_CURSOR_LEN = 4 };
 
@@ -27,9 +27,7 @@ enum {
 
 /* What is saved, or what a file said. */
 typedef struct tkri_progress {
-    int32_t kind; /* of the optimizer */
-    double floats[TKRI_N_OPT_FLOATS];
-    int64_t ints[TKRI_N_OPT_INTS];
+    tkri_options optimizer; /* its kind too */
     int32_t has_sequence, has_state, has_cursor;
     uint64_t sequence[TKRI_PROGRESS_LEN], state_batch, cursor[TKRI_CURSOR_LEN];
 } tkri_progress;
@@ -40,8 +38,8 @@ const char *tkri_progress_kind_name(int32_t kind);
 /* Write it; `progress` is a tkri_progress. */
 void tkri_progress_put(tkri_text *out, const void *progress);
 
-/* Read it; options that are not there stay. TKR_ERR_FORMAT; TKR_ERR_UNSUPPORTED if something has an
- * unknown name. */
+/* Read it; options that are not there have their defaults. TKR_ERR_FORMAT; TKR_ERR_UNSUPPORTED if
+ * something has an unknown name. */
 int32_t tkri_progress_read(tkri_progress *progress, tkri_json *json);
 
 #endif

@@ -1,62 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/optimizer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
 #include "core/fpmode.h"
 
-#define SGD (1 << TKR_SGD)
-#define ADAM ((1 << TKR_ADAM) | (1 << TKR_ADAMW))
-#define RMS (1 << TKR_RMSPROP)
-#define ALL (SGD | ADAM | RMS)
-#define BELOW_ONE 0.99999994 /* the largest float below 1 */
+#define SGD (1u << TKR_SGD)
+#define ADAM (1u << TKR_ADAM)
+#define ADAMW (1u << TKR_ADAMW)
+#define RMS (1u << TKR_RMSPROP)
 
 /* Squares of a gradient of this size are still floats, which the moments must be. */
 #define LARGEST_NORM 1e18
 
-const tkri_opt_option tkri_opt_options[] = {
-    {TKR_LEARNING_RATE, ALL, "learning_rate", 0, 1e6, 0},
-    {TKR_BETA1, ADAM, "beta1", 0, BELOW_ONE, 0},
-    {TKR_BETA2, ADAM, "beta2", 0, BELOW_ONE, 0},
-    {TKR_EPSILON, ADAM | RMS, "epsilon", 1e-30, 1, 0},
-    {TKR_WEIGHT_DECAY, ALL, "weight_decay", 0, 1e6, 0},
-    {TKR_MOMENTUM, SGD | RMS, "momentum", 0, BELOW_ONE, 0},
-    {TKR_SMOOTHING, RMS, "smoothing", 0, BELOW_ONE, 0},
-    {TKR_CLIP_NORM, ALL, "clip_norm", 0, 1e30, 0},
-    {TKR_CLIP_VALUE, ALL, "clip_value", 0, 1e30, 0},
-    {TKR_SCHEDULE_FACTOR, ALL, "schedule_factor", 1e-12, 1, 0},
-    {TKR_SCHEDULE_FLOOR, ALL, "schedule_floor", 0, 1, 0},
-    {TKR_GRADIENT_NORM, ALL, "gradient_norm", 0, 0, 1},
-    {TKR_CURRENT_RATE, ALL, "current_rate", 0, 0, 1},
-    {TKR_NESTEROV, SGD, "nesterov", 0, 1, 0},
-    {TKR_SCHEDULE, ALL, "schedule", TKR_SCHEDULE_CONSTANT, TKR_SCHEDULE_COSINE, 0},
-    {TKR_SCHEDULE_STEPS, ALL, "schedule_steps", 1, 9e15, 0},
-    {TKR_WARMUP_STEPS, ALL, "warmup_steps", 0, 9e15, 0},
-    {TKR_STEP_COUNT, ALL, "step_count", 0, 9e15, 1},
-    {0, 0, NULL, 0, 0, 0},
+const tkri_option tkri_optimizer_options[] = {
+    {TKR_LEARNING_RATE, SGD, "learning_rate", TKRI_REAL, 0, 0, 1e6, 0.01},
+    {TKR_LEARNING_RATE, ADAM | ADAMW | RMS, "learning_rate", TKRI_REAL, 0, 0, 1e6, 0.001},
+    {TKR_BETA1, ADAM | ADAMW, "beta1", TKRI_REAL, 0, 0, TKRI_BELOW_ONE, 0.9},
+    {TKR_BETA2, ADAM | ADAMW, "beta2", TKRI_REAL, 0, 0, TKRI_BELOW_ONE, 0.999},
+    {TKR_EPSILON, ADAM | ADAMW | RMS, "epsilon", TKRI_REAL, 0, 1e-30, 1, 1e-8},
+    {TKR_WEIGHT_DECAY, ADAMW, "weight_decay", TKRI_REAL, 0, 0, 1e6, 0.01},
+    {TKR_WEIGHT_DECAY, SGD | ADAM | RMS, "weight_decay", TKRI_REAL, 0, 0, 1e6, 0},
+    {TKR_MOMENTUM, SGD | RMS, "momentum", TKRI_REAL, 0, 0, TKRI_BELOW_ONE, 0},
+    {TKR_SMOOTHING, RMS, "smoothing", TKRI_REAL, 0, 0, TKRI_BELOW_ONE, 0.99},
+    {TKR_CLIP_NORM, 0, "clip_norm", TKRI_REAL, 0, 0, 1e30, 0},
+    {TKR_CLIP_VALUE, 0, "clip_value", TKRI_REAL, 0, 0, 1e30, 0},
+    {TKR_SCHEDULE_FACTOR, 0, "schedule_factor", TKRI_REAL, 0, 1e-12, 1, 0.1},
+    {TKR_SCHEDULE_FLOOR, 0, "schedule_floor", TKRI_REAL, 0, 0, 1, 0},
+    {TKR_GRADIENT_NORM, 0, "gradient_norm", TKRI_REAL, TKRI_READ_ONLY, 0, DBL_MAX, 0},
+    {TKR_CURRENT_RATE, 0, "current_rate", TKRI_REAL, TKRI_READ_ONLY | TKRI_UNKEPT, 0, 1e6, 0},
+    {TKR_NESTEROV, SGD, "nesterov", TKRI_INT, 0, 0, 1, 0},
+    {TKR_SCHEDULE, 0, "schedule", TKRI_INT, 0, TKR_SCHEDULE_CONSTANT, TKR_SCHEDULE_COSINE,
+     TKR_SCHEDULE_CONSTANT},
+    {TKR_SCHEDULE_STEPS, 0, "schedule_steps", TKRI_INT, 0, 1, 9e15, 1},
+    {TKR_WARMUP_STEPS, 0, "warmup_steps", TKRI_INT, 0, 0, 9e15, 0},
+    {TKR_STEP_COUNT, 0, "step_count", TKRI_INT, TKRI_READ_ONLY, 0, 9e15, 0},
+    {0, 0, NULL, 0, 0, 0, 0, 0},
 };
-
-const tkri_opt_option *tkri_opt_option_find(int32_t kind, int32_t key) {
-    for (const tkri_opt_option *o = tkri_opt_options; o->key; o++) {
-        if (o->key == key && (o->kinds >> kind & 1)) {
-            return o;
-        }
-    }
-    return NULL;
-}
-
-void tkri_opt_defaults(tkr_optimizer *opt) {
-    double *f = opt->floats;
-    f[TKR_LEARNING_RATE - TKRI_OPT_FLOAT_BASE] = opt->kind == TKR_SGD ? 0.01 : 0.001;
-    f[TKR_BETA1 - TKRI_OPT_FLOAT_BASE] = 0.9;
-    f[TKR_BETA2 - TKRI_OPT_FLOAT_BASE] = 0.999;
-    f[TKR_EPSILON - TKRI_OPT_FLOAT_BASE] = 1e-8;
-    f[TKR_WEIGHT_DECAY - TKRI_OPT_FLOAT_BASE] = opt->kind == TKR_ADAMW ? 0.01 : 0;
-    f[TKR_SMOOTHING - TKRI_OPT_FLOAT_BASE] = 0.99;
-    f[TKR_SCHEDULE_FACTOR - TKRI_OPT_FLOAT_BASE] = 0.1;
-    opt->ints[TKR_SCHEDULE_STEPS - TKRI_OPT_INT_BASE] = 1;
-}
 
 /* What a task of the crew works on: a slice of the flat arrays. */
 enum { SLICE = 1 << 16 };
@@ -88,12 +70,12 @@ static void update_slice(void *argument, int64_t index) {
     const tkri_kern *kern = k->opt->cell->kern;
     const int64_t at = index * SLICE, n = slice_len(k->seq->net, index);
     float *second = k->opt->second ? k->opt->second + at : NULL;
+    const int32_t kind = k->opt->options.kind;
     const uint64_t mode = tkri_fpmode_enter();
-    (k->opt->kind == TKR_SGD       ? kern->sgd
-     : k->opt->kind == TKR_RMSPROP ? kern->rmsprop
-                                   : kern->adam)(k->opt->cell->net->values + at,
-                                                 k->seq->gradients + at, k->opt->first + at, second,
-                                                 n, &k->update);
+    (kind == TKR_SGD       ? kern->sgd
+     : kind == TKR_RMSPROP ? kern->rmsprop
+                           : kern->adam)(k->opt->cell->net->values + at, k->seq->gradients + at,
+                                         k->opt->first + at, second, n, &k->update);
     tkri_fpmode_leave(mode);
 }
 
@@ -119,33 +101,35 @@ static double gradient_norm(task *k, float limit) {
 
 /* The factor that clips a norm, in PyTorch's form. */
 static double clip_factor(const tkr_optimizer *opt, double norm) {
-    const double most = tkri_opt_real(opt, TKR_CLIP_NORM);
+    const double most = tkri_options_real(&opt->options, TKR_CLIP_NORM);
     return most > 0 && norm > most ? most / (norm + 1e-6) : 1;
 }
 
 static tkri_update update_of(const tkr_optimizer *opt, double scale) {
-    const int64_t step = tkri_opt_int(opt, TKR_STEP_COUNT) + 1;
-    const double b1 = (double)(float)tkri_opt_real(opt, TKR_BETA1);
-    const double b2 = (double)(float)tkri_opt_real(opt, TKR_BETA2);
-    const double keep = opt->kind == TKR_RMSPROP ? tkri_opt_real(opt, TKR_SMOOTHING) : b2;
+    const tkri_options *o = &opt->options;
+    const int64_t step = tkri_options_int(o, TKR_STEP_COUNT) + 1;
+    const double b1 = (double)(float)tkri_options_real(o, TKR_BETA1);
+    const double b2 = (double)(float)tkri_options_real(o, TKR_BETA2);
+    const double keep = o->kind == TKR_RMSPROP ? tkri_options_real(o, TKR_SMOOTHING) : b2;
     return (tkri_update){
         .rate = (float)tkri_schedule_rate(opt, step - 1),
         .scale = (float)scale,
-        .limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE),
+        .limit = (float)tkri_options_real(o, TKR_CLIP_VALUE),
         .beta1 = (float)b1,
         .beta2 = (float)keep,
-        .epsilon = (float)tkri_opt_real(opt, TKR_EPSILON),
-        .decay = (float)tkri_opt_real(opt, TKR_WEIGHT_DECAY),
-        .momentum = (float)tkri_opt_real(opt, TKR_MOMENTUM),
+        .epsilon = (float)tkri_options_real(o, TKR_EPSILON),
+        .decay = (float)tkri_options_real(o, TKR_WEIGHT_DECAY),
+        .momentum = (float)tkri_options_real(o, TKR_MOMENTUM),
         .correct1 = (float)(1 / (1 - pow(b1, (double)step))),
         .correct2 = (float)(1 / sqrt(1 - pow(b2, (double)step))),
-        .nesterov = (int32_t)tkri_opt_int(opt, TKR_NESTEROV),
-        .decoupled = opt->kind == TKR_ADAMW,
+        .nesterov = (int32_t)tkri_options_int(o, TKR_NESTEROV),
+        .decoupled = o->kind == TKR_ADAMW,
     };
 }
 
 int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
-    const float limit = (float)tkri_opt_real(opt, TKR_CLIP_VALUE);
+    tkri_options *options = &opt->options;
+    const float limit = (float)tkri_options_real(options, TKR_CLIP_VALUE);
     task k = {.opt = opt, .seq = seq};
     const double norm = gradient_norm(&k, 0.0f);
     const double limited = limit > 0.0f ? gradient_norm(&k, limit) : norm;
@@ -156,8 +140,8 @@ int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
             "the gradient's norm %g is too large; the parameters were not changed", limited);
     k.update = update_of(opt, scale);
     tkri_crew_run(&seq->crew, slices(seq->net->numbers), update_slice, &k);
-    opt->floats[TKR_GRADIENT_NORM - TKRI_OPT_FLOAT_BASE] = norm;
-    opt->ints[TKR_STEP_COUNT - TKRI_OPT_INT_BASE]++;
+    tkri_options_set_real(options, TKR_GRADIENT_NORM, norm);
+    tkri_options_set_int(options, TKR_STEP_COUNT, tkri_options_int(options, TKR_STEP_COUNT) + 1);
     tkri_cell_refresh(opt->cell);
     return TKR_OK;
 }

@@ -6,17 +6,19 @@
 #include "train/optimizer.h"
 
 double tkri_schedule_rate(const tkr_optimizer *opt, int64_t steps) {
-    const double base = tkri_opt_real(opt, TKR_LEARNING_RATE);
-    const double floor_share = tkri_opt_real(opt, TKR_SCHEDULE_FLOOR);
-    const int64_t warm = tkri_opt_int(opt, TKR_WARMUP_STEPS);
-    const int64_t interval = tkri_opt_int(opt, TKR_SCHEDULE_STEPS);
+    const tkri_options *options = &opt->options;
+    const double base = tkri_options_real(options, TKR_LEARNING_RATE);
+    const double floor_share = tkri_options_real(options, TKR_SCHEDULE_FLOOR);
+    const int64_t warm = tkri_options_int(options, TKR_WARMUP_STEPS);
+    const int64_t interval = tkri_options_int(options, TKR_SCHEDULE_STEPS);
     if (steps < warm) {
         return base * (double)(steps + 1) / (double)warm;
     }
     const int64_t s = steps - warm;
-    switch (tkri_opt_int(opt, TKR_SCHEDULE)) {
+    switch (tkri_options_int(options, TKR_SCHEDULE)) {
         case TKR_SCHEDULE_STEP:
-            return base * pow(tkri_opt_real(opt, TKR_SCHEDULE_FACTOR), (double)(s / interval));
+            return base *
+                   pow(tkri_options_real(options, TKR_SCHEDULE_FACTOR), (double)(s / interval));
         case TKR_SCHEDULE_COSINE: {
             const double done = (double)tkri_min(s, interval) / (double)interval;
             const double cosine = (1 + cos(3.141592653589793 * done)) / 2;

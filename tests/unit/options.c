@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The one mechanism for options, over a table of its own: what a kind has, defaults, what check()
- * refuses, and what the public calls of every object do with it. */
-#include "core/options.h"
+ * refuses, what the public calls of every object do with it, and how files have it. */
+#include "model/options.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "model/progress.h"
 #include "support/support.h"
 
 enum { FIRST = 1, SECOND = 2 };
@@ -214,6 +215,122 @@ static void test_large_integers(void **unused) {
                   TKR_ERR_ARGUMENT);
 }
 
+static void expect_written(const tkri_options *options, const char *want) {
+    char room[256];
+    tkri_text counted = {NULL, 0}, out = {room, 0};
+    tkri_options_put(&counted, options);
+    assert_true(counted.used < sizeof room);
+    tkri_options_put(&out, options);
+    assert_int_equal(out.used, counted.used);
+    room[out.used] = '\0';
+    assert_string_equal(room, want);
+}
+
+/* Unset reals and what no file keeps are left out, what is read only is not. */
+static void test_written(void **unused) {
+    (void)unused;
+    tkri_options first = of_kind(FIRST), second = of_kind(SECOND);
+    expect_written(&first, "\"width\":4,\"rate\":\"0x1p-1\",\"count\":0");
+    tkri_options_set_real(&second, SHARE, 0.75);
+    tkri_options_set_int(&second, COUNT, 12);
+    tkri_options_set_int(&second, MANY, INT64_MAX);
+    expect_written(&second,
+                   "\"share\":\"0x3p-2\",\"rate\":\"0x1p-2\",\"count\":12,"
+                   "\"many\":9223372036854775807");
+}
+
+/* What is not there stays as it is. */
+static void test_read(void **unused) {
+    (void)unused;
+    static const char text[] =
+        " { \"count\" : 12, \"share\":\"0x3p-2\", \"many\":9223372036854775807}";
+    tkri_options options = of_kind(SECOND);
+    tkri_json json = tkri_json_begin(text, sizeof text - 1), passed = json;
+    assert_ok(tkri_options_read(&json, &options));
+    assert_ok(tkri_json_end(&json));
+    assert_int_equal(tkri_options_int(&options, COUNT), 12);
+    assert_true(tkri_options_int(&options, MANY) == INT64_MAX);
+    assert_true(tkri_options_real(&options, SHARE) == 0.75);
+    assert_true(tkri_options_real(&options, RATE) == 0.25);
+    assert_ok(tkri_options_skip(&passed));
+    assert_int_equal(passed.at, json.at);
+}
+
+static void test_read_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *text;
+        int32_t status;
+        const char *error;
+    } rows[] = {
+        {"{\"depth\":1}", TKR_ERR_UNSUPPORTED, "a member of an unknown name"},
+        {"{\"width\":1}", TKR_ERR_FORMAT, "an option that this kind has not in files"},
+        {"{\"norm\":\"0x1p+0\"}", TKR_ERR_FORMAT, "an option that this kind has not in files"},
+        {"{\"rate\":\"0x1p+4\"}", TKR_ERR_FORMAT, "an option out of its bounds"},
+        {"{\"rate\":\"-0x1p-4\"}", TKR_ERR_FORMAT, "an option out of its bounds"},
+        {"{\"count\":9000000000000001}", TKR_ERR_FORMAT, "an option out of its bounds"},
+        {"{\"many\":9223372036854775808}", TKR_ERR_FORMAT, "an option out of its bounds"},
+        {"{\"many\":18446744073709551615}", TKR_ERR_FORMAT, "an option out of its bounds"},
+        {"{\"rate\":1}", TKR_ERR_FORMAT, "expected a string"},
+        {"{\"many\":\"0x1p+4\"}", TKR_ERR_FORMAT, "expected a non-negative integer"},
+        {"{\"many\":1,\"many\":1}", TKR_ERR_FORMAT, "a member twice"},
+        {"[]", TKR_ERR_FORMAT, "expected an object"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tkri_options options = of_kind(SECOND);
+        tkri_json json = tkri_json_begin(rows[i].text, strlen(rows[i].text));
+        assert_status(tkri_options_read(&json, &options), rows[i].status);
+        assert_string_equal(json.error, rows[i].error);
+    }
+}
+
+/* Skipping knows no names, but what an object of options is. */
+static void test_skip(void **unused) {
+    (void)unused;
+    static const char *const good[] = {"{}", "{\"a\":1}", "{\"a\":\"b}\",\"a\":2}"};
+    static const char *const bad[] = {"[]", "{", "{\"a\"}", "{\"a\":{}}", "{\"a\":1", "{\"a\":-1}"};
+    for (int i = 0; i < 3; i++) {
+        tkri_json json = tkri_json_begin(good[i], strlen(good[i]));
+        assert_ok(tkri_options_skip(&json));
+        assert_ok(tkri_json_end(&json));
+    }
+    for (int i = 0; i < 6; i++) {
+        tkri_json json = tkri_json_begin(bad[i], strlen(bad[i]));
+        assert_status(tkri_options_skip(&json), TKR_ERR_FORMAT);
+    }
+}
+
+/* An optimizer's kind may stand behind its options: members of JSON have no order. */
+static void test_kind_behind(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"{\"optimizer\":{\"options\":{\"momentum\":\"0x1p-1\"},\"kind\":\"sgd\"},"
+         "\"state\":{\"batch\":3}}",
+         NULL},
+        {"{\"optimizer\":{\"options\":{\"momentum\":\"0x1p-1\"},\"kind\":\"adam\"}}",
+         "an option that this kind has not in files"},
+        {"{\"optimizer\":{\"options\":{\"momentum\":[]},\"kind\":\"sgd\"}}",
+         "expected a non-negative integer"},
+        {"{\"optimizer\":{\"kind\":\"sgd\"}}", "an optimizer has a kind and options"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tkri_progress progress = {.has_state = 0};
+        tkri_json json = tkri_json_begin(rows[i].text, strlen(rows[i].text));
+        assert_status(tkri_progress_read(&progress, &json),
+                      rows[i].error ? TKR_ERR_FORMAT : TKR_OK);
+        if (rows[i].error) {
+            assert_string_equal(json.error, rows[i].error);
+        } else {
+            assert_int_equal(progress.optimizer.kind, TKR_SGD);
+            assert_true(tkri_options_real(&progress.optimizer, TKR_MOMENTUM) == 0.5);
+            assert_true(tkri_options_real(&progress.optimizer, TKR_LEARNING_RATE) == 0.01);
+            assert_int_equal(progress.state_batch, 3);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),         cmocka_unit_test(test_named),
@@ -222,6 +339,9 @@ int main(void) {
         cmocka_unit_test(test_fixed),        cmocka_unit_test(test_restored),
         cmocka_unit_test(test_texts),        cmocka_unit_test(test_change_and_get),
         cmocka_unit_test(test_asked_bounds), cmocka_unit_test(test_large_integers),
+        cmocka_unit_test(test_written),      cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_refused), cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_kind_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
