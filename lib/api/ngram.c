@@ -139,9 +139,8 @@ int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
             &ngram->detail, TKR_ERR_ARGUMENT, "no smoothing has the number %d", (int)smoothing);
     TRY(flush(ngram));
     REQUIRE(ngram->counts.trie.block, &ngram->detail, TKR_ERR_ORDER, "nothing was counted");
-    ngram->smoothing.kind = smoothing;
-    TRY(tkri_model_estimate(&model, &ngram->env, &ngram->counts.trie, &ngram->smoothing,
-                            &ngram->detail));
+    const tkri_smoothing chosen = tkri_ngram_smoothing(ngram, smoothing);
+    TRY(tkri_model_estimate(&model, &ngram->env, &ngram->counts.trie, &chosen, &ngram->detail));
     tkri_model_destroy(&ngram->model, &ngram->env);
     ngram->model = model;
     return TKR_OK;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Vocabularies and samplers: arguments checked, then down. */
-#include <math.h>
 #include <stddef.h>
 
 #include "text/sampler.h"
@@ -119,33 +118,15 @@ void tkr_sampler_destroy(tkr_sampler *sampler) {
 }
 
 int32_t tkr_sampler_set_float(tkr_sampler *sampler, int32_t key, double value) {
-    if (!sampler) {
-        return TKR_ERR_ARGUMENT;
-    }
-    REQUIRE(key == TKR_TEMPERATURE || key == TKR_TOP_P, &sampler->detail, TKR_ERR_KEY,
-            "%d is no real option of a sampler", (int)key);
-    if (key == TKR_TEMPERATURE) {
-        REQUIRE(value >= 0 && isfinite(value), &sampler->detail, TKR_ERR_ARGUMENT,
-                "a temperature of %g", value);
-        sampler->temperature = value;
-    } else {
-        REQUIRE(value > 0 && value <= 1, &sampler->detail, TKR_ERR_ARGUMENT,
-                "top-p %g is not in (0,1]", value);
-        sampler->top_p = value;
-    }
-    return TKR_OK;
+    return sampler ? tkri_options_change_real(&sampler->options, key, value, "a sampler",
+                                              &sampler->detail)
+                   : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_sampler_set_int(tkr_sampler *sampler, int32_t key, int64_t value) {
-    if (!sampler) {
-        return TKR_ERR_ARGUMENT;
-    }
-    REQUIRE(key == TKR_TOP_K, &sampler->detail, TKR_ERR_KEY, "%d is no integer option of a sampler",
-            (int)key);
-    REQUIRE(value >= 0, &sampler->detail, TKR_ERR_ARGUMENT, "top-k %lld is negative",
-            (long long)value);
-    sampler->top_k = value;
-    return TKR_OK;
+    return sampler ? tkri_options_change_int(&sampler->options, key, value, "a sampler",
+                                             &sampler->detail)
+                   : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores, int64_t n) {

@@ -22,12 +22,16 @@ enum {
 typedef struct tkri_option {
     int32_t key;
     uint32_t kinds;
-    const char *name; /* as in files and texts */
-    int32_t type;     /* TKRI_INT, TKRI_REAL */
-    int32_t flags;
-    double low, high; /* closed; NaN is in no bounds */
-    double standard;  /* the default; NaN: unset, which a file does not mention */
+    char name[20];       /* as in files and texts; a pointer would be one to relocate */
+    int16_t type, flags; /* TKRI_INT, TKRI_REAL; or-ed from above */
+    double low, high;    /* closed; NaN is in no bounds */
+    double standard;     /* the default; NaN: unset, which a file does not mention */
 } tkri_option;
+
+/* Below a table: an object has room for its values. */
+#define TKRI_OPTIONS_FIT(table)                                             \
+    _Static_assert(sizeof(table) / sizeof *(table) <= TKRI_MAX_OPTIONS + 1, \
+                   "a table of more than TKRI_MAX_OPTIONS")
 
 /* The largest float below 1: the bound of what is in [0, 1). */
 #define TKRI_BELOW_ONE 0.99999994

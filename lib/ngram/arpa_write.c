@@ -167,9 +167,8 @@ static int32_t pour_all(job *j) {
 }
 
 int32_t tkri_arpa_write(const tkr_ngram *ngram, const tkr_writer *writer, tkri_detail *detail) {
-    int added = ngram->warnings & TKR_WARNING_NO_UNKNOWN;
     job j = {.ngram = ngram,
-             .omitted = added ? ngram->counts.symbols - 1 : -1,
+             .omitted = tkri_ngram_lacks_unknown(ngram) ? ngram->counts.symbols - 1 : -1,
              .model = &ngram->model,
              .sink = {.writer = writer}};
     REQUIRE(j.model->missing == TKRI_BACKS_OFF, detail, TKR_ERR_UNSUPPORTED,

@@ -163,7 +163,7 @@ static void describe(tkri_file_header *header, const tkr_ngram *ngram) {
     header->order = ngram->counts.order;
     header->symbols = ngram->counts.symbols;
     header->vocabulary = ngram->vocabulary;
-    header->warnings = ngram->warnings;
+    header->warnings = (int32_t)tkri_options_int(&ngram->options, TKR_WARNINGS);
     header->value_bytes = ngram->model.value_bytes;
     header->missing = ngram->model.missing;
     for (int l = 0; l < header->order; l++) {

@@ -166,7 +166,7 @@ static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, cons
     const char *damaged = "the vocabulary of the n-gram file is damaged";
     uint64_t at = 0;
     ngram->vocabulary = header->vocabulary;
-    ngram->warnings = header->warnings;
+    tkri_options_set_int(&ngram->options, TKR_WARNINGS, header->warnings);
     for (int64_t i = 0; p->len && i < header->symbols; i++) {
         REQUIRE(p->len - at >= 4, detail, TKR_ERR_FORMAT, "%s", damaged);
         uint64_t len = load(p->bytes + at, 4);

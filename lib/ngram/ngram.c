@@ -2,12 +2,40 @@
 #include "ngram/ngram.h"
 
 #include <errno.h>
+#include <float.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "core/check.h"
 #include "core/utf8.h"
 #include "ngram/file.h"
+
+#define PRUNE(n) \
+    { TKR_PRUNE + (n), 0, "prune_" #n, TKRI_INT, 0, 0, TKRI_UNBOUNDED, 0 }
+
+static const tkri_option table[] = {
+    {TKR_ADDEND, 0, "addend", TKRI_REAL, 0, DBL_MIN, 1e9, 0.01},
+    {TKR_FALLBACK, 0, "fallback", TKRI_INT, 0, 0, 1, 0},
+    PRUNE(2),
+    PRUNE(3),
+    PRUNE(4),
+    PRUNE(5),
+    PRUNE(6),
+    PRUNE(7),
+    PRUNE(8),
+    PRUNE(9),
+    PRUNE(10),
+    PRUNE(11),
+    PRUNE(12),
+    PRUNE(13),
+    PRUNE(14),
+    PRUNE(15),
+    PRUNE(16),
+    {TKR_WARNINGS, 0, "warnings", TKRI_INT, TKRI_READ_ONLY, 0, TKR_WARNING_NO_UNKNOWN, 0},
+    {0, 0, "", 0, 0, 0, 0, 0},
+};
+TKRI_OPTIONS_FIT(table);
+_Static_assert(TKRI_MAX_ORDER == 16, "the table prunes up to order 16");
 
 int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkri_env *env) {
     tkr_ngram *created = tkri_allocate(env, sizeof *created);
@@ -17,8 +45,7 @@ int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, con
     created->env = *env;
     created->env.detail = NULL; /* the caller's buffer is lent for this call only */
     created->names.env = &created->env;
-    created->smoothing.symbols = symbols;
-    created->smoothing.addend = 0.01;
+    tkri_options_init(&created->options, table, 0);
     tkri_counts_init(&created->counts, &created->env, order, symbols);
     *ngram = created;
     return TKR_OK;
@@ -35,9 +62,26 @@ void tkri_ngram_destroy(tkr_ngram *ngram) {
     tkri_release(&env, ngram, sizeof *ngram);
 }
 
+tkri_smoothing tkri_ngram_smoothing(const tkr_ngram *ngram, int32_t kind) {
+    tkri_smoothing smoothing = {
+        .kind = kind,
+        .fallback = (int32_t)tkri_options_int(&ngram->options, TKR_FALLBACK),
+        .addend = tkri_options_real(&ngram->options, TKR_ADDEND),
+        .symbols = ngram->counts.symbols,
+    };
+    for (int32_t n = 2; n <= TKRI_MAX_ORDER; n++) {
+        smoothing.prune[n - 1] = (uint64_t)tkri_options_int(&ngram->options, TKR_PRUNE + n);
+    }
+    return smoothing;
+}
+
+int tkri_ngram_lacks_unknown(const tkr_ngram *ngram) {
+    return (tkri_options_int(&ngram->options, TKR_WARNINGS) & TKR_WARNING_NO_UNKNOWN) != 0;
+}
+
 /* How many names came with the file. */
 static int64_t given_names(const tkr_ngram *ngram) {
-    return ngram->names.len - (ngram->warnings & TKR_WARNING_NO_UNKNOWN ? 1 : 0);
+    return ngram->names.len - tkri_ngram_lacks_unknown(ngram);
 }
 
 uint64_t tkri_ngram_characters(const tkr_ngram *ngram) {
@@ -95,7 +139,8 @@ int tkri_ngram_has_kind(const tkr_ngram *ngram) {
 static int32_t fill_compact(tkr_ngram *compact, const tkr_ngram *ngram) {
     compact->sealed = 1;
     compact->vocabulary = ngram->vocabulary;
-    compact->warnings = ngram->warnings;
+    tkri_options_set_int(&compact->options, TKR_WARNINGS,
+                         tkri_options_int(&ngram->options, TKR_WARNINGS));
     TRY(tkri_names_copy(&compact->names, &ngram->names, &compact->env));
     return tkri_model_narrow(&compact->model, &compact->env, &ngram->model);
 }

@@ -4,6 +4,7 @@
 #define TKRI_NGRAM_NGRAM_H
 
 #include "core/names.h"
+#include "core/options.h"
 #include "ngram/counts.h"
 #include "ngram/estimate.h"
 #include "ngram/query.h"
@@ -12,13 +13,12 @@ struct tkr_ngram {
     tkri_env env;
     tkri_detail detail;
     tkri_counts counts;
-    tkri_smoothing smoothing;
-    tkri_model model; /* order 0 before tkr_ngram_estimate() */
-    tkri_names names; /* the texts of the ids, if a vocabulary was given */
-    void *mapped;     /* the file that the model lies in; NULL for none */
+    tkri_options options; /* of one kind */
+    tkri_model model;     /* order 0 before tkr_ngram_estimate() */
+    tkri_names names;     /* the texts of the ids, if a vocabulary was given */
+    void *mapped;         /* the file that the model lies in; NULL for none */
     uint64_t mapped_bytes;
     int32_t vocabulary; /* kind of the vocabulary that was given; 0 for none */
-    int32_t warnings;   /* a sum of TKR_WARNING_... */
     int32_t sealed;     /* 1: made from a model, there are no counts */
 };
 
@@ -26,6 +26,12 @@ struct tkr_ngram {
 int32_t tkri_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkri_env *env);
 
 void tkri_ngram_destroy(tkr_ngram *ngram);
+
+/* What its options say to an estimation by that kind of smoothing. */
+tkri_smoothing tkri_ngram_smoothing(const tkr_ngram *ngram, int32_t kind);
+
+/* A name stands for an <unk> that the ARPA reader added. */
+int tkri_ngram_lacks_unknown(const tkr_ngram *ngram);
 
 /* Which kind of vocabulary the names of an ARPA file are. */
 int32_t tkri_ngram_guess(const tkr_ngram *ngram);

@@ -13,6 +13,15 @@
 static const uint64_t sampler_stream = UINT64_C(0x73616d706c657200);
 static const uint64_t random_version = 1;
 
+/* A temperature is finite, top_p above 0. */
+static const tkri_option table[] = {
+    {TKR_TEMPERATURE, 0, "temperature", TKRI_REAL, 0, 0, DBL_MAX, 1},
+    {TKR_TOP_P, 0, "top_p", TKRI_REAL, 0, DBL_TRUE_MIN, 1, 1},
+    {TKR_TOP_K, 0, "top_k", TKRI_INT, 0, 0, TKRI_UNBOUNDED, 0},
+    {0, 0, "", 0, 0, 0, 0, 0},
+};
+TKRI_OPTIONS_FIT(table);
+
 static tkr_sampler *layout(tkri_arena *arena, int32_t capacity) {
     tkr_sampler *sampler;
     double *weight;
@@ -40,8 +49,7 @@ int32_t tkri_sampler_create(tkr_sampler **sampler, int32_t capacity, uint64_t se
     s->env = *env;
     s->bytes = bytes;
     s->capacity = capacity;
-    s->temperature = 1;
-    s->top_p = 1;
+    tkri_options_init(&s->options, table, 0);
     s->random = (tkri_random){seed, sampler_stream, 0};
     *sampler = s;
     return TKR_OK;
@@ -118,25 +126,29 @@ static int32_t spin(tkr_sampler *s, const int32_t *order, choice from, int32_t n
 }
 
 static int32_t draw(tkr_sampler *s, const float *scores, int32_t n, float largest) {
+    const double temperature = tkri_options_real(&s->options, TKR_TEMPERATURE);
+    const double top_p = tkri_options_real(&s->options, TKR_TOP_P);
+    const int64_t top_k = tkri_options_int(&s->options, TKR_TOP_K);
     choice all = {0, 0};
     for (int32_t i = n - 1; i >= 0; i--) {
-        s->weight[i] = exp(((double)scores[i] - (double)largest) / s->temperature);
+        s->weight[i] = exp(((double)scores[i] - (double)largest) / temperature);
         all.mass += s->weight[i];
     }
-    if (s->top_k > 0 && s->top_k < n) {
-        choice top = take(s, scores, n, s->top_k, INFINITY);
-        return spin(s, s->order, cut(s, top, n, s->top_p), n);
+    if (top_k > 0 && top_k < n) {
+        choice top = take(s, scores, n, top_k, INFINITY);
+        return spin(s, s->order, cut(s, top, n, top_p), n);
     }
-    if (s->top_p < 1) {
-        return spin(s, s->order, take(s, scores, n, n, s->top_p * all.mass), n);
+    if (top_p < 1) {
+        return spin(s, s->order, take(s, scores, n, n, top_p * all.mass), n);
     }
     return spin(s, NULL, all, n);
 }
 
 int32_t tkri_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores, int32_t n) {
+    double temperature = tkri_options_real(&sampler->options, TKR_TEMPERATURE);
     uint64_t mode = tkri_fpmode_enter();
     int32_t drawn = likeliest(scores, n);
-    if (drawn >= 0 && sampler->temperature >= DBL_MIN) { /* below, it counts as 0: greedy */
+    if (drawn >= 0 && temperature >= DBL_MIN) { /* below, it counts as 0: greedy */
         drawn = draw(sampler, scores, n, scores[drawn]);
     }
     tkri_fpmode_leave(mode);

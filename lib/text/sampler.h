@@ -4,6 +4,7 @@
 #define TKRI_TEXT_SAMPLER_H
 
 #include "core/env.h"
+#include "core/options.h"
 #include "core/random.h"
 
 /* One block. */
@@ -12,8 +13,7 @@ struct tkr_sampler {
     tkri_detail detail;
     uint64_t bytes; /* of the block */
     int32_t capacity;
-    double temperature, top_p;
-    int64_t top_k;
+    tkri_options options; /* of one kind */
     tkri_random random;
     double *weight; /* [capacity] exp((score - largest) / temperature) */
     int32_t *order; /* [capacity] a heap of ids by score */

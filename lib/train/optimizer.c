@@ -37,8 +37,9 @@ const tkri_option tkri_optimizer_options[] = {
     {TKR_SCHEDULE_STEPS, 0, "schedule_steps", TKRI_INT, 0, 1, 9e15, 1},
     {TKR_WARMUP_STEPS, 0, "warmup_steps", TKRI_INT, 0, 0, 9e15, 0},
     {TKR_STEP_COUNT, 0, "step_count", TKRI_INT, TKRI_READ_ONLY, 0, 9e15, 0},
-    {0, 0, NULL, 0, 0, 0, 0, 0},
+    {0, 0, "", 0, 0, 0, 0, 0},
 };
+TKRI_OPTIONS_FIT(tkri_optimizer_options);
 
 /* What a task of the crew works on: a slice of the flat arrays. */
 enum { SLICE = 1 << 16 };

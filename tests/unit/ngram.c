@@ -232,6 +232,26 @@ static void test_refusals(void **unused) {
     tkr_ngram_destroy(ngram);
 }
 
+/* Each order has a threshold of its own, without a bound and exact. */
+static void test_thresholds(void **unused) {
+    (void)unused;
+    tkr_ngram *ngram;
+    int64_t low, high, value;
+    assert_ok(tkr_ngram_create(&ngram, 3, V, NULL));
+    for (int32_t n = 2; n <= 16; n++) {
+        assert_ok(tkr_ngram_bounds_int(ngram, TKR_PRUNE + n, &low, &high));
+        assert_true(low == 0 && high == INT64_MAX);
+        assert_ok(tkr_ngram_set_int(ngram, TKR_PRUNE + n, INT64_MAX - n));
+    }
+    for (int32_t n = 2; n <= 16; n++) {
+        assert_ok(tkr_ngram_get_int(ngram, TKR_PRUNE + n, &value));
+        assert_true(value == INT64_MAX - n);
+    }
+    assert_ok(tkr_ngram_get_int(ngram, TKR_FALLBACK, &value));
+    assert_int_equal(value, 0);
+    tkr_ngram_destroy(ngram);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_abracadabra),
@@ -241,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_end_of_text_has_no_follower),
         cmocka_unit_test(test_against_slow_counting),
         cmocka_unit_test(test_large_ids),
+        cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

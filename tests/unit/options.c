@@ -21,7 +21,7 @@ static const tkri_option table[] = {
     {COUNT, 0, "count", TKRI_INT, TKRI_READ_ONLY, 0, 9e15, 0},
     {NORM, 0, "norm", TKRI_REAL, TKRI_READ_ONLY | TKRI_UNKEPT, 0, 9, 1},
     {MANY, 1 << SECOND, "many", TKRI_INT, 0, -2, TKRI_UNBOUNDED, 0},
-    {0, 0, NULL, 0, 0, 0, 0, 0},
+    {0, 0, "", 0, 0, 0, 0, 0},
 };
 
 static tkri_options of_kind(int32_t kind) {

@@ -264,7 +264,7 @@ static void test_refusals(void **unused) {
                       TKR_ERR_ARGUMENT);
         assert_status(tkr_sampler_set_float(s, TKR_TOP_P, bad_masses[i]), TKR_ERR_ARGUMENT);
     }
-    assert_string_equal(tkr_sampler_detail(s), "top-p nan is not in (0,1]");
+    assert_non_null(strstr(tkr_sampler_detail(s), "top_p = nan is not in "));
     assert_status(tkr_sampler_set_float(s, TKR_TOP_K, 1), TKR_ERR_KEY);
     assert_status(tkr_sampler_set_int(s, TKR_TOP_P, 1), TKR_ERR_KEY);
     assert_status(tkr_sampler_set_int(s, TKR_TOP_K, -1), TKR_ERR_ARGUMENT);
