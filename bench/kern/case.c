@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cell/cell.h"
+#include "layer/recurrent.h"
 #include "core/fpmode.h"
 
 const kern_case *kern_case_at(int i) {
@@ -73,7 +73,7 @@ void operands_cell(operands *o, int32_t kind, int32_t reset, int32_t precision) 
     if (status != TKR_OK) {
         give_up(o, tkr_status_text(status));
     }
-    o->ops = o->cell->net->layers[0].ops;
+    o->ops = tkri_recurrent_of(&o->cell->net->layers[0])->ops;
 }
 
 void operands_make(operands *o, const kern_case *c, const tkri_kern *kern,

@@ -2,7 +2,7 @@
  * The pointwise part of every cell kind, forward and backward, and the fused step of one stream. */
 #include "case.h"
 
-#include "cell/cell.h"
+#include "layer/recurrent.h"
 
 enum { FORWARD, BACKWARD, STEP };
 
@@ -94,7 +94,7 @@ static double read(const operands *o, int64_t i) {
 static void make_step(operands *o) {
     tkri_stream *s = &o->stream;
     make_cell(o);
-    const tkri_layer *layer = &o->cell->net->layers[0];
+    const tkri_recurrent *layer = tkri_recurrent_of(&o->cell->net->layers[0]);
     const tkri_direction *d = &layer->direction[0];
     const float *values = o->cell->net->values, *derived = o->cell->net->derived;
     *s = (tkri_stream){.x = units(o, 1), .x_len = o->c->k, .input = o->c->k,

@@ -2,7 +2,7 @@
  * Products with bf16 and int8 weights, with what is made of the input before them. */
 #include "case.h"
 
-#include "cell/cell.h"
+#include "layer/recurrent.h"
 
 static void make(operands *o) {
     const kern_case *c = o->c;
@@ -12,7 +12,7 @@ static void make(operands *o) {
     const int64_t q_row = 2 * tkri_row_len(tkri_words(TKR_BF16, c->k));
     o->panels = tkri_panels_of(c->units, 4, o->kern->vl);
     const int64_t columns = o->panels.vectors * o->kern->vl;
-    const tkri_direction *d = &o->cell->net->layers[0].direction[0];
+    const tkri_direction *d = &tkri_recurrent_of(&o->cell->net->layers[0])->direction[0];
     const tkri_words_at at = tkri_words_find(o->cell->net, precision, d->w_ih, columns, c->k);
     o->x = operands_room(o, c->k);
     for (int64_t i = 0; i < c->k; i++) {

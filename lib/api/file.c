@@ -2,7 +2,6 @@
  * Saving and loading: arguments checked, then down. */
 #include <stddef.h>
 
-#include "api/copy.h"
 #include "model/model.h"
 
 static int is_writer(const tkr_writer *writer) {
@@ -99,7 +98,7 @@ int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
 
 /* A run's objects belong together. */
 static int32_t check_training(tkr_optimizer *opt, const tkr_sequence *seq, const tkr_state *state) {
-    REQUIRE(!seq || seq->cell == opt->cell, &opt->detail, TKR_ERR_ARGUMENT,
+    REQUIRE(!seq || seq->u.cell == opt->cell, &opt->detail, TKR_ERR_ARGUMENT,
             "the sequence is not of the optimizer's cell");
     REQUIRE(!state || tkri_state_alike(state->cell, opt->cell), &opt->detail, TKR_ERR_ARGUMENT,
             "the state is not of the optimizer's cell");

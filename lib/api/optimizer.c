@@ -2,7 +2,6 @@
  * Optimizers: creating, configuring, stepping. */
 #include <stddef.h>
 
-#include "api/copy.h"
 #include "train/optimizer.h"
 
 static int32_t measure(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
@@ -121,9 +120,9 @@ int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
     if (!opt || !seq) {
         return TKR_ERR_ARGUMENT;
     }
-    REQUIRE(seq->cell == opt->cell, &opt->detail, TKR_ERR_ARGUMENT,
+    REQUIRE(seq->u.cell == opt->cell, &opt->detail, TKR_ERR_ARGUMENT,
             "the sequence is not of the optimizer's cell");
-    REQUIRE(seq->gradients, &opt->detail, TKR_ERR_UNSUPPORTED,
+    REQUIRE(seq->u.grad.values, &opt->detail, TKR_ERR_UNSUPPORTED,
             "an inference sequence has no gradients");
     return tkri_optimizer_step(opt, seq);
 }

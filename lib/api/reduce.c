@@ -4,10 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "api/copy.h"
 #include "train/compare.h"
-
-const char tkri_reduced_text[] = "a cell of reduced precision can only be streamed and compared";
 
 int32_t tkr_cell_precision(const tkr_cell *cell) {
     return cell ? cell->precision : TKR_FLOAT32;
@@ -23,7 +20,7 @@ int32_t tkr_cell_reduced_size(uint64_t *bytes, const tkr_cell *cell, int32_t pre
     }
     tkr_cell planned = *cell;
     planned.precision = precision;
-    return tkr_cell_size(bytes, &planned);
+    return tkri_cell_size(&planned, bytes, NULL);
 }
 
 /* A cell that can be stepped. */
@@ -34,9 +31,9 @@ static int32_t check_cell(const tkr_cell *cell, const tkri_env *env) {
     if (!cell->net) {
         return tkri_env_fail(env, TKR_ERR_ORDER, "a cell is not initialised");
     }
-    if (cell->net->two_directions) {
+    if (cell->net->backwards) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,
-                             "a cell of two directions cannot be streamed");
+                             "a cell that goes backwards cannot be streamed");
     }
     return TKR_OK;
 }
@@ -84,8 +81,7 @@ static int32_t check_ids(const int32_t *ids, int64_t rows, int64_t low, int64_t 
 static int32_t check_trial(const tkr_trial *trial, const tkr_cell *cell, const tkri_env *env) {
     const tkri_net *net = cell->net;
     const int64_t rows = trial->steps * trial->batch;
-    const int32_t first = net->layers[0].kind;
-    if (trial->ids ? first == TKR_DROPOUT : first == TKR_EMBEDDING) {
+    if (!(net->takes & (trial->ids ? TKRI_IDS : TKRI_VALUES))) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,
                              "an embedding at the cell's beginning takes ids, a dropout values");
     }
@@ -132,11 +128,12 @@ static int32_t measure(double *report, const tkr_cell *cell, const tkr_cell *oth
     }
     side[0].y = y;
     side[1].y = y + outputs;
-    tkri_compare(found, side, trial);
-    status = is_finite(found)
-                 ? TKR_OK
-                 : tkri_env_fail(&own, TKR_ERR_NUMERIC, "an output or a loss is not finite");
-    if (status == TKR_OK) {
+    status = tkri_compare(found, side, trial);
+    if (status < 0) {
+        (void)tkri_env_fail(&own, status, "a step of the trial failed");
+    } else if (!is_finite(found)) {
+        status = tkri_env_fail(&own, TKR_ERR_NUMERIC, "an output or a loss is not finite");
+    } else {
         memcpy(report, found, sizeof found);
     }
     tkri_release(&own, y, bytes);
@@ -190,7 +187,7 @@ int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell
     if (!report != !trial) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "report and trial: give both or neither");
     }
-    TRY(tkri_cell_copy(&made, cell, precision, env));
+    TRY(tkri_cell_copy(&made, cell, precision, &own));
     const int32_t status = trial ? tkr_cell_compare(report, cell, made, trial, env) : TKR_OK;
     if (status < 0) {
         tkr_cell_destroy(made);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * States: creating, copying, reading, writing; streaming steps. */
-#include "seq/state.h"
-
 #include <stddef.h>
 #include <string.h>
 
-#include "seq/step.h"
+#include "seq/seq.h"
 
 static int32_t plan(tkr_state *state, const tkr_cell *cell, int64_t batch) {
     tkr_state *self;
@@ -151,18 +149,9 @@ int32_t tkr_state_set(tkr_state *state, const char *name, const float *values, i
 static int32_t check_step(const tkr_cell *cell, tkr_state *state) {
     REQUIRE(cell && cell->net && (cell == state->cell || tkri_state_fits(cell, state)),
             &state->detail, TKR_ERR_SHAPE, "the state is not one of this cell");
-    REQUIRE(!cell->net->two_directions, &state->detail, TKR_ERR_UNSUPPORTED,
-            "a cell of two directions cannot be streamed");
+    REQUIRE(!cell->net->backwards, &state->detail, TKR_ERR_UNSUPPORTED,
+            "a cell that goes backwards cannot be streamed");
     return TKR_OK;
-}
-
-static int outputs_before(const tkri_net *net) {
-    for (int64_t l = 0; l < net->n_layers; l++) {
-        if (net->layers[l].output_before) {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x) {
@@ -170,12 +159,11 @@ int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const fl
         return TKR_ERR_ARGUMENT;
     }
     TRY(check_step(cell, state));
-    REQUIRE(x || (y && outputs_before(cell->net)), &state->detail, TKR_ERR_ARGUMENT,
-            "x is NULL, and the output depends on it (or y is NULL too)");
-    REQUIRE(!x || cell->net->layers[0].kind != TKR_EMBEDDING, &state->detail, TKR_ERR_UNSUPPORTED,
+    REQUIRE(x || (y && cell->net->layers[cell->net->n_layers - 1].without_input), &state->detail,
+            TKR_ERR_ARGUMENT, "x is NULL, and the output depends on it (or y is NULL too)");
+    REQUIRE(!x || (cell->net->takes & TKRI_VALUES), &state->detail, TKR_ERR_UNSUPPORTED,
             "the cell begins with an embedding: give ids");
-    tkri_step(cell, state, y, x, NULL);
-    return TKR_OK;
+    return tkri_step_streams(cell, state, y, x, NULL);
 }
 
 int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y, const int32_t *ids) {
@@ -184,15 +172,14 @@ int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y, cons
     }
     TRY(check_step(cell, state));
     REQUIRE(ids, &state->detail, TKR_ERR_ARGUMENT, "ids is NULL");
-    REQUIRE(cell->net->layers[0].kind != TKR_DROPOUT, &state->detail, TKR_ERR_UNSUPPORTED,
-            "the cell begins with a dropout, which takes values");
+    REQUIRE(cell->net->takes & TKRI_IDS, &state->detail, TKR_ERR_UNSUPPORTED,
+            "the cell begins with a part that takes values");
     for (int64_t b = 0; b < state->batch; b++) {
         REQUIRE(ids[b] >= -1 && ids[b] < cell->net->input, &state->detail, TKR_ERR_TOKEN,
                 "id %d of stream %lld is not in 0..%lld", (int)ids[b], (long long)b,
                 (long long)cell->net->input - 1);
     }
-    tkri_step(cell, state, y, NULL, ids);
-    return TKR_OK;
+    return tkri_step_streams(cell, state, y, NULL, ids);
 }
 
 const char *tkr_state_detail(const tkr_state *state) {

@@ -16,28 +16,32 @@ typedef struct draw {
     double scale;
 } draw;
 
+static int64_t rows_of(const draw *d) {
+    return d->p->blocks * d->p->gates * d->p->units;
+}
+
 static void put(const draw *d, int64_t row, int64_t column, double value) {
     d->values[tkri_parameter_index(d->p, d->vl, row, column)] = (float)value;
 }
 
 static void fill_uniform(draw *d, double bound) {
-    for (int64_t row = 0; row < d->p->shape[0]; row++) {
-        for (int64_t column = 0; column < d->p->shape[1]; column++) {
+    for (int64_t row = 0; row < rows_of(d); row++) {
+        for (int64_t column = 0; column < d->p->k; column++) {
             put(d, row, column, (2 * tkri_uniform(&d->random) - 1) * bound * d->scale);
         }
     }
 }
 
 static void fill_normal(draw *d, double deviation) {
-    for (int64_t row = 0; row < d->p->shape[0]; row++) {
-        for (int64_t column = 0; column < d->p->shape[1]; column++) {
+    for (int64_t row = 0; row < rows_of(d); row++) {
+        for (int64_t column = 0; column < d->p->k; column++) {
             put(d, row, column, tkri_normal(&d->random) * deviation);
         }
     }
 }
 
 static void fill_constant(draw *d, double value) {
-    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+    for (int64_t row = 0; row < rows_of(d); row++) {
         put(d, row, 0, value);
     }
 }
@@ -51,7 +55,7 @@ static void draw_uniform(draw *d) {
             break;
         case TKRI_WEIGHT_LINEAR:
         case TKRI_BIAS_LINEAR:
-            fill_uniform(d, 1 / sqrt((double)d->part->input));
+            fill_uniform(d, 1 / sqrt((double)p->fan_in));
             break;
         case TKRI_STATE_H:
         case TKRI_STATE_C:
@@ -66,10 +70,8 @@ static void draw_uniform(draw *d) {
 static void draw_glorot(draw *d) {
     if (d->p->role > TKRI_WEIGHT_EMBEDDING) {
         fill_constant(d, 0);
-    } else if (d->p->role == TKRI_WEIGHT_EMBEDDING) {
-        fill_uniform(d, sqrt(6.0 / (double)(d->p->units + d->p->k)));
     } else {
-        fill_uniform(d, sqrt(6.0 / (double)(d->p->k + d->p->units)));
+        fill_uniform(d, sqrt(6.0 / (double)(d->p->fan_in + d->p->fan_out)));
     }
 }
 
@@ -118,15 +120,15 @@ static void draw_orthogonal(draw *d) {
         return;
     }
     fill_normal(d, 1);
-    for (int64_t i = 0; i < d->p->shape[0]; i++) {
+    for (int64_t i = 0; i < rows_of(d); i++) {
         orthogonalise_row(d, i - i % d->p->units, i);
     }
 }
 
 /* The forget gate's bias, row block 1 of i, f, g, o, split so that both biases sum to it. */
 static void set_forget_bias(draw *d) {
-    const double wanted = d->part->floats[TKR_FORGET_BIAS - TKRI_FLOAT_BASE];
-    if (d->part->kind != TKR_LSTM || isnan(wanted)) {
+    const double wanted = tkri_options_real(&d->part->options, TKR_FORGET_BIAS);
+    if (!tkri_options_find(&d->part->options, TKR_FORGET_BIAS) || isnan(wanted)) {
         return;
     }
     for (int64_t unit = 0; unit < d->p->units; unit++) {
@@ -135,10 +137,12 @@ static void set_forget_bias(draw *d) {
 }
 
 static void draw_parameter(draw *d) {
-    const double scale = d->part->floats[TKR_INIT_SCALE - TKRI_FLOAT_BASE];
-    const int64_t init = d->part->ints[TKR_INIT];
+    const double scale = tkri_options_real(&d->part->options, TKR_INIT_SCALE);
+    const int64_t init = tkri_cell_int(d->part, TKR_INIT);
     d->scale = isnan(scale) ? (init == TKR_INIT_NORMAL ? 0.01 : 1) : scale;
-    if (init == TKR_INIT_GLOROT) {
+    if (d->p->role >= TKRI_ONES) {
+        fill_constant(d, d->p->role == TKRI_ONES ? 1 : 0);
+    } else if (init == TKR_INIT_GLOROT) {
         draw_glorot(d);
     } else if (init == TKR_INIT_ORTHOGONAL) {
         draw_orthogonal(d);
@@ -152,26 +156,11 @@ static void draw_parameter(draw *d) {
     }
 }
 
-/* The part that layer `layer` of the net came from. */
-static const tkr_cell *part_of(const tkr_cell *cell, int64_t layer) {
-    int64_t next = 0, i = 0;
-    for (; i < tkri_cell_n_parts(cell); i++) {
-        const tkr_cell *part = tkri_cell_part(cell, i);
-        const int64_t stacked = tkri_is_recurrent(part->kind) ? part->ints[TKR_LAYERS] : 1;
-        const int between = part->floats[TKR_DROPOUT_BETWEEN - TKRI_FLOAT_BASE] > 0;
-        next += between ? 2 * stacked - 1 : stacked;
-        if (layer < next) {
-            return part;
-        }
-    }
-    return tkri_cell_part(cell, i - 1);
-}
-
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed) {
     for (int64_t i = 0; i < cell->net->n_parameters; i++) {
         const tkri_parameter *p = &cell->net->parameters[i];
         draw d = {
-            .part = part_of(cell, p->layer),
+            .part = p->part,
             .p = p,
             .random = {.seed = seed, .stream = (uint64_t)i},
             .values = cell->net->values,

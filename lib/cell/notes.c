@@ -3,6 +3,13 @@
 #include <string.h>
 
 #include "cell/cell.h"
+#include "core/utf8.h"
+
+enum { MAX_KEY = 64, MAX_TEXT = 1 << 20 };
+
+static int is_utf8(const char *text) {
+    return tkri_utf8_check(text, strlen(text)) == strlen(text);
+}
 
 /* The link that points at the note of this key, or at the list's end. */
 static tkri_note **find(tkri_note **link, const char *key) {
@@ -38,6 +45,12 @@ static tkri_note *new_note(const tkr_cell *cell, const char *key, const char *te
 
 int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text) {
     tkri_note *note = NULL;
+    REQUIRE(key && *key && strlen(key) <= MAX_KEY && is_utf8(key), &cell->detail, TKR_ERR_ARGUMENT,
+            "a note's key is 1 to 64 bytes of UTF-8");
+    REQUIRE(strncmp(key, "tekrar.", 7) != 0, &cell->detail, TKR_ERR_ARGUMENT,
+            "the note's key '%s' begins with 'tekrar.', which is the library's own", key);
+    REQUIRE(!text || (strlen(text) <= MAX_TEXT && is_utf8(text)), &cell->detail, TKR_ERR_ARGUMENT,
+            "the text of note '%s' is not UTF-8 of at most 1 MiB", key);
     if (text) {
         note = new_note(cell, key, text);
         REQUIRE(note, &cell->detail, TKR_ERR_MEMORY, "no memory for the note '%s'", key);

@@ -23,25 +23,32 @@ int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, i
     if (p->ld) {
         return p->offset + row * p->ld + column;
     }
-    const tkri_place at = tkri_parameter_place(p, vl, row);
-    return p->offset + at.first * vl * p->k + column * at.width + at.lane;
+    const int64_t rows = p->gates * p->units, block = row / rows;
+    const tkri_place at = tkri_parameter_place(p, vl, row % rows);
+    return p->offset + block * (p->numbers / p->blocks) + at.first * vl * p->k + column * at.width +
+           at.lane;
+}
+
+/* Rows of PyTorch's matrix. */
+static int64_t rows_of(const tkri_parameter *p) {
+    return p->blocks * p->gates * p->units;
 }
 
 int64_t tkri_parameter_len(const tkri_parameter *p) {
-    return p->shape[0] * p->shape[1];
+    return rows_of(p) * p->k;
 }
 
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out) {
-    for (int64_t row = 0; row < p->shape[0]; row++) {
-        for (int64_t column = 0; column < p->shape[1]; column++) {
+    for (int64_t row = 0; row < rows_of(p); row++) {
+        for (int64_t column = 0; column < p->k; column++) {
             *out++ = flat[tkri_parameter_index(p, vl, row, column)];
         }
     }
 }
 
 void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in) {
-    for (int64_t row = 0; row < p->shape[0]; row++) {
-        for (int64_t column = 0; column < p->shape[1]; column++) {
+    for (int64_t row = 0; row < rows_of(p); row++) {
+        for (int64_t column = 0; column < p->k; column++) {
             flat[tkri_parameter_index(p, vl, row, column)] = *in++;
         }
     }
@@ -54,40 +61,4 @@ const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name)
         }
     }
     return NULL;
-}
-
-/* The sum of both biases where x and h share a slot; the q slot keeps b_hh's gate for itself. */
-static void derive_bias(const tkr_cell *cell, const tkri_layer *layer, const tkri_direction *d) {
-    const tkri_net *net = cell->net;
-    const tkri_cell_ops *ops = layer->ops;
-    const int64_t vl = cell->kern->vl, tiles = tkri_tiles(layer->units, cell->kern->vl),
-                  gates = ops->gates;
-    for (int64_t i = 0; i < tiles * gates * vl; i++) {
-        net->derived[d->bias + i] = d->b_ih < 0 ? 0.0f : net->values[d->b_ih + i];
-    }
-    if (d->b_hh < 0) {
-        return;
-    }
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        for (int64_t place = 0; place < gates; place++) {
-            const float *from = net->values + d->b_hh + (tile * gates + place) * vl;
-            const int64_t slot = place + ops->hh_slot;
-            float *to = slot == ops->q_slot
-                            ? net->derived + d->q_bias + tile * vl
-                            : net->derived + d->bias + (tile * gates + slot - ops->ih_slot) * vl;
-            for (int64_t lane = 0; lane < vl; lane++) {
-                to[lane] = slot == ops->q_slot ? from[lane] : to[lane] + from[lane];
-            }
-        }
-    }
-}
-
-void tkri_cell_refresh(tkr_cell *cell) {
-    for (int64_t i = 0; i < cell->net->n_layers; i++) {
-        const tkri_layer *layer = &cell->net->layers[i];
-        for (int32_t d = 0; tkri_is_recurrent(layer->kind) && d < layer->directions; d++) {
-            derive_bias(cell, layer, &layer->direction[d]);
-        }
-    }
-    cell->version++;
 }

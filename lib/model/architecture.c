@@ -4,88 +4,74 @@
  *     {"kind":"chain","parts":[
  *         {"kind":"lstm","name":"rnn","input":8,"hidden":16,"options":{"layers":2,...}}, ...]}
  *
- * or one part alone. A cell is made from it by the public calls, so a file can ask for nothing that
- * a caller could not. */
+ * or one part alone; containers nest. A cell is made from it by what a caller's calls come to, so a
+ * file can ask for nothing that a caller could not. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "layer/layer.h"
 #include "model/model.h"
+#include "model/options.h"
 
-enum { MAX_PARTS = 256 };
-
-static const char *const kind_names[] = {
-    [TKR_ELMAN] = "elman",         [TKR_LSTM] = "lstm",       [TKR_GRU] = "gru",
-    [TKR_LINEAR] = "linear",       [TKR_DROPOUT] = "dropout", [TKR_CHAIN] = "chain",
-    [TKR_EMBEDDING] = "embedding",
-};
-
-static void put_options(tkri_text *out, const tkr_cell *part) {
-    const char *comma = "";
-    for (const tkri_cell_option *o = tkri_cell_options; o->key; o++) {
-        int is_float = tkri_option_is_float(o);
-        double real = is_float ? part->floats[o->key - TKRI_FLOAT_BASE] : 0;
-        if (tkri_option_find(part->kind, o->key) != o || isnan(real)) { /* NaN: unset */
-            continue;
-        }
-        tkri_text_put(out, comma);
-        tkri_text_quote(out, o->name, strlen(o->name));
-        tkri_text_put(out, ":");
-        if (is_float) {
-            tkri_text_real(out, real);
-        } else {
-            tkri_text_uint(out, (uint64_t)part->ints[o->key]);
-        }
-        comma = ",";
+static void put_parts(tkri_text *out, const tkr_cell *cell) {
+    tkri_text_put(out, ",\"parts\":[");
+    for (int64_t i = 0; i < cell->n_parts; i++) {
+        tkri_text_put(out, i > 0 ? "," : "");
+        tkri_architecture_put(out, cell->parts[i]);
     }
+    tkri_text_put(out, "]");
 }
 
-static void put_part(tkri_text *out, const tkr_cell *part) {
-    tkri_text_put(out, "{\"kind\":\"");
-    tkri_text_put(out, kind_names[part->kind]);
-    if (part->name[0]) {
-        tkri_text_put(out, "\",\"name\":\"");
-        tkri_text_put(out, part->name);
-    }
-    tkri_text_put(out, "\",\"input\":");
-    tkri_text_uint(out, (uint64_t)part->input);
+static void put_widths(tkri_text *out, const tkr_cell *cell) {
+    tkri_text_put(out, ",\"input\":");
+    tkri_text_uint(out, (uint64_t)cell->input);
     tkri_text_put(out, ",\"hidden\":");
-    tkri_text_uint(out, (uint64_t)part->hidden);
-    tkri_text_put(out, ",\"options\":{");
-    put_options(out, part);
-    tkri_text_put(out, "}}");
+    tkri_text_uint(out, (uint64_t)cell->hidden);
 }
 
 void tkri_architecture_put(tkri_text *out, const void *about) {
     const tkr_cell *cell = about;
-    if (cell->kind != TKR_CHAIN) {
-        put_part(out, cell);
-        return;
+    tkri_text_put(out, "{\"kind\":\"");
+    tkri_text_put(out, cell->kind->name);
+    if (cell->name[0]) {
+        tkri_text_put(out, "\",\"name\":\"");
+        tkri_text_put(out, cell->name);
     }
-    tkri_text_put(out, "{\"kind\":\"chain\",\"parts\":[");
-    for (int64_t i = 0; i < cell->n_parts; i++) {
-        tkri_text_put(out, i > 0 ? "," : "");
-        put_part(out, cell->parts[i]);
+    tkri_text_put(out, "\"");
+    if (!cell->kind->contains) {
+        put_widths(out, cell);
     }
-    tkri_text_put(out, "]}");
+    if (tkri_options_next(&cell->options, NULL) || !cell->kind->contains) {
+        tkri_text_put(out, ",\"options\":{");
+        tkri_options_put(out, &cell->options);
+        tkri_text_put(out, "}");
+    }
+    if (cell->kind->contains) {
+        put_parts(out, cell);
+    }
+    tkri_text_put(out, "}");
 }
 
 /* What one object of the JSON said. */
 typedef struct spec {
-    int32_t kind;
+    const tkri_kind *kind;
     char name[TKRI_NAME_LEN];
     uint64_t input, hidden;
-    uint64_t members, options; /* bits of those that were there */
-    int64_t ints[TKRI_N_INTS];
-    double floats[TKRI_N_FLOATS];
-    tkr_cell **parts; /* [MAX_PARTS] of the chain; NULL inside one */
+    uint64_t members;  /* bits of those that were there */
+    tkri_json options; /* where they stand: to be read when the kind is known */
+    tkr_cell *parts[TKRI_MAX_PARTS];
     int32_t n_parts;
 } spec;
+
+enum { KIND = 1, NAME = 2, INPUT = 4, HIDDEN = 8, OPTIONS = 16, PARTS = 32 };
 
 /* A reading in progress. */
 typedef struct reading {
     tkri_json json;
-    tkr_env env; /* for the cells; its detail is ours */
+    tkri_env env; /* for the cells; its detail is ours */
     tkri_detail *detail;
+    int depth;
 } reading;
 
 static int32_t refuse(reading *r, const char *error) {
@@ -96,14 +82,10 @@ static int32_t refuse(reading *r, const char *error) {
 static int32_t read_kind(reading *r, spec *s) {
     char word[16] = "";
     uint64_t len;
-    TRY(tkri_json_string(&r->json, word, sizeof word - 1, &len));
-    for (s->kind = TKR_ELMAN; s->kind <= TKR_CHAIN; s->kind++) {
-        if (strlen(kind_names[s->kind]) == len && strcmp(word, kind_names[s->kind]) == 0) {
-            return TKR_OK;
-        }
-    }
-    r->json.error = "a kind of cell of an unknown name";
-    return TKR_ERR_UNSUPPORTED;
+    TRY(tkri_json_string(&r->json, word, sizeof word, &len));
+    s->kind = len <= sizeof word ? tkri_kind_named(word, len) : NULL;
+    r->json.error = s->kind ? NULL : "a kind of cell of an unknown name";
+    return s->kind ? TKR_OK : TKR_ERR_UNSUPPORTED;
 }
 
 static int32_t read_name(reading *r, spec *s) {
@@ -120,38 +102,17 @@ static int32_t read_hidden(reading *r, spec *s) {
     return tkri_json_uint(&r->json, &s->hidden);
 }
 
-static int32_t read_option(reading *r, const tkri_cell_option *option, spec *s) {
-    uint64_t whole;
-    if (tkri_option_is_float(option)) {
-        return tkri_json_real(&r->json, &s->floats[option->key - TKRI_FLOAT_BASE]);
-    }
-    TRY(tkri_json_uint(&r->json, &whole));
-    s->ints[option->key] = whole > INT64_MAX ? -1 : (int64_t)whole; /* -1 is out of all bounds */
-    return TKR_OK;
-}
-
 static int32_t read_options(reading *r, spec *s) {
-    const char *names[64];
-    int n = 0, index;
-    for (; tkri_cell_options[n].key; n++) {
-        names[n] = tkri_cell_options[n].name;
-    }
-    TRY(tkri_json_open(&r->json, '{'));
-    for (;;) {
-        TRY(tkri_json_member(&r->json, names, n, &s->options, &index));
-        if (index < 0) {
-            return TKR_OK;
-        }
-        TRY(read_option(r, &tkri_cell_options[index], s));
-    }
+    s->options = r->json;
+    return tkri_options_skip(&r->json);
 }
 
-static int32_t read_part(reading *r, tkr_cell **cell, tkr_cell **parts);
+static int32_t read_cell(reading *r, tkr_cell **cell);
 
 static int32_t read_parts(reading *r, spec *s) {
     int more;
-    if (!s->parts) {
-        return refuse(r, "a chain in a chain");
+    if (r->depth > TKRI_MAX_DEPTH) {
+        return refuse(r, "containers that nest too deep");
     }
     TRY(tkri_json_open(&r->json, '['));
     for (;;) {
@@ -159,15 +120,13 @@ static int32_t read_parts(reading *r, spec *s) {
         if (!more) {
             return TKR_OK;
         }
-        if (s->n_parts == MAX_PARTS) {
+        if (s->n_parts == TKRI_MAX_PARTS) {
             return refuse(r, "more than 256 parts");
         }
-        TRY(read_part(r, &s->parts[s->n_parts], NULL));
+        TRY(read_cell(r, &s->parts[s->n_parts]));
         s->n_parts++;
     }
 }
-
-enum { KIND = 1, NAME = 2, INPUT = 4, HIDDEN = 8, OPTIONS = 16, PARTS = 32 };
 
 static int32_t read_members(reading *r, spec *s) {
     static const char *const names[] = {"kind", "name", "input", "hidden", "options", "parts"};
@@ -178,13 +137,14 @@ static int32_t read_members(reading *r, spec *s) {
     for (;;) {
         TRY(tkri_json_member(&r->json, names, 6, &s->members, &index));
         if (index < 0) {
-            return TKR_OK;
+            return s->kind ? TKR_OK : refuse(r, "a cell has a kind");
         }
         TRY(readers[index](r, s));
     }
 }
 
-/* What a public call refused, the file is to blame for, unless it is memory or the machine. */
+/* What a caller would have been refused, the file is to blame for, unless it is memory or the
+ * machine. */
 static int32_t blame(reading *r, int32_t status, const tkr_cell *cell) {
     if (cell && cell->detail.text[0]) {
         (void)tkri_fail(r->detail, status, "%s", cell->detail.text);
@@ -194,91 +154,98 @@ static int32_t blame(reading *r, int32_t status, const tkr_cell *cell) {
                : TKR_ERR_FORMAT;
 }
 
-static int32_t configure(tkr_cell *cell, const spec *s) {
-    for (uint32_t i = 0; tkri_cell_options[i].key; i++) {
-        const tkri_cell_option *o = &tkri_cell_options[i];
-        if (s->options >> i & 1) {
-            TRY(tkri_option_is_float(o)
-                    ? tkr_cell_set_float(cell, o->key, s->floats[o->key - TKRI_FLOAT_BASE])
-                    : tkr_cell_set_int(cell, o->key, s->ints[o->key]));
+/* What the cell says of an option that was found among its own. */
+static int32_t set_option(tkr_cell *cell, const tkri_options *found, const tkri_option *o) {
+    if (o->type == TKRI_INT) {
+        return tkri_cell_set_int(cell, o->key, tkri_options_int(found, o->key));
+    }
+    const double real = tkri_options_real(found, o->key);
+    return isnan(real) ? TKR_OK : tkri_cell_set_real(cell, o->key, real);
+}
+
+static int32_t configure(reading *r, tkr_cell *cell, const spec *s) {
+    tkri_options found = cell->options;
+    tkri_json json = s->options;
+    if (s->members & OPTIONS) {
+        const int32_t status = tkri_options_read(&json, &found, r->detail);
+        if (status < 0) {
+            r->json = json;
+            return status;
         }
     }
-    return s->name[0] ? tkr_cell_set_name(cell, s->name) : TKR_OK;
+    for (const tkri_option *o = NULL; (o = tkri_options_next(&found, o));) {
+        TRY(blame(r, set_option(cell, &found, o), cell));
+    }
+    return s->name[0] ? blame(r, tkri_cell_set_name(cell, s->name), cell) : TKR_OK;
 }
 
 static int64_t width(uint64_t n) {
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
-/* Make what a spec says; members that its kind does not have are refused. */
-static int32_t make(reading *r, tkr_cell **cell, const spec *s) {
-    if (s->kind == TKR_CHAIN) {
-        if (s->members != (KIND | PARTS)) {
-            return refuse(r, "a chain has a kind and parts");
-        }
-        return blame(r, tkr_cell_chain(cell, s->parts, s->n_parts, &r->env), NULL);
+/* Members that the kind does not have, or lacks. */
+static int32_t check_members(reading *r, const spec *s) {
+    const uint64_t members = s->members | NAME;
+    if (s->kind->contains) {
+        return (members | OPTIONS) == (KIND | NAME | OPTIONS | PARTS)
+                   ? TKR_OK
+                   : refuse(r, "a container has a kind and parts");
     }
-    if ((s->members | NAME) != (KIND | NAME | INPUT | HIDDEN | OPTIONS)) {
-        return refuse(r, "a cell has a kind, input, hidden and options");
-    }
-    int32_t status = tkr_cell_create(cell, s->kind, width(s->input), width(s->hidden), &r->env);
-    if (status == TKR_OK) {
-        status = blame(r, configure(*cell, s), *cell);
-    } else {
-        status = blame(r, status, NULL);
-    }
+    return members == (KIND | NAME | INPUT | HIDDEN | OPTIONS)
+               ? TKR_OK
+               : refuse(r, "a cell has a kind, input, hidden and options");
+}
+
+/* Make what a spec says. */
+static int32_t make(reading *r, tkr_cell **cell, spec *s) {
+    TRY(check_members(r, s));
+    int32_t status =
+        s->kind->contains
+            ? tkri_cell_contain(cell, s->kind, s->parts, s->n_parts, &r->env)
+            : tkri_cell_create(cell, s->kind, width(s->input), width(s->hidden), &r->env);
     if (status != TKR_OK) {
-        tkr_cell_destroy(*cell);
+        return blame(r, status, NULL);
+    }
+    status = configure(r, *cell, s);
+    if (status != TKR_OK) {
+        tkri_cell_destroy(*cell);
         *cell = NULL;
     }
     return status;
 }
 
-/* An object: a cell, or, with room for parts, perhaps a chain. */
-static int32_t read_part(reading *r, tkr_cell **cell, tkr_cell **parts) {
-    spec s = {.parts = parts};
+static int32_t read_cell(reading *r, tkr_cell **cell) {
+    spec s = {.kind = NULL};
+    r->depth++;
     int32_t status = read_members(r, &s);
     if (status == TKR_OK) {
         status = make(r, cell, &s);
     }
     for (int32_t i = 0; i < s.n_parts; i++) {
-        tkr_cell_destroy(parts[i]); /* NULL by now, unless something failed */
+        tkri_cell_destroy(s.parts[i]); /* NULL by now, unless something failed */
     }
+    r->depth--;
     return status;
 }
 
-/* The public form of an env. */
-static tkr_env public_env(const tkri_env *env, tkri_detail *detail) {
-    return (tkr_env){
-        .size = sizeof(tkr_env),
-        .allocate = env->allocate,
-        .release = env->release,
-        .memory_user = env->memory_user,
-        .parallel_for = env->parallel_for,
-        .parallel_user = env->parallel_user,
-        .threads = env->threads,
-        .tier = env->tier,
-        .detail = detail->text,
-        .detail_len = sizeof detail->text,
-    };
-}
-
 int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file) {
-    tkr_cell *parts[MAX_PARTS] = {NULL}, *made = NULL;
+    tkr_cell *made = NULL;
     int32_t key = tkri_header_key(&file->header, "tekrar.cell");
     REQUIRE(key >= 0, file->detail, TKR_ERR_MISMATCH, "the file has no tekrar.cell: no cell");
     const tkri_string text = file->header.text[key];
     reading r = {
         .json = tkri_json_begin(text.text, text.len),
-        .env = public_env(&file->env, file->detail),
+        .env = file->env,
         .detail = file->detail,
     };
-    int32_t status = read_part(&r, &made, parts);
+    r.env.detail = file->detail->text;
+    r.env.detail_len = sizeof file->detail->text;
+    int32_t status = read_cell(&r, &made);
     if (status == TKR_OK) {
         status = tkri_json_end(&r.json);
     }
     if (status != TKR_OK) {
-        tkr_cell_destroy(made);
+        tkri_cell_destroy(made);
         return tkri_model_explain(&r.json, "tekrar.cell", status, file->detail);
     }
     *cell = made;
@@ -287,35 +254,42 @@ int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file) {
 
 /* The options that a forward or a backward sees: all but what initialisers go by. */
 static int32_t compare_options(const tkr_cell *found, const tkr_cell *wanted, tkri_detail *detail) {
-    for (const tkri_cell_option *o = tkri_cell_options; o->key; o++) {
-        if (o->after_init || tkri_option_find(wanted->kind, o->key) != o) {
-            continue;
-        }
-        int is_float = tkri_option_is_float(o), at = o->key - TKRI_FLOAT_BASE;
-        double a = is_float ? found->floats[at] : (double)found->ints[o->key];
-        double b = is_float ? wanted->floats[at] : (double)wanted->ints[o->key];
-        REQUIRE(a == b, detail, TKR_ERR_MISMATCH, "%s%s%s is %g in the file, %g in the cell",
-                wanted->name, wanted->name[0] ? "." : "", o->name, a, b);
+    for (const tkri_option *o = NULL; (o = tkri_options_next(&wanted->options, o));) {
+        const int is_real = o->type == TKRI_REAL;
+        const double a = is_real ? tkri_options_real(&found->options, o->key)
+                                 : (double)tkri_options_int(&found->options, o->key);
+        const double b = is_real ? tkri_options_real(&wanted->options, o->key)
+                                 : (double)tkri_options_int(&wanted->options, o->key);
+        REQUIRE(!(o->flags & TKRI_FIXED) || a == b, detail, TKR_ERR_MISMATCH,
+                "%s%s%s is %g in the file, %g in the cell", wanted->name,
+                wanted->name[0] ? "." : "", o->name, a, b);
     }
     return TKR_OK;
 }
 
+/* `what` is what the text calls them: "part 0". */
+static int32_t compare(const tkr_cell *found, const tkr_cell *wanted, const char *what,
+                       tkri_detail *detail) {
+    const int64_t n = tkri_max(wanted->n_parts, 1), there = tkri_max(found->n_parts, 1);
+    REQUIRE(!found->kind->contains == !wanted->kind->contains && there == n, detail,
+            TKR_ERR_MISMATCH, "the file's cell has %lld parts, this one has %lld", (long long)there,
+            (long long)n);
+    REQUIRE(found->kind == wanted->kind && found->input == wanted->input &&
+                found->hidden == wanted->hidden,
+            detail, TKR_ERR_MISMATCH, "%s is %s %lld x %lld in the file, %s %lld x %lld here", what,
+            found->kind->name, (long long)found->input, (long long)found->hidden,
+            wanted->kind->name, (long long)wanted->input, (long long)wanted->hidden);
+    REQUIRE(strcmp(found->name, wanted->name) == 0, detail, TKR_ERR_MISMATCH,
+            "%s is named '%s' in the file, '%s' here", what, found->name, wanted->name);
+    for (int64_t i = 0; i < wanted->n_parts; i++) {
+        char part[16];
+        (void)snprintf(part, sizeof part, "part %d", (int)i);
+        TRY(compare(found->parts[i], wanted->parts[i], part, detail));
+    }
+    return compare_options(found, wanted, detail);
+}
+
 int32_t tkri_architecture_compare(const tkr_cell *found, const tkr_cell *wanted,
                                   tkri_detail *detail) {
-    int64_t n = tkri_cell_n_parts(wanted);
-    REQUIRE(
-        (found->kind == TKR_CHAIN) == (wanted->kind == TKR_CHAIN) && tkri_cell_n_parts(found) == n,
-        detail, TKR_ERR_MISMATCH, "the file's cell has %lld parts, this one has %lld",
-        (long long)tkri_cell_n_parts(found), (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        const tkr_cell *a = tkri_cell_part(found, i), *b = tkri_cell_part(wanted, i);
-        REQUIRE(a->kind == b->kind && a->input == b->input && a->hidden == b->hidden, detail,
-                TKR_ERR_MISMATCH, "part %lld is %s %lld x %lld in the file, %s %lld x %lld here",
-                (long long)i, kind_names[a->kind], (long long)a->input, (long long)a->hidden,
-                kind_names[b->kind], (long long)b->input, (long long)b->hidden);
-        REQUIRE(strcmp(a->name, b->name) == 0, detail, TKR_ERR_MISMATCH,
-                "part %lld is named '%s' in the file, '%s' here", (long long)i, a->name, b->name);
-        TRY(compare_options(a, b, detail));
-    }
-    return TKR_OK;
+    return compare(found, wanted, "the cell", detail);
 }

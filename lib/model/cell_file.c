@@ -58,7 +58,7 @@ static int32_t load_notes(tkr_cell *cell, const tkri_file *file) {
         }
         REQUIRE(strlen(key.text) == key.len && strlen(text.text) == text.len, file->detail,
                 TKR_ERR_FORMAT, "a note of the file has a NUL in it");
-        const int32_t status = tkr_cell_set_note(cell, key.text, text.text);
+        const int32_t status = tkri_note_set(cell, key.text, text.text);
         REQUIRE(status == TKR_OK, file->detail, status == TKR_ERR_MEMORY ? status : TKR_ERR_FORMAT,
                 "%s", cell->detail.text);
     }
@@ -74,7 +74,7 @@ static int32_t load_cell(tkr_cell **cell, const tkri_file *file) {
     *cell = made;
     return TKR_OK;
 fail:
-    tkr_cell_destroy(made);
+    tkri_cell_destroy(made);
     return status;
 }
 

@@ -60,7 +60,7 @@ static void list_groups(checkpoint *c) {
     add_group(c, first_prefix, opt->cell, opt->first, 0);
     add_group(c, second_prefix, opt->cell, opt->second, 0);
     if (with->seq && progress->sequence[TKRI_PROGRESS_GRADIENTS]) {
-        add_group(c, gradients_prefix, opt->cell, with->seq->gradients, 0);
+        add_group(c, gradients_prefix, opt->cell, with->seq->u.grad.values, 0);
     }
     if (with->seq) {
         add_group(c, sequence_prefix, opt->cell, c->start,
@@ -82,27 +82,42 @@ static int any(const float *values, int64_t n) {
 /* Where a sequence's next forward starts from: its last final state, what was set, or NULL for the
  * cell's own. */
 static const float *start_of(const tkr_sequence *seq, int64_t *batch) {
-    if (seq->carry && seq->ran && !seq->restart) {
-        *batch = seq->batch;
-        return seq->final;
+    *batch = 0;
+    if (seq->start == TKRI_START_FINAL && tkri_options_int(&seq->options, TKR_CARRY)) {
+        *batch = seq->u.plan.batch;
+        return seq->u.tape.final;
     }
-    *batch = seq->has_initial ? seq->initial_batch : 0;
-    return seq->has_initial ? seq->given : NULL;
+    if (seq->start == TKRI_START_GIVEN) {
+        *batch = seq->given_batch;
+        return seq->given;
+    }
+    return NULL;
 }
 
 static void note_sequence(tkri_progress *progress, const tkr_sequence *seq) {
+    const float *gradients = seq->u.grad.values;
     int64_t batch;
     (void)start_of(seq, &batch);
     progress->has_sequence = 1;
     progress->sequence[TKRI_PROGRESS_SEED] = seq->seed;
     progress->sequence[TKRI_PROGRESS_DRAWS] = seq->draws;
-    progress->sequence[TKRI_PROGRESS_CARRY] = (uint64_t)seq->carry;
-    progress->sequence[TKRI_PROGRESS_REDUCTION] = (uint64_t)seq->reduction;
-    progress->sequence[TKRI_PROGRESS_EVERY] = (uint64_t)seq->truncate_every;
-    progress->sequence[TKRI_PROGRESS_STEPS] = (uint64_t)seq->truncate_steps;
     progress->sequence[TKRI_PROGRESS_BATCH] = (uint64_t)batch;
-    progress->sequence[TKRI_PROGRESS_GRADIENTS] =
-        seq->gradients && any(seq->gradients, seq->net->numbers);
+    progress->sequence[TKRI_PROGRESS_GRADIENTS] = gradients && any(gradients, seq->u.net->numbers);
+    for (int i = 0; i < TKRI_PROGRESS_OPTIONS; i++) {
+        const int32_t key = tkri_progress_option[i];
+        progress->sequence[TKRI_PROGRESS_CARRY + i] =
+            (uint64_t)tkri_options_int(&seq->options, key);
+    }
+}
+
+/* The options of the sequence as the file has them. */
+static tkri_options options_of(const tkr_sequence *seq, const tkri_progress *progress) {
+    tkri_options options = seq->options;
+    for (int i = 0; i < TKRI_PROGRESS_OPTIONS; i++) {
+        tkri_options_set_int(&options, tkri_progress_option[i],
+                             (int64_t)progress->sequence[TKRI_PROGRESS_CARRY + i]);
+    }
+    return options;
 }
 
 static void note_progress(checkpoint *c) {
@@ -130,7 +145,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *targe
     if (c.start) {
         int64_t batch;
         const float *from = start_of(with->seq, &batch);
-        tkri_state_move(opt->cell->net, c.start, batch, from, with->seq->max_batch, batch);
+        tkri_state_move(opt->cell->net, c.start, batch, from, with->seq->u.plan.max_batch, batch);
     }
     list_groups(&c);
     const tkri_page pages[] = {{"tekrar.cell", tkri_architecture_put, opt->cell},
@@ -152,7 +167,7 @@ static int32_t check_cell(const tkr_cell *cell, const tkri_file *file) {
     tkr_cell *found;
     TRY(tkri_architecture_make(&found, file));
     int32_t status = tkri_architecture_compare(found, cell, file->detail);
-    tkr_cell_destroy(found);
+    tkri_cell_destroy(found);
     return status;
 }
 
@@ -169,14 +184,15 @@ static int32_t read_progress(checkpoint *c, const tkri_file *file) {
 static int32_t check_sequence(const tkr_sequence *seq, const tkri_progress *progress,
                               tkri_detail *detail) {
     const uint64_t *n = progress->sequence;
-    const int overlaps = n[TKRI_PROGRESS_EVERY] && n[TKRI_PROGRESS_STEPS] > n[TKRI_PROGRESS_EVERY];
-    REQUIRE(n[TKRI_PROGRESS_BATCH] <= (uint64_t)seq->max_batch, detail, TKR_ERR_MISMATCH,
+    const tkri_options options = options_of(seq, progress);
+    tkri_detail why = {""};
+    REQUIRE(n[TKRI_PROGRESS_BATCH] <= (uint64_t)seq->u.plan.max_batch, detail, TKR_ERR_MISMATCH,
             "the file's sequence carries a batch of %llu, this one has room for %lld",
-            (unsigned long long)n[TKRI_PROGRESS_BATCH], (long long)seq->max_batch);
-    REQUIRE(seq->gradients || !n[TKRI_PROGRESS_GRADIENTS], detail, TKR_ERR_MISMATCH,
+            (unsigned long long)n[TKRI_PROGRESS_BATCH], (long long)seq->u.plan.max_batch);
+    REQUIRE(seq->u.grad.values || !n[TKRI_PROGRESS_GRADIENTS], detail, TKR_ERR_MISMATCH,
             "the file has gradients, this sequence is for inference");
-    REQUIRE(!overlaps || (seq->mode & TKR_RETAIN), detail, TKR_ERR_MISMATCH,
-            "the file's truncation windows overlap: the sequence needs TKR_RETAIN");
+    REQUIRE(tkri_sequence_check(seq, &options, &why) == TKR_OK, detail, TKR_ERR_MISMATCH,
+            "the file's sequence: %s", why.text);
     return TKR_OK;
 }
 
@@ -198,22 +214,20 @@ static int32_t check_progress(const checkpoint *c, tkri_detail *detail) {
 static void restore_sequence(const checkpoint *c, tkr_sequence *seq) {
     const uint64_t *n = c->progress.sequence;
     const int64_t batch = (int64_t)n[TKRI_PROGRESS_BATCH];
+    float *gradients = seq->u.grad.values;
     seq->seed = n[TKRI_PROGRESS_SEED];
     seq->draws = n[TKRI_PROGRESS_DRAWS];
-    seq->carry = (int64_t)n[TKRI_PROGRESS_CARRY];
-    seq->reduction = (int64_t)n[TKRI_PROGRESS_REDUCTION];
-    seq->truncate_every = (int64_t)n[TKRI_PROGRESS_EVERY];
-    seq->truncate_steps = (int64_t)n[TKRI_PROGRESS_STEPS];
-    if (seq->gradients && !n[TKRI_PROGRESS_GRADIENTS]) {
-        memset(seq->gradients, 0, (size_t)seq->net->numbers * sizeof *seq->gradients);
+    seq->options = options_of(seq, &c->progress);
+    if (gradients && !n[TKRI_PROGRESS_GRADIENTS]) {
+        memset(gradients, 0, (size_t)seq->u.net->numbers * sizeof *gradients);
     }
     if (batch > 0) {
-        tkri_state_move(seq->net, seq->given, seq->max_batch, c->start, batch, batch);
+        tkri_state_move(seq->u.net, seq->given, seq->u.plan.max_batch, c->start, batch, batch);
     }
-    seq->has_initial = batch > 0;
-    seq->initial_batch = batch;
-    seq->ran = seq->has_loss = seq->has_backward = seq->used_up = 0;
-    seq->restart = seq->decoder_left = 0;
+    seq->start = batch > 0 ? TKRI_START_GIVEN : TKRI_START_CELL;
+    seq->given_batch = batch;
+    seq->phase = TKRI_BLANK;
+    seq->decoder_left = 0;
 }
 
 /* What is left when all tensors are in place: nothing of it can fail. */

@@ -32,7 +32,8 @@ static int32_t refuse(tkri_json *json, const char *error) {
     return TKR_ERR_FORMAT;
 }
 
-static int32_t read_option(tkri_json *json, tkri_options *options, const tkri_option *option) {
+static int32_t read_option(tkri_json *json, tkri_options *options, const tkri_option *option,
+                           tkri_detail *detail) {
     tkri_setting setting = {
         .key = option->key, .type = option->type, .noun = "a file", .restored = 1};
     uint64_t whole = 0;
@@ -42,8 +43,8 @@ static int32_t read_option(tkri_json *json, tkri_options *options, const tkri_op
         TRY(tkri_json_uint(json, &whole));
         setting.value = (double)whole;
     }
-    if (whole > INT64_MAX || tkri_options_check(options, &setting, NULL) != TKR_OK) {
-        return refuse(json, "an option out of its bounds");
+    if (tkri_options_check(options, &setting, detail) != TKR_OK || whole > INT64_MAX) {
+        return detail ? TKR_ERR_FORMAT : refuse(json, "an option out of its bounds");
     }
     if (option->type == TKRI_REAL) {
         tkri_options_set_real(options, option->key, setting.value);
@@ -53,7 +54,7 @@ static int32_t read_option(tkri_json *json, tkri_options *options, const tkri_op
     return TKR_OK;
 }
 
-int32_t tkri_options_read(tkri_json *json, tkri_options *options) {
+int32_t tkri_options_read(tkri_json *json, tkri_options *options, tkri_detail *detail) {
     const char
         *names[TKRI_MAX_OPTIONS]; /* of all kinds; where one stands twice, the first counts */
     uint64_t seen = 0;
@@ -71,7 +72,7 @@ int32_t tkri_options_read(tkri_json *json, tkri_options *options) {
         if (!o || (o->flags & TKRI_UNKEPT)) {
             return refuse(json, "an option that this kind has not in files");
         }
-        TRY(read_option(json, options, o));
+        TRY(read_option(json, options, o, detail));
     }
 }
 

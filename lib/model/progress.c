@@ -13,6 +13,10 @@ static const char *const sequence_names[TKRI_PROGRESS_LEN] = {
     "seed",           "draws",          "carry", "reduction",
     "truncate_every", "truncate_steps", "batch", "gradients"};
 
+const int32_t tkri_progress_option[TKRI_PROGRESS_OPTIONS] = {TKR_CARRY, TKR_REDUCTION,
+                                                             TKR_TRUNCATE_EVERY,
+                                                             TKR_TRUNCATE_STEPS};
+
 /* The largest that each may be. */
 static const uint64_t sequence_bounds[TKRI_PROGRESS_LEN] = {UINT64_MAX, UINT64_MAX, 1,         1,
                                                             INT32_MAX,  INT32_MAX,  INT32_MAX, 1};
@@ -101,7 +105,7 @@ static int32_t read_optimizer(tkri_progress *progress, tkri_json *json) {
     if (seen != 3) {
         return refuse(json, "an optimizer has a kind and options");
     }
-    int32_t status = tkri_options_read(&options, &progress->optimizer);
+    int32_t status = tkri_options_read(&options, &progress->optimizer, NULL);
     if (status != TKR_OK) {
         *json = options; /* where it went wrong */
     }

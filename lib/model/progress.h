@@ -16,7 +16,7 @@ enum { TKRI_CURSOR_LEN = 4 };
 enum {
     TKRI_PROGRESS_SEED,
     TKRI_PROGRESS_DRAWS,
-    TKRI_PROGRESS_CARRY,
+    TKRI_PROGRESS_CARRY, /* and the other options, as in tkri_progress_option */
     TKRI_PROGRESS_REDUCTION,
     TKRI_PROGRESS_EVERY,
     TKRI_PROGRESS_STEPS,
@@ -24,6 +24,10 @@ enum {
     TKRI_PROGRESS_GRADIENTS, /* 1: some are not applied yet */
     TKRI_PROGRESS_LEN
 };
+
+/* The options among these, from TKRI_PROGRESS_CARRY on. */
+enum { TKRI_PROGRESS_OPTIONS = 4 };
+extern const int32_t tkri_progress_option[TKRI_PROGRESS_OPTIONS];
 
 /* What is saved, or what a file said. */
 typedef struct tkri_progress {

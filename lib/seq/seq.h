@@ -1,222 +1,131 @@
 /* SPDX-License-Identifier: MIT
- * A cell unrolled over time.
- *
- * Rows. A batch is sorted by falling length and cut into chunks of sequences. In a chunk, the rows
- * of step t are the sequences that are still running: row first[t] + i for i < active[t]. So a
- * layer's activations are [rows][width] without padding, products over all steps are one matrix
- * product, and a step's previous hidden states are the first rows of the step before. A reverse
- * direction is the same forward pass over the rows of each sequence in reversed order.
- *
- * Segments. The tape, which is what the backward pass needs of every row, holds as many steps as a
- * segment has: all of them, unless activations are computed again (Chen & others 2016, Gruslys &
- * others 2016) or never asked for. Forward goes through the segments one by one and leaves the
- * state at their borders; backward takes them last to first, each run again from its border. Rows
- * of inputs, of outputs and of the outputs' gradients are there for all steps.
- *
- * Chunks are what threads share out; their number depends on the net and the batch alone. */
+ * Sequences and states, and the walks over layers and chunks. What a layer is and does the walks do
+ * not know: they call its table (layer/layer.h). */
 #ifndef TKRI_SEQ_SEQ_H
 #define TKRI_SEQ_SEQ_H
 
-#include <stddef.h>
+#include "layer/states.h"
 
-#include "cell/cell.h"
-#include "core/parallel.h"
-#include "seq/recur.h"
-#include "seq/state.h"
+/* How far a sequence is. Its results can be asked for from the phase on that has made them. */
+enum {
+    TKRI_BLANK,
+    TKRI_RAN,       /* forward */
+    TKRI_LOSS,      /* and a loss, whose gradient waits */
+    TKRI_BACK,      /* backward; the activations are still there */
+    TKRI_BACK_LOSS, /* and a loss' gradient too */
+    TKRI_USED_UP    /* backward; nothing is left but what it computed */
+};
 
-enum { TKRI_MAX_CHUNKS = 64 };
-
-typedef struct tkri_chunk {
-    int64_t batch0, batch; /* its sequences: positions in `order` */
-    int64_t row0, rows;    /* its rows among all */
-    int64_t steps;         /* the longest length */
-    int64_t *active;       /* [T + 1]: rows of step t */
-    int64_t *first;        /* [T + 1]: the first of them, in the chunk */
-    int64_t segment;       /* on the tape; its steps are [from, to) */
-    int64_t from, to;
-    int64_t skip, held; /* its rows in the chunk: [skip, skip + held) */
-    int64_t tape;       /* the tape's row that has the first of them */
-} tkri_chunk;
-
-/* What one direction of a recurrent layer keeps of a segment; [rows] are the tape's. h and c of a
- * chunk start with the rows of the state before. Pointers that a layer does not need are NULL. */
-typedef struct tkri_run {
-    float *gates;                    /* [chunk][tile][row][slot][VL], then their gradients */
-    float *dgates;                   /* = gates, unless they are retained */
-    float *h, *c;                    /* [chunk][B + rows][out_ld], [units_ld] */
-    float *m;                        /* [rows][units_ld]: o * tanh c before the projection */
-    float *dp;                       /* [rows][out_ld]: dL/dh for the projection's gradient */
-    float *aux;                      /* [rows][units_ld]: r * h */
-    float *h_in;                     /* [rows][out_ld]: h_prev under a recurrent dropout mask */
-    tkri_term *terms;                /* [chunk][row of a product]: see recur.h */
-    float *h_mask;                   /* [B][out_ld]: that mask */
-    float *h_zone, *c_zone;          /* [rows][ld]: zoneout masks */
-    float *x;                        /* [rows][ld]: the input in reversed order */
-    float *dx;                       /* [rows][ld]: its gradient */
-    float *dy;                       /* [rows][ld]: the output's gradient in reversed order */
-    float *w_hh_t, *w_ih_t, *w_hr_t; /* packed transposes */
-    float *dpeep;                    /* [chunk][3][units_ld] */
-    float *work;                     /* [B][..]: buffers of the backward step, see backward.c */
-    int64_t slot;                    /* number of this direction among all */
-} tkri_run;
-
-/* What a layer keeps: y of the net's output and dy of the top layer for all steps. */
-typedef struct tkri_tape {
-    float *y; /* [rows][y_ld] output; NULL: it is run[0].h, or the layer below's */
-    int64_t y_ld;
-    float *mask; /* [rows][y_ld] dropout */
-    float *dy;   /* [rows][dy_ld] gradient of the output */
-    int64_t dy_ld;
-    float *w_t; /* linear: packed transpose */
-    tkri_run run[2];
-} tkri_tape;
-
-/* A [held][ld] view of a chunk's activations. */
-typedef struct tkri_view {
-    float *p;
-    int64_t ld;
-} tkri_view;
-
-/* One piece of the weight gradients: a panel of a layer's columns, or a layer's remainder. */
-typedef struct tkri_job {
-    int64_t layer, panel;
-    int32_t direction, what; /* a TKRI_JOB_... */
-} tkri_job;
-
-enum { TKRI_JOB_GATES, TKRI_JOB_PROJECTION, TKRI_JOB_LINEAR, TKRI_JOB_EMBEDDING, TKRI_JOB_REST };
-
-/* Steps [from, to) go back, in one segment: the whole or a piece of a truncation window that ends
- * at `end`. Losses before `losses_from` are left out. */
-typedef struct tkri_window {
-    int64_t from, to, losses_from, end;
-} tkri_window;
+/* Where the next forward starts, unless an encoder is linked. */
+enum {
+    TKRI_START_CELL,  /* from the cell's initial state */
+    TKRI_START_GIVEN, /* from `given` */
+    TKRI_START_FINAL  /* with TKR_CARRY from the last final state, else as TKRI_START_CELL */
+};
 
 struct tkr_sequence {
     tkri_env env;
     tkri_detail detail;
-    tkri_crew crew;
-    const tkr_cell *cell;
-    const tkri_net *net;
     uint64_t bytes;
-    int32_t mode;
-    int64_t max_steps, max_batch;
-    int64_t segment; /* steps of one */
-    int64_t top;     /* the layer whose output is the net's; -1: the input is */
-    int64_t carry, truncate_every, truncate_steps, reduction;
-    uint64_t seed, draws;           /* masks: the seed, and forwards since it was set */
-    uint64_t mask_seed, mask_draws; /* of the last forward */
-    tkr_sequence *encoder;          /* linked; or NULL */
-
-    /* the rows of the last forward */
-    int64_t steps, batch, rows, n_chunks;
-    int64_t *order, *length; /* [B]: caller's index and length of the i-th longest */
-    int64_t *place;          /* [B]: the inverse of order */
-    tkri_chunk *chunks;
-    int64_t
-        *reverse; /* [rows]: row of the same sequence, counted from its end; NULL if not needed */
-
-    float *x; /* [rows][x_ld] input */
-    int64_t x_ld;
-    int32_t *ids; /* [rows] */
-    int32_t *reverse_ids;
-    float *dx; /* [rows][x_ld] */
-    tkri_tape *tapes;
-    float *loss_dy; /* [rows][ld]: what the loss leaves; the last tape's dy unless retained */
+    tkri_options options;
+    tkri_unroll u;
+    int32_t phase, start;
+    int64_t given_batch;
+    float *given; /* [state_width * B] */
     double *row_loss;
-    float *given, *initial, *final; /* [state_width * B], in the caller's order */
-    float *borders;                 /* the same before every segment but the first */
-    float *dfinal, *dinitial, *rec; /* rec is sorted like the chunks */
-    float *gradients, *flipped;     /* flipped: see gradients.c */
-    double *norms;                  /* [chunk][slot][T] */
-    tkri_job *jobs;
-    int64_t n_jobs;
-    uint64_t packed_version; /* of the cell: of the transposes, */
-    uint64_t ran_version;    /* of the last forward */
-    int32_t has_ids, ran, has_loss, has_backward, used_up;
-    int32_t has_initial; /* `given` holds the next forward's start, for initial_batch sequences */
-    int32_t restart;     /* the next forward does not carry on from the last */
-    int32_t started_outside; /* the last forward did not start from the cell's initial state */
-    int32_t decoder_left;    /* dfinal is what the linked decoder's backward left */
-    int64_t initial_batch;
+    uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
+    tkr_sequence *encoder; /* linked; or NULL */
+    int32_t decoder_left;  /* dfinal is what the linked decoder's backward left */
 };
 
-/* A chunk of one direction of a recurrent layer. */
-typedef struct tkri_lane {
-    tkr_sequence *seq;
-    const tkri_chunk *chunk;
-    const tkri_layer *layer;
-    const tkri_direction *direction;
-    const tkri_run *run;
-    int64_t state_row; /* of the chunk's first state before in h and c */
-} tkri_lane;
+/* The options of sequences. */
+extern const tkri_option tkri_sequence_options[];
 
-/* forward.c: the arguments of step t of a lane; a segment onto the tape. */
-tkri_recur tkri_recur_at(const tkri_lane *a, int64_t t);
-void tkri_forward_segment(tkr_sequence *seq, tkri_chunk *chunk, int64_t segment);
+static inline int32_t tkri_has_run(const tkr_sequence *seq) {
+    return seq->phase != TKRI_BLANK;
+}
 
-/* layout.c: the one function that measures and places; views of the segment on the tape, and of
- * all rows of a chunk's output. */
+static inline int32_t tkri_has_loss(const tkr_sequence *seq) {
+    return seq->phase == TKRI_LOSS || seq->phase == TKRI_BACK_LOSS;
+}
+
+static inline int32_t tkri_has_gone_back(const tkr_sequence *seq) {
+    return seq->phase >= TKRI_BACK;
+}
+
+/* Steps of the net's output: of LAST's, one. */
+static inline int64_t tkri_output_steps(const tkr_sequence *seq) {
+    return seq->u.net->once ? 1 : seq->u.plan.steps;
+}
+
+/* sequence.c: what it will be, with its size; made; an option set. */
+typedef struct tkri_shape {
+    int64_t max_steps, max_batch;
+    int32_t mode;
+} tkri_shape;
+int32_t tkri_sequence_plan(tkr_sequence *seq, const tkr_cell *cell, const tkri_shape *shape,
+                           const tkri_env *env);
+int32_t tkri_sequence_create(tkr_sequence **seq, const tkr_cell *cell, const tkri_shape *shape,
+                             const tkri_env *env);
+void tkri_sequence_destroy(tkr_sequence *seq);
+int32_t tkri_sequence_set_int(tkr_sequence *seq, int32_t key, int64_t value);
+
+/* May the values of all options be these together? Changes nothing. */
+int32_t tkri_sequence_check(const tkr_sequence *seq, const tkri_options *options,
+                            tkri_detail *detail);
+
+/* layout.c: the one function that measures and places. */
 void tkri_sequence_place(tkr_sequence *seq, tkri_arena *arena);
-tkri_view tkri_layer_output(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
-tkri_view tkri_layer_input(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
-tkri_view tkri_layer_gradient(const tkr_sequence *seq, int64_t layer, const tkri_chunk *chunk);
-tkri_view tkri_output(const tkr_sequence *seq, const tkri_chunk *chunk);
-tkri_lane tkri_lane_of(tkr_sequence *seq, int64_t layer, int32_t direction,
-                       const tkri_chunk *chunk);
-int64_t tkri_gate_floats(const tkri_layer *layer, int32_t vl); /* of one row */
-void tkri_gate_strides(const tkri_layer *layer, int32_t vl, int64_t rows, int64_t *row_stride,
-                       int64_t *tile_stride);
 
-/* rows.c: chunks and rows for these lengths; the state that a lane's segment starts from, and what
- * comes out of it: the state for the next segment, or a sequence's final one. */
-void tkri_rows_plan(tkr_sequence *seq, const int32_t *lengths, int64_t steps, int64_t batch);
-int64_t tkri_chunks_of(const tkri_net *net, int64_t batch);
-void tkri_load_state(const tkri_lane *a);
-void tkri_store_state(const tkri_lane *a);
-/* The caller's row (t * batch + b) of a chunk's row i of step t. */
-static inline int64_t tkri_user_row(const tkr_sequence *seq, const tkri_chunk *chunk, int64_t t,
-                                    int64_t i) {
-    return t * seq->batch + seq->order[chunk->batch0 + i];
-}
-/* The first row of step t among those of the segment on the tape. */
-static inline int64_t tkri_held_row(const tkri_chunk *chunk, int64_t t) {
-    return chunk->first[t] - chunk->skip;
-}
-/* The segment's ids; NULL: the input has values. */
-static inline const int32_t *tkri_held_ids(const tkr_sequence *seq, const tkri_chunk *chunk) {
-    return seq->has_ids ? seq->ids + chunk->row0 + chunk->skip : NULL;
-}
+/* plan.c: chunks and rows for these lengths. */
+void tkri_rows_plan(tkri_unroll *u, const int32_t *lengths, int64_t steps, int64_t batch);
 
-/* Room for a list of terms. */
-static inline int64_t tkri_terms_len(const tkri_layer *layer) {
-    return tkri_row_len(layer->units + 1);
-}
+/* border.c: between the caller's order [steps][batch][..] and rows. The caller's arrays of a net
+ * whose output is once have one step. */
+void tkri_border_input(tkri_unroll *u, const float *input);
+void tkri_border_ids(tkri_unroll *u, const int32_t *ids);
+void tkri_border_output(tkri_unroll *u, float *output);
+void tkri_border_loss_gradient(tkri_unroll *u, const float *doutput); /* NULL: zeros */
+void tkri_border_input_gradient(tkri_unroll *u, float *dinput);
 
-/* Where there is one chunk, threads share its units: who shares out `work` multiply-adds, or NULL
- * if it is too little to be worth a meeting. */
-static inline tkri_crew *tkri_lone_crew(tkr_sequence *seq, int64_t work) {
-    return seq->n_chunks == 1 && seq->crew.threads > 1 && work >= 1 << 17 ? &seq->crew : NULL;
+/* forward.c, backward.c, gradients.c: the walks. A failure's text goes to `detail`. */
+int32_t tkri_forward(tkri_unroll *u, tkri_detail *detail);
+int32_t tkri_backward(tkri_unroll *u, const tkri_options *options, tkri_detail *detail);
+int32_t tkri_forward_segment(tkri_unroll *u, tkri_chunk *chunk, int64_t segment);
+void tkri_parameter_gradients(tkri_unroll *u, const tkri_window *window, int32_t with_once);
+int64_t tkri_list_jobs(const tkri_unroll *u, tkri_job *jobs);
+int64_t tkri_transposed_len(const tkri_unroll *u);
+
+/* state.c: every stream at the cell's initial state: the learned one, or zero. */
+void tkri_state_start(const tkri_net *net, float *values, int64_t batch);
+
+/* Copy every row of `from` (stride from_batch) to `to` (stride to_batch), `batch` rows. */
+void tkri_state_move(const tkri_net *net, float *to, int64_t to_batch, const float *from,
+                     int64_t from_batch, int64_t batch);
+
+/* Do both cells have states of one layout? */
+int32_t tkri_state_alike(const tkr_cell *a, const tkr_cell *b);
+
+static inline int64_t tkri_state_len(const tkri_net *net, int64_t batch) {
+    return net->state_width * batch;
 }
 
-/* Is layer l a linear one that gives its input's gradient step by step to the recurrent layer
- * below, which has it in a cache, and so keeps no buffer for it? */
-static inline int tkri_adds_to_steps(const tkri_net *net, int64_t l) {
-    return l > 0 && l < net->n_layers && net->layers[l].kind == TKR_LINEAR &&
-           tkri_is_recurrent(net->layers[l - 1].kind) && net->layers[l - 1].directions == 1;
-}
+/* A named tensor between [slots][batch][width] and the flat array. */
+const tkri_state_tensor *tkri_state_find(const tkri_net *net, const char *name);
+void tkri_state_export(const tkri_net *net, const tkri_state_tensor *tensor, const float *values,
+                       int64_t batch, float *out);
+void tkri_state_import(const tkri_net *net, const tkri_state_tensor *tensor, float *values,
+                       int64_t batch, const float *in);
 
-/* forward.c, backward.c, gradients.c: the passes. */
-void tkri_forward(tkr_sequence *seq);
-void tkri_backward(tkr_sequence *seq);
-void tkri_transpose_weights(tkr_sequence *seq);
-void tkri_weight_gradients(tkr_sequence *seq, const tkri_window *window);
-void tkri_list_jobs(tkr_sequence *seq, int32_t count_only);
-int64_t tkri_flipped_len(const tkr_sequence *seq, int64_t rows, int64_t batch);
+/* step.c: can this cell be stepped with this state: tensors, scratch memory, kernels, precision? */
+int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state);
 
-/* forward.c: x = kept ? before : x, or with mask NULL the expectation of that. */
-void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
+/* Measure or place a state's arrays. */
+void tkri_state_place(tkr_state *state, tkri_arena *arena);
 
-/* masks.c: dropout and zoneout. */
-void tkri_draw_masks(tkr_sequence *seq, const tkri_chunk *chunk);
+/* One step of all streams. x or ids is NULL; both: the state stays and y alone is computed, which
+ * does not depend on the input. y may be NULL. A failure changes nothing. */
+int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
+                          const int32_t *ids);
 
 #endif

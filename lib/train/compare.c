@@ -7,9 +7,10 @@
 #include "core/fpmode.h"
 #include "train/loss.h"
 
-static void run_step(const tkri_side *side, const tkr_trial *trial, int64_t row) {
+static int32_t run_step(const tkri_side *side, const tkr_trial *trial, int64_t row) {
     const float *x = trial->input ? trial->input + row * side->cell->net->input : NULL;
-    tkri_step(side->cell, side->state, side->y, x, trial->ids ? trial->ids + row : NULL);
+    return tkri_step_streams(side->cell, side->state, side->y, x,
+                             trial->ids ? trial->ids + row : NULL);
 }
 
 /* Add the loss of the rows of one step. */
@@ -39,14 +40,15 @@ static double differ(const tkri_side side[2], double *largest) {
     return sum;
 }
 
-void tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial) {
+int32_t tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial) {
     const int64_t batch = side[0].state->batch, rows = trial->steps * batch;
     double largest = 0, squares = 0;
     const uint64_t mode = tkri_fpmode_enter();
     side[0].loss = side[1].loss = 0;
-    for (int64_t row = 0; row < rows; row += batch) {
-        for (int i = 0; i < 2; i++) {
-            run_step(&side[i], trial, row);
+    int32_t status = TKR_OK;
+    for (int64_t row = 0; row < rows && status == TKR_OK; row += batch) {
+        for (int i = 0; i < 2 && status == TKR_OK; i++) {
+            status = run_step(&side[i], trial, row);
             add_loss(&side[i], trial, row);
         }
         squares += differ(side, &largest);
@@ -56,4 +58,5 @@ void tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial) {
     report[TKR_REPORT_RMS] = sqrt(squares / ((double)rows * (double)side[0].cell->net->output));
     report[TKR_REPORT_LOSS] = side[0].loss / (double)rows;
     report[TKR_REPORT_LOSS_CHANGE] = side[1].loss / (double)rows - side[0].loss / (double)rows;
+    return status;
 }

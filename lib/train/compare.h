@@ -3,7 +3,7 @@
 #ifndef TKRI_TRAIN_COMPARE_H
 #define TKRI_TRAIN_COMPARE_H
 
-#include "seq/step.h"
+#include "seq/seq.h"
 
 /* A cell, a state of it for the trial's batch, at its start, and room for one step's outputs. */
 typedef struct tkri_side {
@@ -14,7 +14,7 @@ typedef struct tkri_side {
 } tkri_side;
 
 /* Step both through the trial, which is valid. report [TKR_REPORT_LEN] as tkr_cell_compare(), not
- * finite as soon as an output is not. */
-void tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial);
+ * finite as soon as an output is not. A step's failure ends it. */
+int32_t tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial);
 
 #endif

@@ -43,9 +43,9 @@ double tkri_loss_row(int32_t kind, const float *y, const float *target, int64_t 
 }
 
 static double one_row(const task *k, float *dy, const float *y, int64_t user, double w) {
-    const int64_t n = k->seq->net->output;
+    const int64_t n = k->seq->u.net->output;
     if (k->ids) {
-        return k->seq->cell->kern->softmax(dy, y, n, k->ids[user], (float)w);
+        return k->seq->u.cell->kern->softmax(dy, y, n, k->ids[user], (float)w);
     }
     return tkri_loss_row(k->kind, y, k->values + user * n, n, dy, w);
 }
@@ -53,15 +53,16 @@ static double one_row(const task *k, float *dy, const float *y, int64_t user, do
 static void loss_chunk(void *argument, int64_t index) {
     const task *k = argument;
     tkr_sequence *seq = k->seq;
-    const tkri_chunk *chunk = &seq->chunks[index];
-    const tkri_view y = tkri_output(seq, chunk);
-    const int64_t ld = tkri_row_len(seq->net->output);
+    const tkri_chunk *chunk = tkri_output_chunk(&seq->u, index);
+    const tkri_view y = tkri_output(&seq->u, chunk);
+    const int64_t ld = tkri_row_len(seq->u.net->output);
+    float *loss_dy = seq->u.grad.loss_dy;
     const uint64_t mode = tkri_fpmode_enter();
     for (int64_t t = 0; t < chunk->steps; t++) {
         for (int64_t i = 0; i < chunk->active[t]; i++) {
-            const int64_t row = chunk->first[t] + i, user = tkri_user_row(seq, chunk, t, i);
+            const int64_t row = chunk->first[t] + i, user = tkri_user_row(&seq->u, chunk, t, i);
             const double w = k->weights ? (double)k->weights[user] : 1;
-            float *dy = seq->loss_dy ? seq->loss_dy + (chunk->row0 + row) * ld : NULL;
+            float *dy = loss_dy ? loss_dy + (chunk->row0 + row) * ld : NULL;
             seq->row_loss[user] = 0;
             if (w > 0) {
                 seq->row_loss[user] = w * one_row(k, dy, y.p + row * y.ld, user, w * k->scale);
@@ -75,11 +76,11 @@ static void loss_chunk(void *argument, int64_t index) {
 
 /* Is this step of this sequence in the batch? */
 static int valid(const tkr_sequence *seq, int64_t t, int64_t b) {
-    return t < seq->length[seq->place[b]];
+    return t < seq->u.plan.length[seq->u.plan.position[b]];
 }
 
 static int32_t check_target(tkr_sequence *seq, const task *k, int64_t t, int64_t b) {
-    const int64_t n = seq->net->output, user = t * seq->batch + b;
+    const int64_t n = seq->u.net->output, user = t * seq->u.plan.batch + b;
     if (k->ids) {
         REQUIRE(k->ids[user] >= 0 && k->ids[user] < n, &seq->detail, TKR_ERR_TOKEN,
                 "target %d at step %lld of sequence %lld is not in 0..%lld", (int)k->ids[user],
@@ -99,12 +100,12 @@ static int32_t check_target(tkr_sequence *seq, const task *k, int64_t t, int64_t
 static int32_t check(const task *k, double *sum) {
     tkr_sequence *seq = k->seq;
     *sum = 0;
-    for (int64_t t = 0; t < seq->steps; t++) {
-        for (int64_t b = 0; b < seq->batch; b++) {
+    for (int64_t t = 0; t < tkri_output_steps(seq); t++) {
+        for (int64_t b = 0; b < seq->u.plan.batch; b++) {
             if (!valid(seq, t, b)) {
                 continue;
             }
-            const float w = k->weights ? k->weights[t * seq->batch + b] : 1.0f;
+            const float w = k->weights ? k->weights[t * seq->u.plan.batch + b] : 1.0f;
             REQUIRE(w >= 0.0f && w <= 3e38f, &seq->detail, TKR_ERR_ARGUMENT,
                     "weight %g at step %lld of sequence %lld is not finite and >= 0", (double)w,
                     (long long)t, (long long)b);
@@ -120,9 +121,9 @@ static int32_t check(const task *k, double *sum) {
 
 static double total(const tkr_sequence *seq) {
     double sum = 0;
-    for (int64_t t = 0; t < seq->steps; t++) {
-        for (int64_t b = 0; b < seq->batch; b++) {
-            sum += valid(seq, t, b) ? seq->row_loss[t * seq->batch + b] : 0;
+    for (int64_t t = 0; t < tkri_output_steps(seq); t++) {
+        for (int64_t b = 0; b < seq->u.plan.batch; b++) {
+            sum += valid(seq, t, b) ? seq->row_loss[t * seq->u.plan.batch + b] : 0;
         }
     }
     return sum;
@@ -133,14 +134,15 @@ int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const flo
     task k = {seq, ids, values, weights, kind, 1};
     double weight_sum;
     TRY(check(&k, &weight_sum));
-    if (!seq->reduction) {
+    if (!tkri_options_int(&seq->options, TKR_REDUCTION)) {
         k.scale = 1 / weight_sum;
     }
-    tkri_crew_run(&seq->crew, seq->n_chunks, loss_chunk, &k);
+    tkri_crew_run(&seq->u.crew, seq->u.plan.n_chunks, loss_chunk, &k);
     const double sum = total(seq) * k.scale;
-    seq->has_loss = 0;
+    const int back = tkri_has_gone_back(seq);
+    seq->phase = back ? TKRI_BACK : TKRI_RAN;
     REQUIRE(isfinite(sum), &seq->detail, TKR_ERR_NUMERIC, "the loss is not finite");
-    seq->has_loss = 1;
+    seq->phase = back ? TKRI_BACK_LOSS : TKRI_LOSS;
     *loss = sum;
     return TKR_OK;
 }

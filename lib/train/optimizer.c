@@ -69,13 +69,13 @@ static int64_t slice_len(const tkri_net *net, int64_t index) {
 static void update_slice(void *argument, int64_t index) {
     const task *k = argument;
     const tkri_kern *kern = k->opt->cell->kern;
-    const int64_t at = index * SLICE, n = slice_len(k->seq->net, index);
+    const int64_t at = index * SLICE, n = slice_len(k->seq->u.net, index);
     float *second = k->opt->second ? k->opt->second + at : NULL;
     const int32_t kind = k->opt->options.kind;
     const uint64_t mode = tkri_fpmode_enter();
     (kind == TKR_SGD       ? kern->sgd
      : kind == TKR_RMSPROP ? kern->rmsprop
-                           : kern->adam)(k->opt->cell->net->values + at, k->seq->gradients + at,
+                           : kern->adam)(k->opt->cell->net->values + at, k->seq->u.grad.values + at,
                                          k->opt->first + at, second, n, &k->update);
     tkri_fpmode_leave(mode);
 }
@@ -84,16 +84,16 @@ static void square_slice(void *argument, int64_t index) {
     const task *k = argument;
     const uint64_t mode = tkri_fpmode_enter();
     k->opt->squares[index] = k->opt->cell->kern->sum_squares(
-        k->seq->gradients + index * SLICE, slice_len(k->seq->net, index), k->update.limit);
+        k->seq->u.grad.values + index * SLICE, slice_len(k->seq->u.net, index), k->update.limit);
     tkri_fpmode_leave(mode);
 }
 
 /* The global norm after clipping to +-limit (0: none), slices summed in order. */
 static double gradient_norm(task *k, float limit) {
-    const int64_t n = slices(k->seq->net->numbers);
+    const int64_t n = slices(k->seq->u.net->numbers);
     double sum = 0;
     k->update.limit = limit;
-    tkri_crew_run(&k->seq->crew, n, square_slice, k);
+    tkri_crew_run(&k->seq->u.crew, n, square_slice, k);
     for (int64_t i = 0; i < n; i++) {
         sum += k->opt->squares[i];
     }
@@ -140,7 +140,7 @@ int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
     REQUIRE(limited * scale <= LARGEST_NORM, &opt->detail, TKR_ERR_NUMERIC,
             "the gradient's norm %g is too large; the parameters were not changed", limited);
     k.update = update_of(opt, scale);
-    tkri_crew_run(&seq->crew, slices(seq->net->numbers), update_slice, &k);
+    tkri_crew_run(&seq->u.crew, slices(seq->u.net->numbers), update_slice, &k);
     tkri_options_set_real(options, TKR_GRADIENT_NORM, norm);
     tkri_options_set_int(options, TKR_STEP_COUNT, tkri_options_int(options, TKR_STEP_COUNT) + 1);
     tkri_cell_refresh(opt->cell);

@@ -19,12 +19,13 @@ FLOORS = {
     "core": [],
     "kern": ["core"],
     "cell": ["core", "kern"],
-    "seq": ["core", "kern", "cell"],
-    "train": ["core", "kern", "cell", "seq"],
+    "layer": ["core", "kern", "cell"],
+    "seq": ["core", "kern", "cell", "layer"],
+    "train": ["core", "kern", "cell", "layer", "seq"],
     "text": ["core"],
     "ngram": ["core"],
-    "model": ["core", "kern", "cell", "seq", "train"],
-    "api": ["core", "kern", "cell", "seq", "train", "text", "ngram", "model"],
+    "model": ["core", "kern", "cell", "layer", "seq", "train"],
+    "api": ["core", "kern", "cell", "layer", "seq", "train", "text", "ngram", "model"],
 }
 TOP = {"LICENSE", "NEWS.md", "README.md", "bench", "docs", "examples", "include", "lib",
        "meson.build", "meson_options.txt", "tests"}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layer/recurrent.h"
 #include "seq/seq.h"
 #include "support/tiers.h"
 #include "support/twin.h"
@@ -23,12 +24,12 @@ typedef struct masks {
 
 /* A mask that the library keeps in rows of steps; a reverse direction counts from the end. */
 static void read_rows(const tkr_sequence *seq, const masks *m, bool reverse) {
-    for (int64_t c = 0; c < seq->n_chunks; c++) {
-        const tkri_chunk *chunk = &seq->chunks[c];
+    for (int64_t c = 0; c < seq->u.plan.n_chunks; c++) {
+        const tkri_chunk *chunk = &seq->u.plan.chunks[c];
         for (int64_t t = 0; t < chunk->steps; t++) {
             for (int64_t i = 0; i < chunk->active[t]; i++) {
-                const int64_t b = seq->order[chunk->batch0 + i], row = chunk->first[t] + i;
-                const int64_t when = reverse ? seq->length[chunk->batch0 + i] - 1 - t : t;
+                const int64_t b = seq->u.plan.order[chunk->batch0 + i], row = chunk->first[t] + i;
+                const int64_t when = reverse ? seq->u.plan.length[chunk->batch0 + i] - 1 - t : t;
                 for (int64_t j = 0; j < m->width; j++) {
                     m->to[(when * BATCH + b) * m->width + j] =
                         (double)m->rows[(chunk->tape + row) * m->ld + j];
@@ -38,7 +39,7 @@ static void read_rows(const tkr_sequence *seq, const masks *m, bool reverse) {
     }
 }
 
-static void read_slot(const twin *t, const orc_part *part, const tkri_layer *layer,
+static void read_slot(const twin *t, const orc_part *part, const tkri_recurrent *layer,
                       const tkri_run *run, int64_t slot) {
     const int64_t rows = STEPS * BATCH, R = part->recur, H = part->spec.hidden;
     const bool reverse = slot % part->spec.directions == 1;
@@ -54,7 +55,7 @@ static void read_slot(const twin *t, const orc_part *part, const tkri_layer *lay
         read_rows(t->seq, &m, reverse);
     }
     for (int64_t i = 0; run->h_mask && i < BATCH * R; i++) {
-        const int64_t b = t->seq->order[i / R];
+        const int64_t b = t->seq->u.plan.order[i / R];
         part->noise.recurrent[(slot * BATCH + b) * R + i % R] =
             (double)run->h_mask[i / R * layer->out_ld + i % R];
     }
@@ -64,12 +65,12 @@ static void read_slot(const twin *t, const orc_part *part, const tkri_layer *lay
 static int64_t read_part(twin *t, orc_part *part, int64_t l) {
     const orc_spec *s = &part->spec;
     const int64_t rows = STEPS * BATCH;
-    const tkri_net *net = t->seq->net;
+    tkri_unroll *u = &t->seq->u;
     if (s->kind > TKR_GRU) {
-        const tkri_tape *tape = &t->seq->tapes[l];
+        const tkri_layer_tape *tape = &u->tape.layers[l];
         if (s->kind == TKR_DROPOUT) {
             part->noise.dropout = orc_zeros(t->net, rows * s->input);
-            const masks m = {tape->mask, tape->y_ld, s->input, part->noise.dropout};
+            const masks m = {tape->own, tape->y_ld, s->input, part->noise.dropout};
             read_rows(t->seq, &m, false);
         }
         return l + 1;
@@ -81,13 +82,13 @@ static int64_t read_part(twin *t, orc_part *part, int64_t l) {
     part->noise.between = s->between > 0 ? orc_zeros(t->net, s->layers * rows * part->out) : NULL;
     for (int64_t layer = 0; layer < s->layers; layer++) {
         if (layer > 0 && s->between > 0) {
-            const tkri_tape *tape = &t->seq->tapes[l++];
-            const masks m = {tape->mask, tape->y_ld, part->out,
+            const tkri_layer_tape *tape = &u->tape.layers[l++];
+            const masks m = {tape->own, tape->y_ld, part->out,
                              part->noise.between + (layer - 1) * rows * part->out};
             read_rows(t->seq, &m, false);
         }
         for (int64_t d = 0; d < s->directions; d++) {
-            read_slot(t, part, &net->layers[l], &t->seq->tapes[l].run[d],
+            read_slot(t, part, tkri_recurrent_of(&u->net->layers[l]), tkri_run_of(u, l, (int32_t)d),
                       layer * s->directions + d);
         }
         l++;
@@ -119,7 +120,7 @@ static void check_windows(const orc_spec *specs, int64_t n, const tkr_env *env, 
         for (int64_t i = 0; i < n; i++) {
             layer = read_part(&t, &t.net->parts[i], layer);
         }
-        assert_int_equal(layer, t.seq->net->n_layers);
+        assert_int_equal(layer, t.seq->u.net->n_layers);
         orc_forward(t.net);
         twin_check_forward(&t);
         orc_backward(t.net, w.k1, w.k2);

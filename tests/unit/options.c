@@ -246,7 +246,7 @@ static void test_read(void **unused) {
         " { \"count\" : 12, \"share\":\"0x3p-2\", \"many\":9223372036854775807}";
     tkri_options options = of_kind(SECOND);
     tkri_json json = tkri_json_begin(text, sizeof text - 1), passed = json;
-    assert_ok(tkri_options_read(&json, &options));
+    assert_ok(tkri_options_read(&json, &options, NULL));
     assert_ok(tkri_json_end(&json));
     assert_int_equal(tkri_options_int(&options, COUNT), 12);
     assert_true(tkri_options_int(&options, MANY) == INT64_MAX);
@@ -279,7 +279,7 @@ static void test_read_refused(void **unused) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         tkri_options options = of_kind(SECOND);
         tkri_json json = tkri_json_begin(rows[i].text, strlen(rows[i].text));
-        assert_status(tkri_options_read(&json, &options), rows[i].status);
+        assert_status(tkri_options_read(&json, &options, NULL), rows[i].status);
         assert_string_equal(json.error, rows[i].error);
     }
 }

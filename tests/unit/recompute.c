@@ -51,15 +51,15 @@ static float *remake(twin *t, int32_t mode, int64_t segment) {
     tkr_sequence_destroy(t->seq);
     assert_ok(tkr_sequence_create(&t->seq, t->cell, CAPACITY, BATCH, mode, t->env));
     const bool whole = (mode & (TKR_TRAINING | TKR_RECOMPUTE)) == TKR_TRAINING;
-    assert_int_equal(t->seq->segment, whole ? CAPACITY : 16);
+    assert_int_equal(t->seq->u.plan.segment, whole ? CAPACITY : 16);
     if (segment == 0) {
         return NULL;
     }
-    const size_t bytes = (size_t)(CAPACITY * BATCH * t->seq->net->state_width) * sizeof(float);
+    const size_t bytes = (size_t)(CAPACITY * BATCH * t->seq->u.net->state_width) * sizeof(float);
     float *borders = malloc(bytes + 1);
     memset(borders, 0xff, bytes);
-    t->seq->segment = segment;
-    t->seq->borders = borders;
+    t->seq->u.plan.segment = segment;
+    t->seq->u.tape.checkpoints = borders;
     return borders;
 }
 
@@ -88,8 +88,8 @@ static shot run(twin *t, windows w) {
 }
 
 static void norms_of(const twin *t, double *norms) {
-    if (t->seq->net->n_slots > 0) {
-        assert_ok(tkr_sequence_step_norms(t->seq, norms, t->seq->net->n_slots * t->net->steps));
+    if (t->seq->u.net->n_tracks > 0) {
+        assert_ok(tkr_sequence_step_norms(t->seq, norms, t->seq->u.net->n_tracks * t->net->steps));
     }
 }
 
@@ -112,7 +112,7 @@ static void check_net(const struct net *net, int64_t steps, int ragged, windows 
         shot cut = run(&t, w);
         check_shot(&t, &cut, &whole);
         norms_of(&t, again);
-        for (int64_t n = 0; n < t.seq->net->n_slots * steps; n++) {
+        for (int64_t n = 0; n < t.seq->u.net->n_tracks * steps; n++) {
             assert_true(fabs(again[n] - norms[n]) <= 1e-6 * norms[n]);
         }
         shot_free(&cut);
@@ -218,11 +218,11 @@ static void test_as_made(void **unused) {
         twin_forward_library(&t);
         float *output = twin_output(&t);
         remake(&t, TKR_INFERENCE, 7);
-        t.seq->segment = 16;
+        t.seq->u.plan.segment = 16;
         twin_forward_library(&t);
         float *again = twin_output(&t);
         shot_same_when_cut(t.cell, output, again, whole.n_output);
-        free(t.seq->borders);
+        free(t.seq->u.tape.checkpoints);
         free(output), free(again);
         shot_free(&whole), shot_free(&cut);
         twin_close(&t);

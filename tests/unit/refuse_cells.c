@@ -99,8 +99,8 @@ static void test_chain(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_chain(made, w->part, 0, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_chain(made, w->part, 257, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_chain(made, hole, 2, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_chain(made, chained, 1, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_SHAPE, tkr_cell_chain(made, twice, 2, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ORDER, tkr_cell_chain(made, chained, 1, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_chain(made, twice, 2, env));
     assert_ok(tkr_cell_set_name(w->part[1], "rnn"));
     REFUSES_TO_MAKE(w, TKR_ERR_KEY, tkr_cell_chain(made, w->part, 2, env));
     assert_ok(tkr_cell_set_name(w->part[1], "out"));

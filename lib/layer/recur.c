@@ -1,87 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "seq/recur.h"
+#include "layer/recur.h"
 
 #include <string.h>
 
 #include "core/fpmode.h"
-#include "kern/blas.h"
-
-enum { BLOCK_ROWS = 192 }; /* rows of A that stay in cache while the panels go by */
-enum { GROUPS = 8 };       /* of panels or tiles, which a crew shares out */
-
-tkri_product tkri_plain_product(const tkri_kern *kern, int64_t units, const float *w, int64_t k) {
-    return (tkri_product){
-        .kern = kern,
-        .panels = tkri_panels_of(units, 1, kern->vl),
-        .w = w,
-        .w_rows = k,
-        .blocks = 1,
-        .k = k,
-        .c_tile = kern->vl,
-        .from = TKRI_FROM_ZERO,
-    };
-}
-
-tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel) {
-    const int64_t vl = p->kern->vl, start = tkri_panel_start(&p->panels, panel);
-    const int32_t width = tkri_panel_width(&p->panels, panel);
-    const int64_t b_k = width * vl;
-    return (tkri_gemm){
-        .m = p->rows,
-        .blocks = p->blocks,
-        .k = p->k,
-        .a = p->a,
-        .a_row = p->a_row,
-        .a_block = p->a_block,
-        .b = p->w + start * vl * p->w_rows + p->first_row * b_k + p->first_gate * vl,
-        .b_block = p->block_rows * b_k,
-        .b_k = b_k,
-        .c = p->c + start / p->panels.gates * p->c_tile,
-        .c_row = p->c_row,
-        .start = p->start ? p->start + start * vl : NULL,
-        .width = p->gates ? p->gates : width,
-        .half = tkri_panel_half(&p->panels, panel),
-        .from = p->from,
-        .terms = p->terms,
-    };
-}
-
-static void run_panels(const tkri_product *p, int64_t from, int64_t to) {
-    tkri_product part = *p;
-    for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS) {
-        part.rows = tkri_min(BLOCK_ROWS, p->rows - row);
-        part.a = p->a + row * p->a_row;
-        part.c = p->c + row * p->c_row;
-        for (int64_t panel = from; panel < to; panel++) {
-            const tkri_gemm g = tkri_product_panel(&part, panel);
-            if (p->bulk) {
-                tkri_bulk_gemm(p->kern, &g);
-            } else {
-                p->kern->gemm(&g);
-            }
-        }
-    }
-}
-
-static void run_group(void *argument, int64_t group) {
-    const tkri_product *p = argument;
-    const uint64_t mode = tkri_fpmode_enter();
-    run_panels(p, p->panels.n * group / GROUPS, p->panels.n * (group + 1) / GROUPS);
-    tkri_fpmode_leave(mode);
-}
-
-void tkri_product_run(const tkri_product *p) {
-    if (p->crew) {
-        tkri_product lent = *p;
-        tkri_crew_run(p->crew, GROUPS, run_group, &lent);
-    } else {
-        run_panels(p, 0, p->panels.n);
-    }
-}
 
 /* Products of the cell's gates land in the tiles of the tape. */
 static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k, int32_t slot) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     tkri_product p = tkri_plain_product(r->kern, layer->units, w, k);
     p.panels = tkri_panels_of(layer->units, layer->ops->gates, r->kern->vl);
     p.rows = r->rows;
@@ -105,14 +31,11 @@ void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int
         tkri_product_run(&p);
         return;
     }
-    for (int64_t panel = 0; panel < p.panels.n; panel++) {
-        const tkri_gemm g = tkri_product_panel(&p, panel);
-        r->kern->gather(&g, ids);
-    }
+    tkri_product_gather(&p, ids);
 }
 
 tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     const int64_t unit = tile * r->kern->vl;
     const int projected = r->m != NULL;
     tkri_point p = {
@@ -182,7 +105,7 @@ static void forward_group(void *argument, int64_t group) {
     const shared *f = argument;
     const int64_t n = f->product.panels.n;
     const uint64_t mode = tkri_fpmode_enter();
-    for (int64_t panel = n * group / GROUPS; panel < n * (group + 1) / GROUPS; panel++) {
+    for (int64_t panel = n * group / TKRI_GROUPS; panel < n * (group + 1) / TKRI_GROUPS; panel++) {
         forward_panel(f->r, &f->product, panel, f->number);
     }
     tkri_fpmode_leave(mode);
@@ -206,7 +129,7 @@ static void project(const tkri_recur *r) {
 }
 
 void tkri_recur_forward(const tkri_recur *r) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     for (int32_t phase = 0; phase < layer->ops->phases; phase++) {
         tkri_product p =
             gate_product(r, r->net->values + r->direction->w_hh, layer->out, layer->ops->hh_slot);
@@ -223,7 +146,7 @@ void tkri_recur_forward(const tkri_recur *r) {
         leave_out_zeros(r, &p);
         if (r->crew) {
             shared f = {r, p, phase};
-            tkri_crew_run(r->crew, GROUPS, forward_group, &f);
+            tkri_crew_run(r->crew, TKRI_GROUPS, forward_group, &f);
             continue;
         }
         for (int64_t panel = 0; panel < p.panels.n; panel++) {
@@ -238,7 +161,7 @@ void tkri_recur_forward(const tkri_recur *r) {
 /* out (+)= dgates W_hh, over one phase's gates. */
 static void backward_product(const tkri_recur *r, int32_t phase, float *out, int64_t ld,
                              int32_t from) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     const int64_t vl = r->kern->vl, tiles = tkri_tiles(layer->units, r->kern->vl);
     int32_t first, n;
     tkri_product p =
@@ -266,7 +189,7 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
 
 /* dm = dh W_hr; then nothing flows to the state before but through the gates. */
 static void unproject(const tkri_recur *r) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     tkri_product p = tkri_plain_product(r->kern, layer->units, r->w_hr_t,
                                         tkri_tiles(layer->out, r->kern->vl) * r->kern->vl);
     p.k = layer->out;
@@ -296,7 +219,7 @@ static void backward_group(void *argument, int64_t group) {
     const shared *b = argument;
     const int64_t tiles = tkri_tiles(b->r->layer->units, b->r->kern->vl);
     const uint64_t mode = tkri_fpmode_enter();
-    backward_tiles(b->r, b->number, tiles * group / GROUPS, tiles * (group + 1) / GROUPS);
+    backward_tiles(b->r, b->number, tiles * group / TKRI_GROUPS, tiles * (group + 1) / TKRI_GROUPS);
     tkri_fpmode_leave(mode);
 }
 
@@ -307,7 +230,7 @@ void tkri_recur_backward(const tkri_recur *r) {
     for (int32_t number = r->layer->ops->phases - 1; number >= 0; number--) {
         if (r->crew) {
             shared b = {.r = r, .number = number};
-            tkri_crew_run(r->crew, GROUPS, backward_group, &b);
+            tkri_crew_run(r->crew, TKRI_GROUPS, backward_group, &b);
         } else {
             backward_tiles(r, number, 0, tkri_tiles(r->layer->units, r->kern->vl));
         }
@@ -315,28 +238,6 @@ void tkri_recur_backward(const tkri_recur *r) {
             backward_product(r, number, r->daux, r->layer->units_ld, TKRI_FROM_ZERO);
         } else {
             backward_product(r, number, r->dh_in, r->layer->out_ld, TKRI_FROM_C);
-        }
-    }
-}
-
-int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) {
-    return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
-}
-
-void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
-                    int64_t k) {
-    const int64_t vl = kern->vl;
-    const tkri_panels from = tkri_panels_of(units, gates, kern->vl);
-    const tkri_panels to = tkri_panels_of(k, 1, kern->vl);
-    const int64_t columns = from.vectors * vl;
-    for (int64_t q = 0; q < to.n; q++) {
-        const int64_t first = tkri_panel_start(&to, q) * vl;
-        const int64_t width = tkri_panel_width(&to, q) * vl;
-        for (int64_t p = 0; p < from.n; p++) {
-            const int64_t column = tkri_panel_start(&from, p) * vl;
-            const int64_t n = tkri_panel_width(&from, p) * vl;
-            tkri_flip(out + first * columns + column * width, width, w + column * k + first * n, n,
-                      tkri_min(width, k - first), n);
         }
     }
 }

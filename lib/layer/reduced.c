@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "seq/reduced.h"
+#include "layer/reduced.h"
 
 #include <stddef.h>
 
@@ -69,7 +69,7 @@ static void into_gates(tkri_reduced *p, const tkri_recur *r, int32_t slot) {
 
 void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_recur *r,
                             tkri_signal in) {
-    const tkri_layer *layer = r->layer;
+    const tkri_recurrent *layer = r->layer;
     const tkri_direction *d = r->direction;
     const int32_t gates = layer->ops->gates;
     const int64_t tiles = tkri_tiles(layer->units, r->kern->vl);
@@ -93,11 +93,11 @@ void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_r
     }
 }
 
-void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_reduced_plain *layer,
                          tkri_signal in, float *out) {
     tkri_reduced p = matrix(cell, layer->weight, layer->units, 1, layer->input);
     p.c = out;
-    p.c_row = tkri_row_len(layer->output);
+    p.c_row = tkri_row_len(layer->units);
     if (layer->bias >= 0) {
         p.start = cell->net->values + layer->bias;
         p.from = TKRI_FROM_ROW;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Streaming with reduced weights: the products of step.c and recur.c in another precision, around
- * the same pointwise parts. */
-#ifndef TKRI_SEQ_REDUCED_H
-#define TKRI_SEQ_REDUCED_H
+ * Streaming with reduced weights: the products of a step in another precision, around the same
+ * pointwise parts. */
+#ifndef TKRI_LAYER_REDUCED_H
+#define TKRI_LAYER_REDUCED_H
 
-#include "seq/recur.h"
-#include "seq/step.h"
+#include "layer/recur.h"
+#include "layer/states.h"
 
 /* Words of scratch memory for a row of up to n floats. */
 int64_t tkri_reduced_row(const tkr_cell *cell, int64_t n);
@@ -15,7 +15,10 @@ void tkri_reduced_recurrent(const tkr_cell *cell, tkr_state *state, const tkri_r
                             tkri_signal in);
 
 /* out [B][row] = x W + b of a linear layer. */
-void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_layer *layer,
+typedef struct tkri_reduced_plain {
+    int64_t units, input, weight, bias; /* bias -1: none */
+} tkri_reduced_plain;
+void tkri_reduced_linear(const tkr_cell *cell, tkr_state *state, const tkri_reduced_plain *layer,
                          tkri_signal in, float *out);
 
 #endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ * Elman, LSTM and GRU: options, parameters, and what a sequence keeps of such a layer. */
+#include "layer/recurrent.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "layer/dropout.h"
+#include "layer/masks.h"
+
+/* ------------------------------------------------------------------------------------------------
+ * Options
+ * --------------------------------------------------------------------------------------------- */
+
+#define SHARED_FIRST                                                   \
+    {TKR_LAYERS, 0, "layers", TKRI_INT, TKRI_FIXED, 1, 64, 1}, {       \
+        TKR_DIRECTIONS, 0, "directions", TKRI_INT, TKRI_FIXED, 1, 2, 1 \
+    }
+
+#define SHARED_LAST                                                                           \
+    {TKR_BIASES, 0, "biases", TKRI_INT, TKRI_FIXED, 0, 2, 2},                                 \
+        {TKR_LEARNED_STATE, 0, "learned_state", TKRI_INT, TKRI_FIXED, 0, 1, 0},               \
+        {TKR_OUTPUT_BEFORE, 0, "output_before", TKRI_INT, TKRI_FIXED, 0, 1, 0}, {             \
+        TKR_INIT, 0, "init", TKRI_INT, 0, TKR_INIT_UNIFORM, TKR_INIT_NORMAL, TKR_INIT_UNIFORM \
+    }
+
+#define NOISE                                                                                 \
+    {TKR_DROPOUT_BETWEEN, 0, "dropout_between", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0}, \
+        {TKR_DROPOUT_RECURRENT, 0, "dropout_recurrent", TKRI_REAL, TKRI_FIXED, 0,             \
+         TKRI_BELOW_ONE,        0},                                                           \
+    {                                                                                         \
+        TKR_ZONEOUT, 0, "zoneout", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0                \
+    }
+
+#define SCALE \
+    { TKR_INIT_SCALE, 0, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN }
+
+static const tkri_option elman_options[] = {
+    SHARED_FIRST,
+    {TKR_ACTIVATION, 0, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_IDENTITY, TKR_TANH},
+    SHARED_LAST,
+    NOISE,
+    SCALE,
+    {0},
+};
+
+static const tkri_option lstm_options[] = {
+    SHARED_FIRST,
+    {TKR_PEEPHOLES, 0, "peepholes", TKRI_INT, TKRI_FIXED, 0, 1, 0},
+    {TKR_PROJECTION, 0, "projection", TKRI_INT, TKRI_FIXED, 0, INT32_MAX, 0},
+    SHARED_LAST,
+    {TKR_FORGET_BIAS, 0, "forget_bias", TKRI_REAL, 0, -1e6, 1e6, (double)NAN},
+    NOISE,
+    {TKR_ZONEOUT_CELL, 0, "zoneout_cell", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    SCALE,
+    {0},
+};
+
+static const tkri_option gru_options[] = {
+    SHARED_FIRST,
+    {TKR_RESET, 0, "reset", TKRI_INT, TKRI_FIXED, TKR_RESET_AFTER, TKR_RESET_BEFORE,
+     TKR_RESET_AFTER},
+    SHARED_LAST,
+    NOISE,
+    SCALE,
+    {0},
+};
+
+static int32_t check(const tkr_cell *cell, tkri_detail *detail) {
+    REQUIRE(!tkri_cell_int(cell, TKR_OUTPUT_BEFORE) || tkri_cell_int(cell, TKR_DIRECTIONS) == 1,
+            detail, TKR_ERR_ARGUMENT, "output_before needs a single direction");
+    return TKR_OK;
+}
+
+static void bounds(const tkr_cell *cell, const tkri_option *option, double *low, double *high) {
+    (void)low;
+    if (option->key == TKR_PROJECTION) {
+        *high = (double)(cell->hidden - 1);
+    }
+}
+
+/* What one direction hands on. */
+static int64_t out_of(const tkr_cell *cell) {
+    const int64_t projected = tkri_cell_int(cell, TKR_PROJECTION);
+    return projected ? projected : cell->hidden;
+}
+
+static int64_t output(const tkr_cell *cell) {
+    return tkri_cell_int(cell, TKR_DIRECTIONS) * out_of(cell);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Parameters
+ * --------------------------------------------------------------------------------------------- */
+
+#define DECLARE_OPS(tier, id)                                                              \
+    extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
+        tkri_gru_before_##tier;
+#define LIST_OPS(tier, id)                                                            \
+    [TKR_TIER_##id] = {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, \
+                       &tkri_gru_before_##tier},
+
+enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, N_OPS };
+
+/* The pointwise parts in every tier of this build. */
+TKRI_TIERS(DECLARE_OPS)
+static const tkri_cell_ops *const ops_table[][N_OPS] = {TKRI_TIERS(LIST_OPS)};
+
+static int resets_before(const tkr_cell *part) {
+    return tkri_cell_int(part, TKR_RESET) == TKR_RESET_BEFORE;
+}
+
+static const tkri_cell_ops *ops_of(const tkri_builder *b) {
+    switch (b->part->kind->number) {
+        case TKR_ELMAN:
+            return ops_table[b->kern->tier][OPS_ELMAN];
+        case TKR_LSTM:
+            return ops_table[b->kern->tier][OPS_LSTM];
+        default:
+            return ops_table[b->kern->tier]
+                            [resets_before(b->part) ? OPS_GRU_BEFORE : OPS_GRU_AFTER];
+    }
+}
+
+/* What a GRU does with its reset gate before the product needs two products a step: it stays as it
+ * is. */
+static int can_reduce(const tkri_builder *b) {
+    return !resets_before(b->part);
+}
+
+/* A direction's parameters are listed one by one. */
+typedef struct listing {
+    tkri_builder *b;
+    const tkri_recurrent *layer;
+    tkri_direction *d;
+    char suffix[24];
+} listing;
+
+/* A parameter whose rows are the cell's gates, in the packed order. */
+static int64_t gated(const listing *w, const char *name, int32_t role, int64_t k) {
+    const tkri_cell_ops *ops = w->layer->ops;
+    const int hh = role == TKRI_WEIGHT_HH || role == TKRI_BIAS_HH;
+    return tkri_build_parameter(w->b, &(tkri_parameter_spec){
+                                          .name = name,
+                                          .suffix = w->suffix,
+                                          .role = role,
+                                          .gates = ops->gates,
+                                          .units = w->layer->units,
+                                          .k = k,
+                                          .can_reduce = role < TKRI_PEEPHOLE && can_reduce(w->b),
+                                          .place = hh ? ops->hh_place : ops->ih_place,
+                                      });
+}
+
+static int64_t vector(const listing *w, const char *name, int32_t role, int64_t units) {
+    return tkri_build_parameter(
+        w->b, &(tkri_parameter_spec){
+                  .name = name, .suffix = w->suffix, .role = role, .units = units, .k = 1});
+}
+
+static void biases(const listing *w) {
+    const tkri_recurrent *layer = w->layer;
+    const int64_t n = tkri_cell_int(w->b->part, TKR_BIASES);
+    const int32_t vl = w->b->kern->vl;
+    const uint64_t units = tkri_times(tkri_tiles(layer->units, vl), vl);
+    w->d->b_ih = w->d->b_hh = w->d->q_bias = -1;
+    if (n > 0) {
+        w->d->b_ih = gated(w, n == 2 ? "bias_ih" : "bias", TKRI_BIAS_IH, 1);
+    }
+    if (n == 2) {
+        w->d->b_hh = gated(w, "bias_hh", TKRI_BIAS_HH, 1);
+    }
+    w->d->bias = tkri_build_derived(w->b, tkri_mul(units, (uint64_t)layer->ops->gates));
+    if (layer->ops->q_slot >= 0) {
+        w->d->q_bias = tkri_build_derived(w->b, units);
+    }
+}
+
+/* The three diagonal vectors stand one behind the other, units_ld apart. */
+static int64_t peephole(const listing *w, const char *name) {
+    const int64_t units = w->layer->units;
+    const uint64_t taken = tkri_round_up((uint64_t)units, TKRI_MAX_VL);
+    const int64_t offset = vector(w, name, TKRI_PEEPHOLE, units);
+    tkri_build_gap(w->b, (uint64_t)w->layer->units_ld - taken);
+    return offset;
+}
+
+static void peepholes(const listing *w) {
+    w->d->peep = -1;
+    if (tkri_cell_int(w->b->part, TKR_PEEPHOLES)) {
+        w->d->peep = peephole(w, "weight_ci");
+        (void)peephole(w, "weight_cf");
+        (void)peephole(w, "weight_co");
+    }
+}
+
+/* The tensors of the state that a part's layers share; c is -1 where it has none. */
+typedef struct tensors {
+    int64_t h, c;
+} tensors;
+
+static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int32_t number,
+                      tensors t) {
+    tkri_direction *d = &layer->direction[number];
+    const listing w = {.b = b, .layer = layer, .d = d};
+    d->number = d->backwards = number;
+    (void)snprintf((char *)w.suffix, sizeof w.suffix, "_l%d%s", (int)index,
+                   number ? "_reverse" : "");
+    d->w_ih = gated(&w, "weight_ih", TKRI_WEIGHT_IH, layer->input);
+    d->w_hh = gated(&w, "weight_hh", TKRI_WEIGHT_HH, layer->out);
+    biases(&w);
+    peepholes(&w);
+    d->w_hr = d->h0 = d->c0 = -1;
+    if (layer->out != layer->units) {
+        d->w_hr = tkri_build_parameter(b, &(tkri_parameter_spec){.name = "weight_hr",
+                                                                 .suffix = w.suffix,
+                                                                 .role = TKRI_WEIGHT_HR,
+                                                                 .units = layer->out,
+                                                                 .k = layer->units,
+                                                                 .can_reduce = 1});
+    }
+    if (layer->learned) {
+        d->h0 = vector(&w, "h_0", TKRI_STATE_H, layer->out);
+        d->c0 = t.c >= 0 ? vector(&w, "c_0", TKRI_STATE_C, layer->units) : -1;
+    }
+    d->state_h = tkri_build_slot(b, t.h, layer->out_ld, d->h0);
+    d->state_c = t.c >= 0 ? tkri_build_slot(b, t.c, layer->units_ld, d->c0) : -1;
+    b->net->backwards |= d->backwards;
+}
+
+/* The sum of both biases where x and h share a slot; the q slot keeps b_hh's gate for itself. */
+static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
+                        const tkri_direction *d) {
+    const tkri_net *net = cell->net;
+    const tkri_cell_ops *ops = layer->ops;
+    const int64_t vl = cell->kern->vl, tiles = tkri_tiles(layer->units, cell->kern->vl),
+                  gates = ops->gates;
+    for (int64_t i = 0; i < tiles * gates * vl; i++) {
+        net->derived[d->bias + i] = d->b_ih < 0 ? 0.0f : net->values[d->b_ih + i];
+    }
+    if (d->b_hh < 0) {
+        return;
+    }
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        for (int64_t place = 0; place < gates; place++) {
+            const float *from = net->values + d->b_hh + (tile * gates + place) * vl;
+            const int64_t slot = place + ops->hh_slot;
+            float *to = slot == ops->q_slot
+                            ? net->derived + d->q_bias + tile * vl
+                            : net->derived + d->bias + (tile * gates + slot - ops->ih_slot) * vl;
+            for (int64_t lane = 0; lane < vl; lane++) {
+                to[lane] = slot == ops->q_slot ? from[lane] : to[lane] + from[lane];
+            }
+        }
+    }
+}
+
+static void refresh(tkr_cell *cell, const tkri_layer *layer) {
+    const tkri_recurrent *own = tkri_recurrent_of(layer);
+    for (int32_t d = 0; d < own->directions; d++) {
+        derive_bias(cell, own, &own->direction[d]);
+    }
+}
+
+static tkri_recurrent layer_of(const tkri_builder *b, int64_t index, int64_t input) {
+    const tkr_cell *part = b->part;
+    const int last = index == tkri_cell_int(part, TKR_LAYERS) - 1;
+    tkri_recurrent layer = {
+        .ops = ops_of(b),
+        .directions = (int32_t)tkri_cell_int(part, TKR_DIRECTIONS),
+        .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
+        .precision = can_reduce(b) ? b->precision : TKR_FLOAT32,
+        .output_before = last && tkri_cell_int(part, TKR_OUTPUT_BEFORE),
+        .learned = (int32_t)tkri_cell_int(part, TKR_LEARNED_STATE),
+        .input = input,
+        .units = part->hidden,
+        .out = out_of(part),
+        .recurrent_rate = tkri_cell_real(part, TKR_DROPOUT_RECURRENT),
+        .zoneout = tkri_cell_real(part, TKR_ZONEOUT),
+        .zoneout_cell = tkri_cell_real(part, TKR_ZONEOUT_CELL),
+    };
+    layer.units_ld = tkri_row_len(layer.units);
+    layer.out_ld = tkri_row_len(layer.out);
+    return layer;
+}
+
+static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tensors t) {
+    tkri_recurrent own = layer_of(b, index, in.width);
+    if (in.once) {
+        tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "it has a state, but there is but one step");
+    }
+    for (int32_t d = 0; d < own.directions; d++) {
+        direction(b, &own, index, d, t);
+    }
+    const tkri_layer layer = {
+        .ops = &tkri_recurrent_ops,
+        .output = own.directions * own.out,
+        .without_input = own.output_before || in.without_input,
+        .step_weights = (int64_t)tkri_mul(tkri_times(own.units, own.out), (uint64_t)own.ops->gates),
+        .takes_steps = own.directions == 1,
+        .n_tracks = own.directions,
+        .refresh = refresh,
+    };
+    tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
+    out.backwards = own.directions == 2 ? own.out : out.width;
+    return out;
+}
+
+static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
+    const float between = tkri_cell_real(part, TKR_DROPOUT_BETWEEN);
+    tensors t = {.c = -1};
+    t.h = tkri_build_state(b, "h", TKRI_HIDDEN, out_of(part));
+    if (ops_of(b)->has_c) {
+        t.c = tkri_build_state(b, "c", TKRI_CARRY_C, part->hidden);
+    }
+    for (int64_t i = 0; i < tkri_cell_int(part, TKR_LAYERS); i++) {
+        if (i > 0 && between > 0.0f) {
+            in = tkri_build_dropout(b, in, between, 0);
+        }
+        in = build_layer(b, i, in, t);
+    }
+    return in;
+}
+
+#define KIND(id, kind, list)             \
+    const tkri_kind tkri_kind_##kind = { \
+        .number = TKR_##id,              \
+        .name = #kind,                   \
+        .takes = TKRI_VALUES | TKRI_IDS, \
+        .options = list,                 \
+        .check = check,                  \
+        .bounds = bounds,                \
+        .output = output,                \
+        .build = build,                  \
+    }
+
+KIND(ELMAN, elman, elman_options);
+KIND(LSTM, lstm, lstm_options);
+KIND(GRU, gru, gru_options);
