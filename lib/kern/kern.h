@@ -18,7 +18,7 @@
 enum { TKRI_PANEL = 4 };      /* the widest panel, in vectors */
 enum { TKRI_AVX2_VL = 8 };    /* whose sixteen registers like three better: tiles of 4 x 3 */
 enum { TKRI_MAX_VL = 16 };    /* the widest vector, in floats: rows are padded to it */
-enum { TKRI_LIVE_ROWS = 20 }; /* as many are all in tiles of nearly the most rows: gemm in body.c */
+enum { TKRI_LIVE_ROWS = 20 }; /* as many are all in tiles of nearly the most rows: product.c */
 
 /* Where a product's sum starts. */
 enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
@@ -179,8 +179,8 @@ typedef struct tkri_kern {
 const tkri_kern *tkri_kern_select(int32_t tier);
 
 /* out[c][r] = in[r][c], rows x columns numbers; rows of `in` are in_ld apart, of `out` out_ld. */
-void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
-               int64_t columns);
+void tkri_transpose(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+                    int64_t columns);
 
 /* A matrix' panels: `vectors` vectors of columns in tiles of `gates`. */
 typedef struct tkri_panels {

@@ -277,7 +277,7 @@ static void narrow_weights(const piece *p, const tkri_gemm *dw) {
     float *turned = flipped(
         p, most_blocks(p->seq, p->seq->segment * p->seq->max_batch, p->seq->max_batch), INPUT);
     memset(turned, 0, (size_t)(layer->units * ld) * sizeof *turned);
-    tkri_flip(turned, ld, dw->c, dw->c_row, layer->input, layer->units);
+    tkri_transpose(turned, ld, dw->c, dw->c_row, layer->input, layer->units);
     for (int64_t row = p->from; row < p->to; row += GROUP) {
         const int64_t at = row - p->from;
         for (int64_t panel = 0; panel < panels.n; panel++) {
@@ -299,7 +299,7 @@ static void narrow_weights(const piece *p, const tkri_gemm *dw) {
             kern->gemm(&g);
         }
     }
-    tkri_flip(dw->c, dw->c_row, turned, ld, layer->units, layer->input);
+    tkri_transpose(dw->c, dw->c_row, turned, ld, layer->units, layer->input);
 }
 
 static void linear_weights(const piece *p) {
@@ -415,7 +415,7 @@ static void flip_states(const piece *p, float *block, int64_t row, int64_t end) 
             t++;
         }
         const int64_t n = tkri_min(tkri_held_row(chunk, t + 1), end) - row;
-        tkri_flip(to, BLOCK, h + (row + chunk->batch - before) * ld, ld, n, p->layer->out);
+        tkri_transpose(to, BLOCK, h + (row + chunk->batch - before) * ld, ld, n, p->layer->out);
         to += n, row += n;
     }
 }
@@ -426,19 +426,19 @@ static void flip_rows(const piece *p, operand which, float *block, int64_t row, 
     const int64_t n = end - row, at = p->chunk->tape + row;
     if (which == INPUT && is_narrow(layer, p->seq->cell->kern->vl)) {
         const tkri_view dy = tkri_layer_gradient(p->seq, p->job->layer, p->chunk);
-        tkri_flip(block, BLOCK, dy.p + row * dy.ld, dy.ld, n, layer->units);
+        tkri_transpose(block, BLOCK, dy.p + row * dy.ld, dy.ld, n, layer->units);
     } else if (which == INPUT && (p->job->layer > 0 || !p->seq->has_ids)) {
         const tkri_view x = input_of(p);
-        tkri_flip(block, BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
+        tkri_transpose(block, BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
     } else if (which == STATE && p->run->h_in) {
         const int64_t ld = layer->out_ld;
-        tkri_flip(block, BLOCK, p->run->h_in + at * ld, ld, n, layer->out);
+        tkri_transpose(block, BLOCK, p->run->h_in + at * ld, ld, n, layer->out);
     } else if (which == STATE && p->run->h) {
         flip_states(p, block, row, end);
     } else if (which == INNER && (p->run->aux || p->run->m)) {
         const float *inner = p->run->aux ? p->run->aux : p->run->m;
         const int64_t ld = layer->units_ld;
-        tkri_flip(block, BLOCK, inner + at * ld, ld, n, layer->units);
+        tkri_transpose(block, BLOCK, inner + at * ld, ld, n, layer->units);
     }
 }
 
@@ -527,19 +527,21 @@ static void transpose_layer(void *argument, int64_t l) {
     const float *values = seq->net->values;
     const tkri_tape *tape = &seq->tapes[l];
     if (tape->w_t) {
-        tkri_transpose(kern, tape->w_t, values + layer->weight, layer->units, 1, layer->input);
+        tkri_packed_transpose(kern, tape->w_t, values + layer->weight, layer->units, 1,
+                              layer->input);
     }
     for (int32_t d = 0; tkri_is_recurrent(layer->kind) && d < layer->directions; d++) {
         const tkri_run *run = &tape->run[d];
         const tkri_direction *dir = &layer->direction[d];
-        tkri_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units, layer->ops->gates,
-                       layer->out);
+        tkri_packed_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units,
+                              layer->ops->gates, layer->out);
         if (run->w_ih_t) {
-            tkri_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units, layer->ops->gates,
-                           layer->input);
+            tkri_packed_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units,
+                                  layer->ops->gates, layer->input);
         }
         if (run->w_hr_t) {
-            tkri_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1, layer->units);
+            tkri_packed_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1,
+                                  layer->units);
         }
     }
 }

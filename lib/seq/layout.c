@@ -111,13 +111,14 @@ static void place_backward(tkr_sequence *seq, int64_t l, int32_t d, tkri_run *ru
     if (seq->mode & TKR_RETAIN) {
         TKRI_TAKE(arena, run->dgates, times(s.rows, tkri_gate_floats(layer, vl)));
     }
-    TKRI_TAKE(arena, run->w_hh_t, tkri_transpose_len(vl, layer->units, gates, layer->out));
+    TKRI_TAKE(arena, run->w_hh_t, tkri_packed_transpose_len(vl, layer->units, gates, layer->out));
     if (dx) {
-        TKRI_TAKE(arena, run->w_ih_t, tkri_transpose_len(vl, layer->units, gates, layer->input));
+        TKRI_TAKE(arena, run->w_ih_t,
+                  tkri_packed_transpose_len(vl, layer->units, gates, layer->input));
     }
     if (layer->out != layer->units) {
         TKRI_TAKE(arena, run->dp, times(s.rows, layer->out_ld));
-        TKRI_TAKE(arena, run->w_hr_t, tkri_transpose_len(vl, layer->out, 1, layer->units));
+        TKRI_TAKE(arena, run->w_hr_t, tkri_packed_transpose_len(vl, layer->out, 1, layer->units));
     }
     if (layer->direction[d].peep >= 0) {
         TKRI_TAKE(arena, run->dpeep, times(TKRI_MAX_CHUNKS * 3, layer->units_ld));
@@ -177,7 +178,7 @@ static void place_gradient(tkr_sequence *seq, int64_t l, tkri_tape *tape, tkri_a
     }
     if (layer->kind == TKR_LINEAR && (l > 0 || (seq->mode & TKR_INPUT_GRADIENT))) {
         TKRI_TAKE(arena, tape->w_t,
-                  tkri_transpose_len((int32_t)s.vl, layer->units, 1, layer->input));
+                  tkri_packed_transpose_len((int32_t)s.vl, layer->units, 1, layer->input));
     }
 }
 

@@ -71,8 +71,8 @@ void tkri_recur_backward(const tkri_recur *r);
 
 /* W^T of a packed matrix with k rows, packed for products over its columns; panels [from, to) of
  * the result. */
-void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
-                    int64_t k);
-int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k);
+void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units,
+                           int32_t gates, int64_t k);
+int64_t tkri_packed_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k);
 
 #endif
