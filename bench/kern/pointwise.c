@@ -59,7 +59,7 @@ static void run(operands *o) {
             o->kern->activate(o->y, o->x, n, o->c->option);
             break;
         case GRADIENT:
-            o->kern->activate_gradient(o->y, o->x, n, o->c->option);
+            o->kern->activate_gradient(o->y, NULL, o->x, n, o->c->option);
             break;
         default:
             for (int64_t row = 0; row < o->c->rows; row++) {

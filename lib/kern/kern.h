@@ -156,8 +156,11 @@ typedef struct tkri_kern {
     /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... */
     void (*activate)(float *y, const float *x, int64_t n, int32_t activation);
 
-    /* dy *= f'(x) where y = f(x), from y alone (all four functions allow it). */
-    void (*activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation);
+    /* dy *= f'(x) where y = f(x), from y alone but for TKR_GELU, which goes by x; of the others x
+     * may be NULL. At a kink the smaller slope; that of TKR_SQRT at 0, which is infinite, counts
+     * as 0. */
+    void (*activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
+                              int32_t activation);
 
     /* Returns -ln softmax(x)[target] of n logits; with dx, dx = scale * (softmax(x) - 1[target]).
      * dx may be x. The padding up to VL of dx is set to zero if the result is finite. */

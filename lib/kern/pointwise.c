@@ -2,6 +2,7 @@
  * Kernels that go over rows number by number, compiled once per tier. */
 #include "kern/vec.h"
 
+#include "kern/activation.h"
 #include "kern/table.h"
 
 void TIER(tkri_add)(float *y, const float *x, int64_t n) {
@@ -33,15 +34,59 @@ void TIER(tkri_column_sum)(float *c, float *also, const float *x, int64_t rows, 
     }
 }
 
-void TIER(tkri_activate)(float *y, const float *x, int64_t n, int32_t activation) {
+vf TIER(tkri_activation)(vf x, int32_t activation) {
+    return v_activate(x, activation);
+}
+
+vf TIER(tkri_slope)(vf x, vf y, int32_t activation) {
+    return activation == TKR_GELU ? v_gelu_slope(x) : v_slope(y, activation);
+}
+
+/* f is a constant wherever this is inlined. */
+INLINE void activate_all(float *y, const float *x, int64_t n, const int32_t f) {
     for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_activate(v_load(x + i), activation));
+        v_store(y + i, v_activate(v_load(x + i), f));
     }
 }
 
-void TIER(tkri_activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation) {
+void TIER(tkri_activate)(float *y, const float *x, int64_t n, int32_t activation) {
+#define ACTIVATE(f)                 \
+    case f:                         \
+        activate_all(y, x, n, (f)); \
+        break;
+    switch (activation) {
+        FAST_ACTIVATIONS(ACTIVATE)
+        default:
+            for (int64_t i = 0; i < n; i += VL) {
+                v_store(y + i, TIER(tkri_activation)(v_load(x + i), activation));
+            }
+    }
+}
+
+INLINE void gradient_all(float *dy, const float *y, int64_t n, const int32_t f) {
     for (int64_t i = 0; i < n; i += VL) {
-        v_store(dy + i, v_activate_gradient(v_load(dy + i), v_load(y + i), activation));
+        v_store(dy + i, v_activate_gradient(v_load(dy + i), v_load(y + i), f));
+    }
+}
+
+/* What f' goes by is x or y; the other may be NULL. */
+static void gradient_any(float *dy, const float *by, int64_t n, int32_t activation) {
+    for (int64_t i = 0; i < n; i += VL) {
+        const vf a = v_load(by + i);
+        v_store(dy + i, v_load(dy + i) * TIER(tkri_slope)(a, a, activation));
+    }
+}
+
+void TIER(tkri_activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
+                                  int32_t activation) {
+#define GRADIENT(f)                  \
+    case f:                          \
+        gradient_all(dy, y, n, (f)); \
+        break;
+    switch (activation) {
+        FAST_ACTIVATIONS(GRADIENT)
+        default:
+            gradient_any(dy, activation == TKR_GELU ? x : y, n, activation);
     }
 }
 

@@ -17,7 +17,8 @@ void TIER(tkri_add)(float *y, const float *x, int64_t n);
 void TIER(tkri_column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
                            int32_t width);
 void TIER(tkri_activate)(float *y, const float *x, int64_t n, int32_t activation);
-void TIER(tkri_activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation);
+void TIER(tkri_activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
+                                  int32_t activation);
 double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
 
 /* updates.c */

@@ -308,7 +308,8 @@ static void backward_linear(const pass *p, int64_t l, const tkri_chunk *chunk) {
     window_rows(chunk, &p->window, &from, &to);
     float *dy = tkri_layer_gradient(seq, l, chunk).p + from * tape->dy_ld;
     if (layer->activation != TKR_IDENTITY) {
-        kern->activate_gradient(dy, y.p + from * y.ld, (to - from) * y.ld, layer->activation);
+        kern->activate_gradient(dy, NULL, y.p + from * y.ld, (to - from) * y.ld,
+                                layer->activation);
     }
     if (!dx.p) {
         return;
