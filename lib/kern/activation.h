@@ -196,4 +196,44 @@ INLINE vf v_activate_gradient(vf dy, vf y, int32_t activation) {
 vf TIER(tkri_activation)(vf x, int32_t activation);
 vf TIER(tkri_slope)(vf x, vf y, int32_t activation);
 
+/* The functions of a cell's gates and of its candidate. The usual ones are constants wherever they
+ * are inlined; others, `any`, are not. */
+typedef struct functions {
+    int32_t gate, cell, any;
+} functions;
+#define USUAL ((functions){TKR_LOGISTIC, TKR_TANH, 0})
+#define ASKED(point) ((functions){(point)->gate_activation, (point)->activation, 1})
+
+INLINE vf f_of(vf x, int32_t f, int32_t any) {
+    if (any) {
+        return TIER(tkri_activation)(x, f);
+    }
+    return v_activate(x, f);
+}
+INLINE vf f_gate(vf x, const functions f) {
+    return f_of(x, f.gate, f.any);
+}
+INLINE vf f_cell(vf x, const functions f) {
+    return f_of(x, f.cell, f.any);
+}
+
+/* Their slopes, from y: GELU can be neither. */
+INLINE vf slope_of(vf y, int32_t f, int32_t any) {
+    if (any) {
+        return TIER(tkri_slope)(y, y, f);
+    }
+    return v_slope(y, f);
+}
+INLINE vf slope_gate(vf y, const functions f) {
+    return slope_of(y, f.gate, f.any);
+}
+INLINE vf slope_cell(vf y, const functions f) {
+    return slope_of(y, f.cell, f.any);
+}
+
+/* f(0) of others may be no zero: the padding's would come out of a cell. */
+INLINE vf f_real(vf a, int64_t n, const functions f) {
+    return f.any ? v_first(a, n) : a;
+}
+
 #endif

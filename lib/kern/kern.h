@@ -76,9 +76,10 @@ typedef struct tkri_point {
     float *dc;         /* in: dL/dc; out: dL/dc_prev */
     float *daux;       /* dL/daux */
     int64_t ld_h, ld_c;
-    const float *peep; /* [3][ld_c]: i, f, o; NULL: none */
-    float *dpeep;      /* [3][ld_c], added to */
-    int32_t activation;
+    const float *peep;       /* [3][ld_c]: i, f, o; NULL: none */
+    float *dpeep;            /* [3][ld_c], added to */
+    int32_t activation;      /* Elman: f; of the `any` cells: in the place of tanh */
+    int32_t gate_activation; /* of the `any` cells: in the place of the logistic function */
 } tkri_point;
 
 /* Numbers that one optimizer step needs; which ones depends on the rule. */
@@ -102,7 +103,10 @@ typedef struct tkri_stream {
     int64_t ld_c;
 } tkri_stream;
 
-/* A cell kind's layout and pointwise part, in one tier. */
+/* A cell kind's layout and pointwise part, in one tier: tkri_elman, tkri_lstm, tkri_gru_after,
+ * tkri_gru_before, and for other functions than the logistic one and tanh tkri_lstm_any,
+ * tkri_gru_after_any, tkri_gru_before_any. Those take every TKR_TANH... whose slope is told by its
+ * output (not GELU), and given the usual two the bits are the same. */
 typedef struct tkri_cell_ops {
     int32_t gates;            /* G of the weights */
     int32_t slots;            /* S of the tape */

@@ -12,7 +12,7 @@ void TIER(tkri_add)(float *y, const float *x, int64_t n) {
 }
 
 void TIER(tkri_column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
-                       int32_t width) {
+                           int32_t width) {
     int64_t at[TKRI_PANEL]; /* four chains: the last column's again where there are fewer */
     vf sum[TKRI_PANEL];
 #pragma GCC unroll 4
