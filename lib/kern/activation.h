@@ -72,10 +72,11 @@ INLINE vf v_softplus(vf x) {
 }
 
 /* P(variable < -z) exp(z^2 / 2) for z = |x| is a polynomial in 1 / (1 + 0.35 z), exact to 2^-24 up
- * to z = 13.3, where exp(-z^2 / 2) ends. z^2 is large there, and what it is rounded off by counts.
- */
+ * to z = 13.3, where exp(-z^2 / 2) ends. z^2 is large there, and what it is rounded off by counts:
+ * `rest` is that, by way of the square of z's upper bits, which is exact. */
 INLINE normal v_normal(vf x) {
-    const vf z = v_size(v_within(x, FAR)), square = z * z, rest = v_fma(z, z, -square);
+    const vf z = v_size(v_within(x, FAR)), square = z * z, upper = (vf)((vi)z & -4096);
+    const vf rest = upper * upper - square + (z - upper) * (z + upper);
     const vf power = v_exp(v_all(-0.5f) * square), e = v_fma(power, v_all(-0.5f) * rest, power);
     const vf t = v_all(1.0f) / v_fma(v_all(0.35f), z, v_all(1.0f));
     vf sum = v_fma(v_all(-2.91150119e-2f), t, v_all(1.43818408e-1f));

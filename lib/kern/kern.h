@@ -82,6 +82,15 @@ typedef struct tkri_point {
     int32_t gate_activation; /* of the `any` cells: in the place of the logistic function */
 } tkri_point;
 
+/* Rows of a layer normalisation. All arrays of n can be read, and those that are written written,
+ * up to the next multiple of VL. */
+typedef struct tkri_norm {
+    int64_t n;
+    float epsilon;
+    const float *scale, *shift; /* [n]; NULL: 1, 0 */
+    float *dscale, *dshift;     /* [n], added to, but not behind n; NULL: nobody asks for it */
+} tkri_norm;
+
 /* Numbers that one optimizer step needs; which ones depends on the rule. */
 typedef struct tkri_update {
     float rate, scale, limit; /* learning rate; factor for the gradients; clip to +-limit, 0: no */
@@ -157,7 +166,8 @@ typedef struct tkri_kern {
     void (*column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
                        int32_t width);
 
-    /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... */
+    /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... Within 4 ULP where
+     * f(x) is a normal number; the hard sigmoids within 4 ULP of 0.5, GELU within 8 ULP. */
     void (*activate)(float *y, const float *x, int64_t n, int32_t activation);
 
     /* dy *= f'(x) where y = f(x), from y alone but for TKR_GELU, which goes by x; of the others x
@@ -169,6 +179,25 @@ typedef struct tkri_kern {
     /* Returns -ln softmax(x)[target] of n logits; with dx, dx = scale * (softmax(x) - 1[target]).
      * dx may be x. The padding up to VL of dx is set to zero if the result is finite. */
     double (*softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
+
+    /* y = softmax(x) of n numbers; y may be x. The padding of x is not looked at, that of y becomes
+     * zero. A row with NaN, with plus infinity or with nothing but minus infinity is all NaN. */
+    void (*softmax_row)(float *y, const float *x, int64_t n);
+
+    /* dx = y (dy - sum dy y), the gradient of that; dx may be dy. Padding as there. */
+    void (*softmax_gradient)(float *dx, const float *dy, const float *y, int64_t n);
+
+    /* y = (x - mean) / sqrt(variance + epsilon) * scale + shift over the n numbers of a row, the
+     * variance that of the row (not n - 1). stat[0] = mean, stat[1] = 1 / sqrt(...). The mean is
+     * taken off in double: what is left is exact to 1e-6 of the deviation, also where the mean is
+     * a thousand of it. y may be x; the padding as for softmax_row. NaN or infinity in a row makes
+     * all of it NaN. */
+    void (*norm)(float *y, const float *x, float *stat, const tkri_norm *norm);
+
+    /* With g = dy scale, u = (x - mean) stat[1] and means over the row: dx = stat[1] (g - mean(g) -
+     * u mean(g u)), dscale += dy u, dshift += dy. dx may be dy. Padding as there. */
+    void (*norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
+                          const tkri_norm *norm);
 
     /* Sum of (scale x)^2 after clipping to +-limit (0: none), in double, for n floats, a multiple
      * of VL; not finite if any x is not. */

@@ -152,12 +152,16 @@ static double exponentials(float *dx, const float *x, int64_t n, float best) {
     return total;
 }
 
-double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale) {
+INLINE float largest(const float *x, int64_t n) {
     vf top = load_logits(x, 0, n);
     for (int64_t i = VL; i < n; i += VL) {
         top = v_max(top, load_logits(x, i, n));
     }
-    const float best = lanes_max(top), chosen = x[target];
+    return lanes_max(top);
+}
+
+double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale) {
+    const float best = largest(x, n), chosen = x[target];
     const double sum = exponentials(dx, x, n, best);
     if (dx) {
         const vf factor = v_all((float)((double)scale / sum));
@@ -167,4 +171,112 @@ double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, 
         dx[target] -= scale;
     }
     return log(sum) - ((double)chosen - (double)best);
+}
+
+void TIER(tkri_softmax_row)(float *y, const float *x, int64_t n) {
+    const double sum = exponentials(y, x, n, largest(x, n));
+    const vf factor = v_all((float)(1.0 / sum));
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store(y + i, v_first(v_load(y + i) * factor, n - i));
+    }
+}
+
+/* A sum of vectors in double: lane by lane until its end. */
+typedef struct wide {
+    vd lanes[VL / HALF];
+} wide;
+
+INLINE wide wide_zero(void) {
+    wide sum;
+    memset(&sum, 0, sizeof sum);
+    return sum;
+}
+
+INLINE void wide_add(wide *sum, vf a) {
+    float lane[VL];
+    v_store(lane, a);
+#pragma GCC unroll 2
+    for (int h = 0; h < VL / HALF; h++) {
+        sum->lanes[h] = sum->lanes[h] + v_wide(lane + h * HALF);
+    }
+}
+
+INLINE double wide_sum(const wide *sum) {
+    double lane[VL], total = 0;
+    memcpy(lane, sum->lanes, sizeof lane);
+    for (int i = 0; i < VL; i++) {
+        total += lane[i];
+    }
+    return total;
+}
+
+void TIER(tkri_softmax_gradient)(float *dx, const float *dy, const float *y, int64_t n) {
+    wide sum = wide_zero();
+    for (int64_t i = 0; i < n; i += VL) {
+        wide_add(&sum, v_first(v_load(dy + i) * v_load(y + i), n - i));
+    }
+    const vf mean = v_all((float)wide_sum(&sum));
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store(dx + i, v_first(v_load(y + i) * (v_load(dy + i) - mean), n - i));
+    }
+}
+
+/* Ba, Kiros & Hinton 2016. A mean far from zero is no float: `rest` is what its float leaves. */
+void TIER(tkri_norm)(float *y, const float *x, float *stat, const tkri_norm *norm) {
+    const int64_t n = norm->n;
+    wide sum = wide_zero(), squares = wide_zero();
+    for (int64_t i = 0; i < n; i += VL) {
+        wide_add(&sum, v_first(v_load(x + i), n - i));
+    }
+    const double mean = wide_sum(&sum) / (double)n;
+    const vf near = v_all((float)mean), rest = v_all((float)(mean - (double)(float)mean));
+    for (int64_t i = 0; i < n; i += VL) {
+        const vf d = v_first(v_load(x + i) - near - rest, n - i);
+        wide_add(&squares, d * d);
+    }
+    const double variance = wide_sum(&squares) / (double)n;
+    stat[0] = (float)mean;
+    stat[1] = (float)(1.0 / sqrt(variance + (double)norm->epsilon));
+    for (int64_t i = 0; i < n; i += VL) {
+        const vf u = (v_load(x + i) - near - rest) * v_all(stat[1]);
+        const vf scale = norm->scale ? v_load(norm->scale + i) : v_all(1.0f);
+        const vf shift = norm->shift ? v_load(norm->shift + i) : v_zero();
+        v_store(y + i, v_first(v_fma(u, scale, shift), n - i));
+    }
+}
+
+/* g = dy scale of the numbers from i on, and (x - mean) s; zero behind the row. */
+INLINE vf norm_g(const float *dy, const tkri_norm *norm, int64_t i) {
+    const vf scale = norm->scale ? v_load(norm->scale + i) : v_all(1.0f);
+    return v_first(v_load(dy + i) * scale, norm->n - i);
+}
+INLINE vf norm_u(const float *x, const float *stat, const tkri_norm *norm, int64_t i) {
+    return v_first((v_load(x + i) - v_all(stat[0])) * v_all(stat[1]), norm->n - i);
+}
+
+/* What the mean's float has left, `off`, is in every u of the first pass: their own mean. */
+void TIER(tkri_norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
+                              const tkri_norm *norm) {
+    wide of_g = wide_zero(), of_u = wide_zero(), of_gu = wide_zero();
+    for (int64_t i = 0; i < norm->n; i += VL) {
+        const vf g = norm_g(dy, norm, i), u = norm_u(x, stat, norm, i);
+        wide_add(&of_g, g);
+        wide_add(&of_u, u);
+        wide_add(&of_gu, g * u);
+    }
+    const double n = (double)norm->n, mean_g = wide_sum(&of_g) / n, off = wide_sum(&of_u) / n;
+    const vf mean_gu = v_all((float)(wide_sum(&of_gu) / n - off * mean_g));
+    for (int64_t i = 0; i < norm->n; i += VL) {
+        const vf g = norm_g(dy, norm, i), u = norm_u(x, stat, norm, i) - v_all((float)off);
+        const vf from = v_first(v_load(dy + i), norm->n - i);
+        if (norm->dscale) {
+            const vf add = v_first(from * u, norm->n - i);
+            v_store(norm->dscale + i, v_load(norm->dscale + i) + add);
+        }
+        if (norm->dshift) {
+            v_store(norm->dshift + i, v_load(norm->dshift + i) + from);
+        }
+        const vf flow = (g - v_all((float)mean_g) - u * mean_gu) * v_all(stat[1]);
+        v_store(dx + i, v_first(flow, norm->n - i));
+    }
 }

@@ -20,6 +20,11 @@ void TIER(tkri_activate)(float *y, const float *x, int64_t n, int32_t activation
 void TIER(tkri_activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
                                   int32_t activation);
 double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
+void TIER(tkri_softmax_row)(float *y, const float *x, int64_t n);
+void TIER(tkri_softmax_gradient)(float *dx, const float *dy, const float *y, int64_t n);
+void TIER(tkri_norm)(float *y, const float *x, float *stat, const tkri_norm *norm);
+void TIER(tkri_norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
+                              const tkri_norm *norm);
 
 /* updates.c */
 double TIER(tkri_sum_squares)(const float *x, int64_t n, float limit);
