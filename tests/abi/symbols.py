@@ -11,7 +11,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from checks import Checks, declared, output
 
-SIZE_LIMIT = 300 * 1000
+SIZE_LIMIT = 512 * 1024
 NEEDED = r"lib(c|m)\.so\.6|ld-linux-.*\.so\.\d"
 NEEDED_BLAS = NEEDED + r"|lib(blas|openblas\w*|cblas|blis\w*|atlas)\.so\.\d+"
 
