@@ -6,12 +6,23 @@
 
 enum { FORWARD, BACKWARD, STEP };
 
-/* A case's kind of cell is in `gates`; this is a GRU with its reset gate before the product. */
-enum { GRU_BEFORE = -1 };
+/* A case's kind of cell is in `gates`; these are a GRU with its reset gate before the product, and
+ * cells whose functions are asked for. */
+enum { GRU_BEFORE = -1, LSTM_ANY = -2, GRU_ANY = -3 };
+
+#define DECLARE_ANY(tier, id) \
+    extern const tkri_cell_ops tkri_lstm_any_##tier, tkri_gru_after_any_##tier;
+#define LIST_ANY(tier, id) [TKR_TIER_##id] = {&tkri_lstm_any_##tier, &tkri_gru_after_any_##tier},
+TKRI_TIERS(DECLARE_ANY)
+static const tkri_cell_ops *const ANY[][2] = {TKRI_TIERS(LIST_ANY)};
 
 static void make_cell(operands *o) {
-    const int before = o->c->gates == GRU_BEFORE;
-    operands_cell(o, before ? TKR_GRU : o->c->gates, before ? TKR_RESET_BEFORE : 0, 0);
+    const int32_t kind = o->c->gates;
+    operands_cell(o, kind > 0 ? kind : kind == LSTM_ANY ? TKR_LSTM : TKR_GRU,
+                  kind == GRU_BEFORE ? TKR_RESET_BEFORE : 0, 0);
+    if (kind <= LSTM_ANY) {
+        o->ops = ANY[o->kern->tier][kind == GRU_ANY];
+    }
 }
 
 /* [rows][ld], the real units drawn. */
@@ -55,7 +66,8 @@ static void make(operands *o) {
     p->rows = o->c->rows, p->units = o->c->units;
     p->tiles = tkri_tiles(p->units, o->kern->vl);
     p->ld_h = p->ld_c = tkri_row_len(p->units);
-    p->activation = TKR_TANH;
+    p->activation = o->c->gates <= LSTM_ANY ? TKR_SOFTSIGN : TKR_TANH;
+    p->gate_activation = TKR_HARD_SIGMOID;
     make_gates(o);
     p->h_prev = units(o, 2), p->h_in = units(o, 3), p->c_prev = units(o, 4);
     p->h = units(o, 5), p->c = units(o, 6), p->aux = units(o, 7);
@@ -135,6 +147,8 @@ const kern_case kern_cell_cases[] = {
     CELL("lstm", TKR_LSTM),
     CELL("gru", TKR_GRU),
     CELL("gru before", GRU_BEFORE),
+    CELL("lstm any", LSTM_ANY),
+    CELL("gru any", GRU_ANY),
     STEP_OF("lstm", "1 to 40", TKR_LSTM, 1, 40, 0),
     STEP_OF("lstm", "64 to 128", TKR_LSTM, 64, 128, 0),
     STEP_OF("lstm", "128 to 256", TKR_LSTM, 128, 256, 0),

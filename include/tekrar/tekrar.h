@@ -244,6 +244,15 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_RELU 2 /**< products may leave out what is 0 in all of a batch, and so a NaN weight of it */
 #define TKR_LOGISTIC 3
 #define TKR_IDENTITY 4
+#define TKR_HARD_SIGMOID 5   /**< 0.2 x + 0.5, between 0 and 1: Keras 2, ONNX's default */
+#define TKR_HARD_SIGMOID_6 6 /**< x / 6 + 0.5, between 0 and 1: Keras 3, PyTorch */
+#define TKR_SOFTSIGN 7       /**< x / (1 + |x|) */
+#define TKR_HARD_TANH 8      /**< x, between -1 and 1 */
+#define TKR_ELU 9            /**< x where positive, else e^x - 1 */
+#define TKR_LEAKY_RELU 10    /**< x where positive, else 0.01 x */
+#define TKR_SOFTPLUS 11      /**< ln(1 + e^x) */
+#define TKR_GELU 12          /**< x Phi(x), Phi the normal distribution, not the form with tanh */
+#define TKR_SQRT 13          /**< the square root; its gradient at 0 counts as 0 */
 
 /* Values of TKR_RESET. */
 #define TKR_RESET_AFTER 0  /**< n = tanh(W_n x + b_in + r * (U_n h + b_hn)); cuDNN, PyTorch, Keras */

@@ -17,8 +17,11 @@
  *                da_r = dv h_{t-1}  r (1 - r), and dv r flows to h_{t-1} directly as well.
  *
  * Slots of a tile: n, r, z, q after (x adds to the first three, h to the last three); r, z, n
- * before. */
-#include "kern/vec.h"
+ * before.
+ *
+ * tkri_gru_after_any and tkri_gru_before_any have other functions in the places of s and tanh, and
+ * their slopes in the places of s (1 - s) and 1 - tanh^2. */
+#include "kern/activation.h"
 
 #include "kern/stream.h"
 
@@ -33,21 +36,22 @@ INLINE vf mix(vf z, vf n, vf h) {
     return v_fma(z, h - n, n);
 }
 
-static void after_forward(const tkri_point *p) {
+INLINE void after_forward_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
             float *a = AT_GATES(p, p->gates, j, row);
-            vf r = v_logistic(v_load(a + AFTER_R)), z = v_logistic(v_load(a + AFTER_Z));
-            vf n = v_tanh(v_fma(r, v_load(a + AFTER_Q), v_load(a + AFTER_N)));
+            vf r = f_gate(v_load(a + AFTER_R), f), z = f_gate(v_load(a + AFTER_Z), f);
+            vf n = f_cell(v_fma(r, v_load(a + AFTER_Q), v_load(a + AFTER_N)), f);
             v_store(a + AFTER_N, n);
             v_store(a + AFTER_R, r);
             v_store(a + AFTER_Z, z);
-            v_store(AT_UNIT(p, p->h, j, row), mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row))));
+            const vf h = mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row)));
+            v_store(AT_UNIT(p, p->h, j, row), f_real(h, p->units - j * VL, f));
         }
     }
 }
 
-static void after_backward(const tkri_point *p) {
+INLINE void after_backward_all(const tkri_point *p, const functions f) {
     const vf one = v_all(1.0f);
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
@@ -56,10 +60,10 @@ static void after_backward(const tkri_point *p) {
             vf n = v_load(a + AFTER_N), r = v_load(a + AFTER_R), z = v_load(a + AFTER_Z);
             vf q = v_load(a + AFTER_Q), h = v_load(AT_UNIT(p, p->h_prev, j, row));
             vf dh = v_load(to_h);
-            vf dan = dh * (one - z) * (one - n * n);
+            vf dan = dh * (one - z) * slope_cell(n, f);
             v_store(da + AFTER_N, dan);
-            v_store(da + AFTER_R, dan * q * (r * (one - r)));
-            v_store(da + AFTER_Z, dh * (h - n) * (z * (one - z)));
+            v_store(da + AFTER_R, dan * q * slope_gate(r, f));
+            v_store(da + AFTER_Z, dh * (h - n) * slope_gate(z, f));
             v_store(da + AFTER_Q, dan * r);
             v_store(to_h, dh * z);
         }
@@ -119,32 +123,33 @@ INLINE vf after_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
 DEFINE_STEP(after_step, after_sums, after_units)
 
 /* Phase 0: the gates, and what U_n's product needs. */
-static void before_forward_gates(const tkri_point *p) {
+INLINE void before_forward_gates_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
             float *a = AT_GATES(p, p->gates, j, row);
-            vf r = v_logistic(v_load(a + BEFORE_R));
+            vf r = f_gate(v_load(a + BEFORE_R), f);
             v_store(a + BEFORE_R, r);
-            v_store(a + BEFORE_Z, v_logistic(v_load(a + BEFORE_Z)));
+            v_store(a + BEFORE_Z, f_gate(v_load(a + BEFORE_Z), f));
             v_store(AT_UNIT(p, p->aux, j, row), r * v_load(AT_UNIT(p, p->h_in, j, row)));
         }
     }
 }
 
 /* Phase 1: the candidate and the mix. */
-static void before_forward_mix(const tkri_point *p) {
+INLINE void before_forward_mix_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
             float *a = AT_GATES(p, p->gates, j, row);
-            vf n = v_tanh(v_load(a + BEFORE_N)), z = v_load(a + BEFORE_Z);
+            vf n = f_cell(v_load(a + BEFORE_N), f), z = v_load(a + BEFORE_Z);
             v_store(a + BEFORE_N, n);
-            v_store(AT_UNIT(p, p->h, j, row), mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row))));
+            const vf h = mix(z, n, v_load(AT_UNIT(p, p->h_prev, j, row)));
+            v_store(AT_UNIT(p, p->h, j, row), f_real(h, p->units - j * VL, f));
         }
     }
 }
 
 /* Phase 1: da_n, da_z and what flows to h_{t-1} directly. */
-static void before_backward_mix(const tkri_point *p) {
+INLINE void before_backward_mix_all(const tkri_point *p, const functions f) {
     const vf one = v_all(1.0f);
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
@@ -152,50 +157,70 @@ static void before_backward_mix(const tkri_point *p) {
             float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh, j, row);
             vf n = v_load(a + BEFORE_N), z = v_load(a + BEFORE_Z), dh = v_load(to_h);
             vf h = v_load(AT_UNIT(p, p->h_prev, j, row));
-            v_store(da + BEFORE_N, dh * (one - z) * (one - n * n));
-            v_store(da + BEFORE_Z, dh * (h - n) * (z * (one - z)));
+            v_store(da + BEFORE_N, dh * (one - z) * slope_cell(n, f));
+            v_store(da + BEFORE_Z, dh * (h - n) * slope_gate(z, f));
             v_store(to_h, dh * z);
         }
     }
 }
 
 /* Phase 0, after da_n went through U_n into daux. */
-static void before_backward_gates(const tkri_point *p) {
-    const vf one = v_all(1.0f);
+INLINE void before_backward_gates_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t row = 0; row < p->rows; row++) {
             float *da = AT_GATES(p, p->dgates, j, row), *to_h = AT_UNIT(p, p->dh_in, j, row);
             vf r = v_load(AT_GATES(p, p->gates, j, row) + BEFORE_R);
             vf dv = v_load(AT_UNIT(p, p->daux, j, row));
             vf h = v_load(AT_UNIT(p, p->h_in, j, row));
-            v_store(da + BEFORE_R, dv * h * (r * (one - r)));
+            v_store(da + BEFORE_R, dv * h * slope_gate(r, f));
             v_store(to_h, v_fma(dv, r, v_load(to_h)));
         }
     }
 }
 
+/* name() with the usual functions, any_name() with those that are asked for. */
+#define DEFINE_BOTH(name)                         \
+    static void name(const tkri_point *p) {       \
+        name##_all(p, USUAL);                     \
+    }                                             \
+    static void any_##name(const tkri_point *p) { \
+        name##_all(p, ASKED(p));                  \
+    }
+DEFINE_BOTH(after_forward)
+DEFINE_BOTH(after_backward)
+DEFINE_BOTH(before_forward_gates)
+DEFINE_BOTH(before_forward_mix)
+DEFINE_BOTH(before_backward_mix)
+DEFINE_BOTH(before_backward_gates)
+
+/* What both instances of a form have. */
+#define AFTER_LAYOUT                                                                           \
+    .gates = 3, .slots = 4, .ih_slot = 0, .hh_slot = 1, .q_slot = 3, .q_gate = 2, .phases = 1, \
+    .ih_place = {1, 2, 0}, .hh_place = {0, 1, 2}
+#define BEFORE_LAYOUT \
+    .gates = 3, .slots = 3, .q_slot = -1, .phases = 2, .ih_place = {0, 1, 2}, .hh_place = {0, 1, 2}
+
 const tkri_cell_ops TIER(tkri_gru_after) = {
-    .gates = 3,
-    .slots = 4,
-    .ih_slot = 0,
-    .hh_slot = 1,
-    .q_slot = 3,
-    .q_gate = 2,
-    .phases = 1,
-    .ih_place = {1, 2, 0},
-    .hh_place = {0, 1, 2},
+    AFTER_LAYOUT,
     .forward = {after_forward},
     .backward = {after_backward},
     .step = after_step,
 };
 
+const tkri_cell_ops TIER(tkri_gru_after_any) = {
+    AFTER_LAYOUT,
+    .forward = {any_after_forward},
+    .backward = {any_after_backward},
+};
+
 const tkri_cell_ops TIER(tkri_gru_before) = {
-    .gates = 3,
-    .slots = 3,
-    .q_slot = -1,
-    .phases = 2,
-    .ih_place = {0, 1, 2},
-    .hh_place = {0, 1, 2},
+    BEFORE_LAYOUT,
     .forward = {before_forward_gates, before_forward_mix},
     .backward = {before_backward_gates, before_backward_mix},
+};
+
+const tkri_cell_ops TIER(tkri_gru_before_any) = {
+    BEFORE_LAYOUT,
+    .forward = {any_before_forward_gates, any_before_forward_mix},
+    .backward = {any_before_backward_gates, any_before_backward_mix},
 };

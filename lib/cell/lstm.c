@@ -17,8 +17,11 @@
  *     dc_{t-1} = dc f + p_i da_i + p_f da_f
  *     dp_i += da_i c_{t-1}        dp_f += da_f c_{t-1}              dp_o += da_o c_t
  *
- * c_t is computed again from the gates: zoneout may have changed the stored one. */
-#include "kern/vec.h"
+ * c_t is computed again from the gates: zoneout may have changed the stored one.
+ *
+ * tkri_lstm_any has other functions in the places of s and tanh, and their slopes in the places of
+ * s (1 - s) and 1 - tanh^2. */
+#include "kern/activation.h"
 
 #include "kern/stream.h"
 
@@ -30,26 +33,27 @@ typedef struct unit {
 } unit;
 
 /* From the four sums and c_{t-1}; peep points at the tile's p_i, p_f and p_o stand ld apart. */
-INLINE unit unit_forward(const vf sum[4], vf before, const float *peep, int64_t ld) {
+INLINE unit unit_forward(const vf sum[4], vf before, const float *peep, int64_t ld,
+                         const functions f) {
     unit u;
     vf ai = sum[0], af = sum[1], ao = sum[3];
     if (peep) {
         ai = v_fma(v_load(peep), before, ai);
         af = v_fma(v_load(peep + ld), before, af);
     }
-    u.i = v_logistic(ai);
-    u.f = v_logistic(af);
-    u.g = v_tanh(sum[2]);
+    u.i = f_gate(ai, f);
+    u.f = f_gate(af, f);
+    u.g = f_cell(sum[2], f);
     u.c = v_fma(u.f, before, u.i * u.g);
     if (peep) {
         ao = v_fma(v_load(peep + 2 * ld), u.c, ao);
     }
-    u.o = v_logistic(ao);
-    u.h = u.o * v_tanh(u.c);
+    u.o = f_gate(ao, f);
+    u.h = u.o * f_cell(u.c, f);
     return u;
 }
 
-static void forward(const tkri_point *p) {
+INLINE void forward_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         const float *peep = p->peep ? p->peep + j * VL : NULL;
         for (int64_t r = 0; r < p->rows; r++) {
@@ -57,15 +61,23 @@ static void forward(const tkri_point *p) {
             const vf sum[4] = {v_load(gates + I), v_load(gates + F), v_load(gates + G),
                                v_load(gates + O)};
             const unit u =
-                unit_forward(sum, v_load(p->c_prev + r * p->ld_c + j * VL), peep, p->ld_c);
+                unit_forward(sum, v_load(p->c_prev + r * p->ld_c + j * VL), peep, p->ld_c, f);
             v_store(gates + I, u.i);
             v_store(gates + F, u.f);
             v_store(gates + G, u.g);
             v_store(gates + O, u.o);
-            v_store(p->c + r * p->ld_c + j * VL, u.c);
-            v_store(p->h + r * p->ld_h + j * VL, u.h);
+            v_store(p->c + r * p->ld_c + j * VL, f_real(u.c, p->units - j * VL, f));
+            v_store(p->h + r * p->ld_h + j * VL, f_real(u.h, p->units - j * VL, f));
         }
     }
+}
+
+static void forward(const tkri_point *p) {
+    forward_all(p, USUAL);
+}
+
+static void any_forward(const tkri_point *p) {
+    forward_all(p, ASKED(p));
 }
 
 /* sum += x W for `tiles` tiles, whose weights w are `apart` floats apart: four chains each. */
@@ -107,7 +119,8 @@ INLINE void step_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[]
 
 /* The c and h of the units from `at` on. */
 INLINE vf step_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
-    const unit u = unit_forward(sum, v_load(s->c + at), s->peep ? s->peep + at : NULL, s->ld_c);
+    const unit u =
+        unit_forward(sum, v_load(s->c + at), s->peep ? s->peep + at : NULL, s->ld_c, USUAL);
     v_store(s->c + at, u.c);
     return u.h;
 }
@@ -130,22 +143,21 @@ INLINE vf peep_output_backward(const tkri_point *p, int64_t j, vf dao, vf now) {
 }
 
 /* Tile j of row r. */
-INLINE void unit_backward(const tkri_point *p, int64_t j, int64_t r) {
-    const vf one = v_all(1.0f);
+INLINE void unit_backward(const tkri_point *p, int64_t j, int64_t r, const functions fn) {
     const float *gates = p->gates + j * p->tile_stride + r * p->row_stride;
     float *da = p->dgates + j * p->tile_stride + r * p->row_stride;
     float *dh = p->dh + r * p->ld_h + j * VL, *dc = p->dc + r * p->ld_c + j * VL;
     vf i = v_load(gates + I), f = v_load(gates + F), g = v_load(gates + G), o = v_load(gates + O);
     vf before = v_load(p->c_prev + r * p->ld_c + j * VL);
-    vf now = v_fma(f, before, i * g), u = v_tanh(now), dht = v_load(dh);
-    vf dao = dht * u * (o * (one - o));
-    vf dct = v_fma(dht * o, one - u * u, v_load(dc));
+    vf now = v_fma(f, before, i * g), u = f_cell(now, fn), dht = v_load(dh);
+    vf dao = dht * u * slope_gate(o, fn);
+    vf dct = v_fma(dht * o, slope_cell(u, fn), v_load(dc));
     if (p->peep) {
         dct = dct + peep_output_backward(p, j, dao, now);
     }
-    vf dai = dct * g * (i * (one - i));
-    vf daf = dct * before * (f * (one - f));
-    vf dag = dct * i * (one - g * g);
+    vf dai = dct * g * slope_gate(i, fn);
+    vf daf = dct * before * slope_gate(f, fn);
+    vf dag = dct * i * slope_cell(g, fn);
     vf to_before = dct * f;
     if (p->peep) {
         to_before = to_before + peep_backward(p, j, dai, daf, before);
@@ -158,23 +170,36 @@ INLINE void unit_backward(const tkri_point *p, int64_t j, int64_t r) {
     v_store(dh, v_zero());
 }
 
-static void backward(const tkri_point *p) {
+INLINE void backward_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
         for (int64_t r = 0; r < p->rows; r++) {
-            unit_backward(p, j, r);
+            unit_backward(p, j, r, f);
         }
     }
 }
 
+static void backward(const tkri_point *p) {
+    backward_all(p, USUAL);
+}
+
+static void any_backward(const tkri_point *p) {
+    backward_all(p, ASKED(p));
+}
+
+/* What both instances have. */
+#define LAYOUT                                                                               \
+    .gates = 4, .slots = 4, .q_slot = -1, .has_c = 1, .phases = 1, .ih_place = {0, 1, 2, 3}, \
+    .hh_place = {0, 1, 2, 3}
+
 const tkri_cell_ops TIER(tkri_lstm) = {
-    .gates = 4,
-    .slots = 4,
-    .q_slot = -1,
-    .has_c = 1,
-    .phases = 1,
-    .ih_place = {0, 1, 2, 3},
-    .hh_place = {0, 1, 2, 3},
+    LAYOUT,
     .forward = {forward},
     .backward = {backward},
     .step = step,
+};
+
+const tkri_cell_ops TIER(tkri_lstm_any) = {
+    LAYOUT,
+    .forward = {any_forward},
+    .backward = {any_backward},
 };

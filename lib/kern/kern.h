@@ -18,7 +18,7 @@
 enum { TKRI_PANEL = 4 };      /* the widest panel, in vectors */
 enum { TKRI_AVX2_VL = 8 };    /* whose sixteen registers like three better: tiles of 4 x 3 */
 enum { TKRI_MAX_VL = 16 };    /* the widest vector, in floats: rows are padded to it */
-enum { TKRI_LIVE_ROWS = 20 }; /* as many are all in tiles of nearly the most rows: gemm in body.c */
+enum { TKRI_LIVE_ROWS = 20 }; /* as many are all in tiles of nearly the most rows: product.c */
 
 /* Where a product's sum starts. */
 enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };
@@ -76,10 +76,20 @@ typedef struct tkri_point {
     float *dc;         /* in: dL/dc; out: dL/dc_prev */
     float *daux;       /* dL/daux */
     int64_t ld_h, ld_c;
-    const float *peep; /* [3][ld_c]: i, f, o; NULL: none */
-    float *dpeep;      /* [3][ld_c], added to */
-    int32_t activation;
+    const float *peep;       /* [3][ld_c]: i, f, o; NULL: none */
+    float *dpeep;            /* [3][ld_c], added to */
+    int32_t activation;      /* Elman: f; of the `any` cells: in the place of tanh */
+    int32_t gate_activation; /* of the `any` cells: in the place of the logistic function */
 } tkri_point;
+
+/* Rows of a layer normalisation. All arrays of n can be read, and those that are written written,
+ * up to the next multiple of VL. */
+typedef struct tkri_norm {
+    int64_t n;
+    float epsilon;
+    const float *scale, *shift; /* [n]; NULL: 1, 0 */
+    float *dscale, *dshift;     /* [n], added to, but not behind n; NULL: nobody asks for it */
+} tkri_norm;
 
 /* Numbers that one optimizer step needs; which ones depends on the rule. */
 typedef struct tkri_update {
@@ -102,7 +112,10 @@ typedef struct tkri_stream {
     int64_t ld_c;
 } tkri_stream;
 
-/* A cell kind's layout and pointwise part, in one tier. */
+/* A cell kind's layout and pointwise part, in one tier: tkri_elman, tkri_lstm, tkri_gru_after,
+ * tkri_gru_before, and for other functions than the logistic one and tanh tkri_lstm_any,
+ * tkri_gru_after_any, tkri_gru_before_any. Those take every TKR_TANH... whose slope is told by its
+ * output (not GELU), and given the usual two the bits are the same. */
 typedef struct tkri_cell_ops {
     int32_t gates;            /* G of the weights */
     int32_t slots;            /* S of the tape */
@@ -153,15 +166,38 @@ typedef struct tkri_kern {
     void (*column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
                        int32_t width);
 
-    /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... */
+    /* y = f(x) for n floats, a multiple of VL, in place allowed; f a TKR_TANH... Within 4 ULP where
+     * f(x) is a normal number; the hard sigmoids within 4 ULP of 0.5, GELU within 8 ULP. */
     void (*activate)(float *y, const float *x, int64_t n, int32_t activation);
 
-    /* dy *= f'(x) where y = f(x), from y alone (all four functions allow it). */
-    void (*activate_gradient)(float *dy, const float *y, int64_t n, int32_t activation);
+    /* dy *= f'(x) where y = f(x), from y alone but for TKR_GELU, which goes by x; of the others x
+     * may be NULL. At a kink the smaller slope; that of TKR_SQRT at 0, which is infinite, counts
+     * as 0. */
+    void (*activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
+                              int32_t activation);
 
     /* Returns -ln softmax(x)[target] of n logits; with dx, dx = scale * (softmax(x) - 1[target]).
      * dx may be x. The padding up to VL of dx is set to zero if the result is finite. */
     double (*softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
+
+    /* y = softmax(x) of n numbers; y may be x. The padding of x is not looked at, that of y becomes
+     * zero. A row with NaN, with plus infinity or with nothing but minus infinity is all NaN. */
+    void (*softmax_row)(float *y, const float *x, int64_t n);
+
+    /* dx = y (dy - sum dy y), the gradient of that; dx may be dy. Padding as there. */
+    void (*softmax_gradient)(float *dx, const float *dy, const float *y, int64_t n);
+
+    /* y = (x - mean) / sqrt(variance + epsilon) * scale + shift over the n numbers of a row, the
+     * variance that of the row (not n - 1). stat[0] = mean, stat[1] = 1 / sqrt(...). The mean is
+     * taken off in double: what is left is exact to 1e-6 of the deviation, also where the mean is
+     * a thousand of it. y may be x; the padding as for softmax_row. NaN or infinity in a row makes
+     * all of it NaN. */
+    void (*norm)(float *y, const float *x, float *stat, const tkri_norm *norm);
+
+    /* With g = dy scale, u = (x - mean) stat[1] and means over the row: dx = stat[1] (g - mean(g) -
+     * u mean(g u)), dscale += dy u, dshift += dy. dx may be dy. Padding as there. */
+    void (*norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
+                          const tkri_norm *norm);
 
     /* Sum of (scale x)^2 after clipping to +-limit (0: none), in double, for n floats, a multiple
      * of VL; not finite if any x is not. */
@@ -179,8 +215,8 @@ typedef struct tkri_kern {
 const tkri_kern *tkri_kern_select(int32_t tier);
 
 /* out[c][r] = in[r][c], rows x columns numbers; rows of `in` are in_ld apart, of `out` out_ld. */
-void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
-               int64_t columns);
+void tkri_transpose(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+                    int64_t columns);
 
 /* A matrix' panels: `vectors` vectors of columns in tiles of `gates`. */
 typedef struct tkri_panels {

@@ -205,32 +205,4 @@ INLINE vf v_tanh(vf x) {
 
 #endif
 
-/* f(x) for a TKR_TANH...; relu lets NaN through. */
-INLINE vf v_activate(vf x, int32_t activation) {
-    switch (activation) {
-        case TKR_TANH:
-            return v_tanh(x);
-        case TKR_RELU:
-            return v_max(v_zero(), x);
-        case TKR_LOGISTIC:
-            return v_logistic(x);
-        default:
-            return x;
-    }
-}
-
-/* dy * f'(x), from y = f(x). */
-INLINE vf v_activate_gradient(vf dy, vf y, int32_t activation) {
-    switch (activation) {
-        case TKR_TANH:
-            return dy * (v_all(1.0f) - y * y);
-        case TKR_RELU:
-            return v_if_less(v_zero(), y, dy, v_zero());
-        case TKR_LOGISTIC:
-            return dy * (y * (v_all(1.0f) - y));
-        default:
-            return dy;
-    }
-}
-
 #endif

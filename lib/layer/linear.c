@@ -45,7 +45,7 @@ static void place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_a
     (void)room;
     if (tkri_trains(u) && tkri_wants_input_gradient(u, l, 0)) {
         TKRI_TAKE(arena, w_t,
-                  tkri_transpose_len(u->cell->kern->vl, layer->output, 1, layer->input));
+                  tkri_packed_transpose_len(u->cell->kern->vl, layer->output, 1, layer->input));
     }
     tape->own = w_t;
 }
@@ -54,8 +54,8 @@ static void pack(tkri_unroll *u, int64_t l) {
     const tkri_layer *layer = &u->net->layers[l];
     float *w_t = u->tape.layers[l].own;
     if (w_t) {
-        tkri_transpose(u->cell->kern, w_t, u->net->values + linear_of(u, l)->weight, layer->output,
-                       1, layer->input);
+        tkri_packed_transpose(u->cell->kern, w_t, u->net->values + linear_of(u, l)->weight,
+                              layer->output, 1, layer->input);
     }
 }
 
@@ -129,7 +129,7 @@ static int32_t backward(tkri_unroll *u, int64_t l, tkri_chunk *chunk, const tkri
     tkri_window_rows(chunk, window, &from, &to);
     float *dy = tkri_layer_gradient(u, l, chunk).p + from * ld;
     if (own->activation != TKR_IDENTITY) {
-        u->cell->kern->activate_gradient(dy, y.p + from * y.ld, (to - from) * y.ld,
+        u->cell->kern->activate_gradient(dy, NULL, y.p + from * y.ld, (to - from) * y.ld,
                                          own->activation);
     }
     if (dx.p) {
@@ -177,10 +177,10 @@ static void transpose(const tkri_piece *p, int32_t operand, float *block, int64_
     }
     if (is_narrow(layer, p->u->cell->kern->vl)) {
         const tkri_view dy = tkri_layer_gradient(p->u, l, p->chunk);
-        tkri_flip(block, TKRI_BLOCK, dy.p + row * dy.ld, dy.ld, end - row, layer->output);
+        tkri_transpose(block, TKRI_BLOCK, dy.p + row * dy.ld, dy.ld, end - row, layer->output);
     } else if (!tkri_reads_ids(p->u, l)) {
         const tkri_view x = tkri_layer_input(p->u, l, 0, p->chunk);
-        tkri_flip(block, TKRI_BLOCK, x.p + row * x.ld, x.ld, end - row, layer->input);
+        tkri_transpose(block, TKRI_BLOCK, x.p + row * x.ld, x.ld, end - row, layer->input);
     }
 }
 
@@ -193,7 +193,7 @@ static void narrow_weights(const tkri_piece *p, const tkri_gemm *dw) {
     const int64_t ld = tkri_row_len(layer->input);
     float *turned = tkri_gradient_room(p);
     memset(turned, 0, (size_t)(layer->output * ld) * sizeof *turned);
-    tkri_flip(turned, ld, dw->c, dw->c_row, layer->input, layer->output);
+    tkri_transpose(turned, ld, dw->c, dw->c_row, layer->input, layer->output);
     for (int64_t row = p->from; row < p->to; row += GROUP) {
         const int64_t at = row - p->from;
         for (int64_t panel = 0; panel < panels.n; panel++) {
@@ -215,7 +215,7 @@ static void narrow_weights(const tkri_piece *p, const tkri_gemm *dw) {
             kern->gemm(&g);
         }
     }
-    tkri_flip(dw->c, dw->c_row, turned, ld, layer->output, layer->input);
+    tkri_transpose(dw->c, dw->c_row, turned, ld, layer->output, layer->input);
 }
 
 static void gradient(const tkri_piece *p) {

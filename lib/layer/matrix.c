@@ -47,11 +47,11 @@ void tkri_product_gather(const tkri_product *p, const int32_t *ids) {
     }
 }
 
-int64_t tkri_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) {
+int64_t tkri_packed_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k) {
     return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
 }
 
-void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
+void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
                     int64_t k) {
     const int64_t vl = kern->vl;
     const tkri_panels from = tkri_panels_of(units, gates, kern->vl);
@@ -63,7 +63,7 @@ void tkri_transpose(const tkri_kern *kern, float *out, const float *w, int64_t u
         for (int64_t p = 0; p < from.n; p++) {
             const int64_t column = tkri_panel_start(&from, p) * vl;
             const int64_t n = tkri_panel_width(&from, p) * vl;
-            tkri_flip(out + first * columns + column * width, width, w + column * k + first * n, n,
+            tkri_transpose(out + first * columns + column * width, width, w + column * k + first * n, n,
                       tkri_min(width, k - first), n);
         }
     }

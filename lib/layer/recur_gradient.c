@@ -188,7 +188,7 @@ static void transpose_states(const tkri_scan *a, float *block, int64_t row, int6
             t++;
         }
         const int64_t n = tkri_min(tkri_held_row(chunk, t + 1), end) - row;
-        tkri_flip(to, TKRI_BLOCK, h + (row + chunk->batch - before) * ld, ld, n, a->layer->out);
+        tkri_transpose(to, TKRI_BLOCK, h + (row + chunk->batch - before) * ld, ld, n, a->layer->out);
         to += n, row += n;
     }
 }
@@ -209,16 +209,16 @@ void tkri_recurrent_transpose(const tkri_piece *p, int32_t operand, float *block
     const int64_t n = end - row, at = p->chunk->tape + row;
     if (operand == INPUT && !tkri_reads_ids(p->u, a.l)) {
         const tkri_view x = input_of(&a);
-        tkri_flip(block, TKRI_BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
+        tkri_transpose(block, TKRI_BLOCK, x.p + row * x.ld, x.ld, n, layer->input);
     } else if (operand == STATE && a.run->h_in) {
         const int64_t ld = layer->out_ld;
-        tkri_flip(block, TKRI_BLOCK, a.run->h_in + at * ld, ld, n, layer->out);
+        tkri_transpose(block, TKRI_BLOCK, a.run->h_in + at * ld, ld, n, layer->out);
     } else if (operand == STATE) {
         transpose_states(&a, block, row, end);
     } else if (operand == INNER && (a.run->aux || a.run->m)) {
         const float *inner = a.run->aux ? a.run->aux : a.run->m;
         const int64_t ld = layer->units_ld;
-        tkri_flip(block, TKRI_BLOCK, inner + at * ld, ld, n, layer->units);
+        tkri_transpose(block, TKRI_BLOCK, inner + at * ld, ld, n, layer->units);
     }
 }
 
@@ -229,14 +229,14 @@ void tkri_recurrent_pack(tkri_unroll *u, int64_t l) {
     for (int32_t d = 0; d < layer->directions; d++) {
         const tkri_run *run = tkri_run_of(u, l, d);
         const tkri_direction *dir = &layer->direction[d];
-        tkri_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units, layer->ops->gates,
+        tkri_packed_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units, layer->ops->gates,
                        layer->out);
         if (run->w_ih_t) {
-            tkri_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units, layer->ops->gates,
+            tkri_packed_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units, layer->ops->gates,
                            layer->input);
         }
         if (run->w_hr_t) {
-            tkri_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1, layer->units);
+            tkri_packed_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1, layer->units);
         }
     }
 }

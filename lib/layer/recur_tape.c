@@ -78,13 +78,13 @@ static void place_backward(const tkri_unroll *u, int64_t l, const tkri_direction
     if (u->plan.mode & TKR_RETAIN) {
         TKRI_TAKE(arena, run->dgates, tkri_times(room->rows, tkri_gate_floats(layer, vl)));
     }
-    TKRI_TAKE(arena, run->w_hh_t, tkri_transpose_len(vl, layer->units, gates, layer->out));
+    TKRI_TAKE(arena, run->w_hh_t, tkri_packed_transpose_len(vl, layer->units, gates, layer->out));
     if (dx) {
-        TKRI_TAKE(arena, run->w_ih_t, tkri_transpose_len(vl, layer->units, gates, layer->input));
+        TKRI_TAKE(arena, run->w_ih_t, tkri_packed_transpose_len(vl, layer->units, gates, layer->input));
     }
     if (layer->out != layer->units) {
         TKRI_TAKE(arena, run->dp, tkri_times(room->rows, layer->out_ld));
-        TKRI_TAKE(arena, run->w_hr_t, tkri_transpose_len(vl, layer->out, 1, layer->units));
+        TKRI_TAKE(arena, run->w_hr_t, tkri_packed_transpose_len(vl, layer->out, 1, layer->units));
     }
     if (d->peep >= 0) {
         TKRI_TAKE(arena, run->dpeep, tkri_times(TKRI_MAX_CHUNKS * 3, layer->units_ld));

@@ -10,15 +10,28 @@
 
 #define DECLARE_OPS(tier, id)                                                              \
     extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
-        tkri_gru_before_##tier;
-#define LIST_OPS(tier, id)                                                            \
-    [TKR_TIER_##id] = {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, \
-                       &tkri_gru_before_##tier},
+        tkri_gru_before_##tier, tkri_lstm_any_##tier, tkri_gru_after_any_##tier,           \
+        tkri_gru_before_any_##tier;
+#define LIST_OPS(tier, id)                                                               \
+    [TKR_TIER_##id] = {&tkri_elman_##tier,         &tkri_lstm_##tier,                    \
+                       &tkri_gru_after_##tier,     &tkri_gru_before_##tier,              \
+                       &tkri_lstm_any_##tier,      &tkri_gru_after_any_##tier,           \
+                       &tkri_gru_before_any_##tier},
 
-enum { ELMAN, LSTM, GRU_AFTER, GRU_BEFORE };
+enum { ELMAN, LSTM, GRU_AFTER, GRU_BEFORE, LSTM_ANY, GRU_AFTER_ANY, GRU_BEFORE_ANY };
+
+/* From a kind with the usual functions to the one with any. */
+enum { TO_ANY = LSTM_ANY - LSTM };
 
 TKRI_TIERS(DECLARE_OPS)
-static const tkri_cell_ops *const OPS[][4] = {TKRI_TIERS(LIST_OPS)};
+static const tkri_cell_ops *const OPS[][7] = {TKRI_TIERS(LIST_OPS)};
+
+/* A cell's functions: of the gates, and of the candidate. */
+typedef struct pair {
+    int32_t gate, cell;
+} pair;
+
+static const pair USUAL = {TKR_LOGISTIC, TKR_TANH};
 
 /* One unit of one row. a: the slots' pre-activations in the packed order; da: their gradients. */
 typedef struct unit {
@@ -26,29 +39,32 @@ typedef struct unit {
     double dh, dh_in, dc, daux; /* before backward: what arrives; after: what leaves */
 } unit;
 
-static double logistic(double a) {
-    return orc_activate(TKR_LOGISTIC, a);
+static double f(int32_t activation, double a) {
+    return orc_activate(activation, a);
 }
 
-static void elman(unit *u, int32_t activation) {
-    u->h = orc_activate(activation, u->a[0]);
-    u->da[0] = u->dh * orc_activate_slope(activation, u->h);
+static double slope(int32_t activation, double y) {
+    return orc_activate_slope(activation, y);
+}
+
+static void elman(unit *u, pair of) {
+    u->h = f(of.cell, u->a[0]);
+    u->da[0] = u->dh * (of.cell == TKR_GELU ? orc_gelu_slope(u->a[0]) : slope(of.cell, u->h));
     u->dh = 0;
 }
 
-static void lstm(unit *u, int32_t activation) {
-    double i = logistic(u->a[0] + u->peep[0] * u->c_prev);
-    double f = logistic(u->a[1] + u->peep[1] * u->c_prev), g = tanh(u->a[2]);
-    (void)activation;
-    u->c = f * u->c_prev + i * g;
-    double o = logistic(u->a[3] + u->peep[2] * u->c), y = tanh(u->c);
+static void lstm(unit *u, pair of) {
+    double i = f(of.gate, u->a[0] + u->peep[0] * u->c_prev);
+    double forget = f(of.gate, u->a[1] + u->peep[1] * u->c_prev), g = f(of.cell, u->a[2]);
+    u->c = forget * u->c_prev + i * g;
+    double o = f(of.gate, u->a[3] + u->peep[2] * u->c), y = f(of.cell, u->c);
     u->h = o * y;
-    u->da[3] = u->dh * y * o * (1 - o);
-    double dc = u->dc + u->dh * o * (1 - y * y) + u->da[3] * u->peep[2];
-    u->da[0] = dc * g * i * (1 - i);
-    u->da[1] = dc * u->c_prev * f * (1 - f);
-    u->da[2] = dc * i * (1 - g * g);
-    u->dc = dc * f + u->da[0] * u->peep[0] + u->da[1] * u->peep[1];
+    u->da[3] = u->dh * y * slope(of.gate, o);
+    double dc = u->dc + u->dh * o * slope(of.cell, y) + u->da[3] * u->peep[2];
+    u->da[0] = dc * g * slope(of.gate, i);
+    u->da[1] = dc * u->c_prev * slope(of.gate, forget);
+    u->da[2] = dc * i * slope(of.cell, g);
+    u->dc = dc * forget + u->da[0] * u->peep[0] + u->da[1] * u->peep[1];
     u->dpeep[0] += u->da[0] * u->c_prev;
     u->dpeep[1] += u->da[1] * u->c_prev;
     u->dpeep[2] += u->da[3] * u->c;
@@ -56,32 +72,31 @@ static void lstm(unit *u, int32_t activation) {
 }
 
 /* Slots n, r, z, q. */
-static void gru_after(unit *u, int32_t activation) {
-    double r = logistic(u->a[1]), z = logistic(u->a[2]), n = tanh(u->a[0] + r * u->a[3]);
-    (void)activation;
+static void gru_after(unit *u, pair of) {
+    double r = f(of.gate, u->a[1]), z = f(of.gate, u->a[2]);
+    double n = f(of.cell, u->a[0] + r * u->a[3]);
     u->h = (1 - z) * n + z * u->h_prev;
-    u->da[0] = u->dh * (1 - z) * (1 - n * n);
-    u->da[1] = u->da[0] * u->a[3] * r * (1 - r);
-    u->da[2] = u->dh * (u->h_prev - n) * z * (1 - z);
+    u->da[0] = u->dh * (1 - z) * slope(of.cell, n);
+    u->da[1] = u->da[0] * u->a[3] * slope(of.gate, r);
+    u->da[2] = u->dh * (u->h_prev - n) * slope(of.gate, z);
     u->da[3] = u->da[0] * r;
     u->dh = u->dh * z;
 }
 
 /* Slots r, z, n; a[2] is all of n's pre-activation, daux what came back through U_n. */
-static void gru_before(unit *u, int32_t activation) {
-    double r = logistic(u->a[0]), z = logistic(u->a[1]), n = tanh(u->a[2]);
-    (void)activation;
+static void gru_before(unit *u, pair of) {
+    double r = f(of.gate, u->a[0]), z = f(of.gate, u->a[1]), n = f(of.cell, u->a[2]);
     u->aux = r * u->h_in;
     u->h = (1 - z) * n + z * u->h_prev;
-    u->da[2] = u->dh * (1 - z) * (1 - n * n);
-    u->da[1] = u->dh * (u->h_prev - n) * z * (1 - z);
-    u->da[0] = u->daux * u->h_in * r * (1 - r);
+    u->da[2] = u->dh * (1 - z) * slope(of.cell, n);
+    u->da[1] = u->dh * (u->h_prev - n) * slope(of.gate, z);
+    u->da[0] = u->daux * u->h_in * slope(of.gate, r);
     u->dh = u->dh * z;
     u->dh_in += u->daux * r;
 }
 
-static void (*const EQUATIONS[])(unit *u, int32_t activation) = {elman, lstm, gru_after,
-                                                                 gru_before};
+static void (*const EQUATIONS[])(unit *u, pair of) = {elman,     lstm, gru_after, gru_before, lstm,
+                                                      gru_after, gru_before};
 
 /* The case: sizes and the arrays of one tkri_point. */
 enum { ROWS = 3, MOST_UNITS = 40 };
@@ -131,14 +146,15 @@ static guard zeros(int64_t n, int64_t shift) {
 
 /* Zeros everywhere, then drawn numbers for the real units; the gaps between rows are NaN. */
 static void make(arrays *x, const tkri_kern *kern, int kind, int64_t units, int in_place,
-                 int peepholes, int32_t activation) {
+                 int peepholes, pair of) {
     memset(x, 0, sizeof *x);
     x->ops = OPS[kern->tier][kind];
     x->vl = kern->vl;
     tkri_point *p = &x->p;
     p->rows = ROWS, p->units = units, p->tiles = tkri_tiles(units, kern->vl);
     p->row_stride = (x->ops->slots + 1) * x->vl, p->tile_stride = ROWS * p->row_stride + x->vl;
-    p->ld_h = p->ld_c = p->tiles * x->vl + 16, p->activation = activation;
+    p->ld_h = p->ld_c = p->tiles * x->vl + 16;
+    p->activation = of.cell, p->gate_activation = of.gate;
     guard *all[] = {&x->h_prev, &x->h_in, &x->h, &x->c_prev, &x->c,   &x->aux,
                     &x->dh,     &x->dh_in, &x->dc, &x->daux};
     for (int i = 0; i < 10; i++) {
@@ -179,11 +195,11 @@ static void check_unit(const arrays *x, int kind, int64_t row, int64_t j) {
     for (int64_t s = 0; s < x->ops->slots; s++) {
         near(*gate(x, x->p.dgates, row, j, s), u->da[s], "da");
     }
-    if (kind == LSTM) {
+    if (EQUATIONS[kind] == lstm) {
         near(x->c.data[at], u->c, "c");
         near(x->dc.data[at], u->dc, "dc");
     }
-    if (kind == GRU_BEFORE) {
+    if (EQUATIONS[kind] == gru_before) {
         near(x->aux.data[at], u->aux, "r * h");
         near(x->dh_in.data[at], u->dh_in, "dh_in");
     }
@@ -203,20 +219,24 @@ static void check_padding(const arrays *x) {
     }
 }
 
+static void run(arrays *x) {
+    for (int64_t phase = 0; phase < x->ops->phases; phase++) {
+        x->ops->forward[phase](&x->p);
+    }
+    for (int64_t phase = x->ops->phases - 1; phase >= 0; phase--) {
+        x->ops->backward[phase](&x->p);
+    }
+}
+
 static void check_case(const tkri_kern *kern, int kind, int64_t units, int in_place, int peepholes,
-                       int32_t activation) {
+                       pair of) {
     arrays x;
-    make(&x, kern, kind, units, in_place, peepholes, activation);
-    for (int64_t phase = 0; phase < x.ops->phases; phase++) {
-        x.ops->forward[phase](&x.p);
-    }
-    for (int64_t phase = x.ops->phases - 1; phase >= 0; phase--) {
-        x.ops->backward[phase](&x.p);
-    }
+    make(&x, kern, kind, units, in_place, peepholes, of);
+    run(&x);
     double dpeep[3][MOST_UNITS] = {{0}};
     for (int64_t i = 0; i < ROWS * units; i++) {
         unit *u = &x.units[i / units][i % units];
-        EQUATIONS[kind](u, activation);
+        EQUATIONS[kind](u, of);
         check_unit(&x, kind, i / units, i % units);
         for (int64_t k = 0; k < 3; k++) {
             dpeep[k][i % units] += u->dpeep[k];
@@ -232,13 +252,51 @@ static void check_case(const tkri_kern *kern, int kind, int64_t units, int in_pl
 static void check_kinds(const tkri_kern *kern) {
     for (int64_t units = 1; units <= MOST_UNITS; units++) {
         for (int in_place = 0; in_place < 2; in_place++) {
-            for (int32_t f = TKR_TANH; f <= TKR_IDENTITY; f++) {
-                check_case(kern, ELMAN, units, in_place, 0, f);
+            for (int32_t cell = TKR_TANH; cell <= TKR_GELU; cell++) {
+                check_case(kern, ELMAN, units, in_place, 0, (pair){0, cell});
             }
-            check_case(kern, LSTM, units, in_place, 0, 0);
-            check_case(kern, LSTM, units, in_place, 1, 0);
-            check_case(kern, GRU_AFTER, units, in_place, 0, 0);
-            check_case(kern, GRU_BEFORE, units, in_place, 0, 0);
+            check_case(kern, LSTM, units, in_place, 0, USUAL);
+            check_case(kern, LSTM, units, in_place, 1, USUAL);
+            check_case(kern, GRU_AFTER, units, in_place, 0, USUAL);
+            check_case(kern, GRU_BEFORE, units, in_place, 0, USUAL);
+        }
+    }
+}
+
+/* All functions whose slope the output tells, in the places of the usual ones; the root, which
+ * negative numbers do not have, is for none of these cells. */
+static void check_any(const tkri_kern *kern) {
+    const int32_t gates[] = {TKR_LOGISTIC, TKR_HARD_SIGMOID, TKR_HARD_SIGMOID_6};
+    for (int64_t units = 1; units <= MOST_UNITS; units += units < 20 ? 1 : 7) {
+        for (int kind = LSTM_ANY; kind <= GRU_BEFORE_ANY; kind++) {
+            for (int32_t i = 0; i < 3 * TKR_SOFTPLUS; i++) {
+                const pair of = {gates[i % 3], 1 + i / 3};
+                check_case(kern, kind, units, i % 2, 0, of);
+                if (kind == LSTM_ANY) {
+                    check_case(kern, kind, units, i % 2, 1, of);
+                }
+            }
+        }
+    }
+}
+
+/* The usual functions, asked for, give the bits of the cells that have them built in. */
+static void check_same(const tkri_kern *kern) {
+    for (int64_t units = 1; units <= MOST_UNITS; units++) {
+        for (int kind = LSTM; kind <= GRU_BEFORE; kind++) {
+            arrays x, y;
+            make(&x, kern, kind, units, 0, kind == LSTM, USUAL);
+            make(&y, kern, kind + TO_ANY, units, 0, kind == LSTM, USUAL);
+            assert_null(y.ops->step);
+            run(&x), run(&y);
+            const guard *a[] = {&x.gates, &x.dgates, &x.h,     &x.c,    &x.aux,
+                                &x.dh,    &x.dh_in,  &x.dc,    &x.daux, &x.dpeep};
+            const guard *b[] = {&y.gates, &y.dgates, &y.h,     &y.c,    &y.aux,
+                                &y.dh,    &y.dh_in,  &y.dc,    &y.daux, &y.dpeep};
+            for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
+                assert_true(compare_bits(a[i]->data, b[i]->data, a[i]->n));
+            }
+            destroy(&x), destroy(&y);
         }
     }
 }
@@ -246,10 +304,10 @@ static void check_kinds(const tkri_kern *kern) {
 /* A NaN among a unit's pre-activations reaches its state and no other unit's. */
 static void check_nan(const tkri_kern *kern) {
     enum { UNITS = 19, AT = 9 };
-    for (int kind = ELMAN; kind <= GRU_BEFORE; kind++) {
+    for (int kind = ELMAN; kind <= GRU_BEFORE_ANY; kind++) {
         for (int64_t slot = 0; slot < OPS[kern->tier][kind]->slots; slot++) {
             arrays x;
-            make(&x, kern, kind, UNITS, 1, 0, TKR_RELU);
+            make(&x, kern, kind, UNITS, 1, 0, (pair){TKR_HARD_SIGMOID, TKR_RELU});
             *gate(&x, x.p.gates, 1, AT, slot) = NAN;
             for (int64_t phase = 0; phase < x.ops->phases; phase++) {
                 x.ops->forward[phase](&x.p);
@@ -269,6 +327,16 @@ static void test_kinds(void **unused) {
     tiers_each(check_kinds);
 }
 
+static void test_any(void **unused) {
+    (void)unused;
+    tiers_each(check_any);
+}
+
+static void test_same(void **unused) {
+    (void)unused;
+    tiers_each(check_same);
+}
+
 static void test_nan(void **unused) {
     (void)unused;
     tiers_each(check_nan);
@@ -277,6 +345,8 @@ static void test_nan(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_any),
+        cmocka_unit_test(test_same),
         cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

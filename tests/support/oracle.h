@@ -129,7 +129,8 @@ void orc_cell_forward(const orc_part *part, orc_where at, const double *x, orc_r
 void orc_cell_backward(const orc_part *part, orc_where at, const double *x, double *dx,
                        const orc_record *r, double *dh, double *dc);
 double orc_activate(int64_t activation, double a);
-double orc_activate_slope(int64_t activation, double y);
+double orc_activate_slope(int64_t activation, double y); /* from y = f(a); not of GELU */
+double orc_gelu_slope(double a);
 
 /* oracle_train.c: losses return L and write net->doutput; weights may be NULL. */
 double orc_loss_ids(orc_net *net, const int32_t *targets, const float *weights, int32_t reduction);

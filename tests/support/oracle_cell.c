@@ -11,11 +11,24 @@ static double logistic(double a) {
     return 1.0 / (1.0 + exp(-a));
 }
 
+static double between(double low, double a, double high) {
+    return a < low ? low : a > high ? high : a;
+}
+
 double orc_activate(int64_t activation, double a) {
     switch (activation) {
     case TKR_TANH: return tanh(a);
     case TKR_RELU: return a > 0 ? a : 0;
     case TKR_LOGISTIC: return logistic(a);
+    case TKR_HARD_SIGMOID: return between(0, 0.2 * a + 0.5, 1);
+    case TKR_HARD_SIGMOID_6: return between(0, a / 6 + 0.5, 1);
+    case TKR_SOFTSIGN: return a / (1 + fabs(a));
+    case TKR_HARD_TANH: return between(-1, a, 1);
+    case TKR_ELU: return a > 0 ? a : expm1(a);
+    case TKR_LEAKY_RELU: return a > 0 ? a : 0.01 * a;
+    case TKR_SOFTPLUS: return between(0, a, INFINITY) + log1p(exp(-fabs(a)));
+    case TKR_GELU: return 0.5 * a * erfc(-sqrt(0.5) * a);
+    case TKR_SQRT: return sqrt(a);
     default: return a;
     }
 }
@@ -25,8 +38,20 @@ double orc_activate_slope(int64_t activation, double y) {
     case TKR_TANH: return 1 - y * y;
     case TKR_RELU: return y > 0 ? 1 : 0;
     case TKR_LOGISTIC: return y * (1 - y);
+    case TKR_HARD_SIGMOID: return y > 0 && y < 1 ? 0.2 : 0;
+    case TKR_HARD_SIGMOID_6: return y > 0 && y < 1 ? 1.0 / 6 : 0;
+    case TKR_SOFTSIGN: return (1 - fabs(y)) * (1 - fabs(y));
+    case TKR_HARD_TANH: return y > -1 && y < 1 ? 1 : 0;
+    case TKR_ELU: return y > 0 ? 1 : 1 + y;
+    case TKR_LEAKY_RELU: return y > 0 ? 1 : 0.01;
+    case TKR_SOFTPLUS: return -expm1(-y);
+    case TKR_SQRT: return y > 0 ? 0.5 / y : 0;
     default: return 1;
     }
+}
+
+double orc_gelu_slope(double a) {
+    return 0.5 * erfc(-sqrt(0.5) * a) + a * exp(-0.5 * a * a) / sqrt(2 * acos(-1));
 }
 
 /* Row `row` of W times x, plus b[row] if there is a b. */

@@ -24,7 +24,7 @@ static inline void store(float *p, four a) {
 }
 
 /* 4 rows of 4 columns. */
-static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
+static inline void transpose4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
     const four a = load(in), b = load(in + in_ld);
     const four c = load(in + 2 * in_ld), d = load(in + 3 * in_ld);
     const four ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
@@ -39,7 +39,7 @@ static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in
 
 #else
 
-static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
+static inline void transpose4(float *out, int64_t out_ld, const float *in, int64_t in_ld) {
     for (int64_t i = 0; i < 16; i++) {
         out[i / 4 * out_ld + i % 4] = in[i % 4 * in_ld + i / 4];
     }
@@ -48,28 +48,28 @@ static inline void flip4(float *out, int64_t out_ld, const float *in, int64_t in
 #endif
 
 /* A line of the output is LINE rows of the input: each line is read and written once, as a whole.
- * The rows that come next are called for meanwhile. */
+ * The rows that come next are prefetched meanwhile. */
 enum { LINE = 16 };
 
-static void flip_lines(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
-                       int64_t columns) {
+static void transpose_lines(float *out, int64_t out_ld, const float *in, int64_t in_ld,
+                            int64_t rows, int64_t columns) {
     for (int64_t c = 0; c + 4 <= columns; c += 4) {
         for (int64_t r = 0; r < rows; r += 4) {
             const float *from = in + r * in_ld + c;
             float *to = out + c * out_ld + r;
             __builtin_prefetch(from + (LINE + c / 4 % 4) * in_ld);
             __builtin_prefetch(out + (c + r / 4) * out_ld + LINE, 1);
-            flip4(to, out_ld, from, in_ld);
+            transpose4(to, out_ld, from, in_ld);
         }
     }
 }
 
-void tkri_flip(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
-               int64_t columns) {
+void tkri_transpose(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,
+                    int64_t columns) {
     const int64_t tall = rows / 4 * 4, wide = columns / 4 * 4;
     for (int64_t r = 0; r < tall; r += LINE) {
-        flip_lines(out + r, out_ld, in + r * in_ld, in_ld, tall - r < LINE ? tall - r : LINE,
-                   columns);
+        transpose_lines(out + r, out_ld, in + r * in_ld, in_ld, tall - r < LINE ? tall - r : LINE,
+                        columns);
     }
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t c = r < tall ? wide : 0; c < columns; c++) {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The kernel table's functions, compiled once per tier. */
+ * Products of float matrices, with one-hot rows too, compiled once per tier. */
 #include "kern/vec.h"
 
 #include <stddef.h>
 
-#include "kern/kern.h"
-#include "kern/reduced.h"
+#include "kern/table.h"
 
 /* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. The
  * reference takes one at a time. */
@@ -20,7 +19,7 @@ enum {
 };
 #endif
 
-/* Terms so few that a tile is not worth setting up, and how many rows ahead its C is called for. */
+/* Terms so few that a tile is not worth setting up, and how many rows ahead C is prefetched. */
 enum { FEW = 2, AHEAD = 16 };
 
 /* Floats of B that all of A's rows meet before the next ones. 20 KB stay in the first-level cache,
@@ -104,10 +103,10 @@ INLINE void one(sums *sum, const tkri_gemm *g, const float *a, const float *b, c
     outer(sum, x, &y, rows, width, half);
 }
 
-/* Where a tile stands: its first row of A and C, and what its sums start from. On its way it calls
- * for what comes after it: of B from `soon` on, `step` floats further for every k, and of A the
- * rows behind its own, row_step floats of each for every four k. Where rows are so few that B goes
- * by only once, the core sees for itself what comes next, and calling for it is in the way. */
+/* Where a tile stands: its first row of A and C, and what its sums start from. It prefetches what
+ * comes next: of B from `soon` on, `step` floats further for every k, and of A the rows behind its
+ * own, row_step floats of each for every four k. Where rows are so few that B goes by only once,
+ * the core's own prefetcher does better alone. */
 typedef struct place {
     const float *a, *from, *soon;
     float *c;
@@ -176,7 +175,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
 }
 
-/* The first tile's; without what it calls for. */
+/* The first tile's; without what it prefetches. */
 static place first_place(const tkri_gemm *g) {
     static const float zeros[TKRI_PANEL * VL];
     place at = {.a = g->a, .from = zeros, .c = g->c};
@@ -218,7 +217,7 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
 #define TILES(width) \
     TILE(1, width) TILE(2, width) TILE(3, width) TILE(4, width) TILE(5, width) TILE(6, width)
 
-/* The rows go out in tiles of nearly equal height. Together they call for the next slice of B,
+/* The rows go out in tiles of nearly equal height. Together they prefetch the next slice of B,
  * which is what stands behind this one: with what is between its rows, if they are apart, which the
  * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
@@ -248,7 +247,7 @@ INLINE int64_t part_of(int64_t rest, int64_t parts) {
 
 /* All rows meet a slice of B before the next slice comes: it stays in a cache. Slices are whole
  * blocks, or equal parts of one. */
-static void gemm(const tkri_gemm *g) {
+void TIER(tkri_gemm)(const tkri_gemm *g) {
     if (g->blocks * g->k == 0 || (g->blocks == 1 && g->k <= FEW)) {
         few_terms(g, g->blocks * g->k);
         return;
@@ -270,7 +269,8 @@ static void gemm(const tkri_gemm *g) {
     }
 }
 
-static int64_t live(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k) {
+#if TIER_LIVE
+int64_t TIER(tkri_live)(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k) {
     int64_t n = 0;
     for (int64_t j = 0; j < k; j += VL) {
         vu any = {0};
@@ -292,8 +292,9 @@ static int64_t live(tkri_term *terms, const float *a, int64_t a_row, int64_t row
     }
     return n;
 }
+#endif
 
-static void gather(const tkri_gemm *g, const int32_t *ids) {
+void TIER(tkri_gather)(const tkri_gemm *g, const int32_t *ids) {
     for (int64_t i = 0; i < g->m; i++) {
         const float *b = g->b + ids[i] * g->b_k;
         float *c = g->c + i * g->c_row;
@@ -308,7 +309,7 @@ static void gather(const tkri_gemm *g, const int32_t *ids) {
     }
 }
 
-static void scatter(const tkri_gemm *g, const int32_t *ids, float *b) {
+void TIER(tkri_scatter)(const tkri_gemm *g, const int32_t *ids, float *b) {
     for (int64_t i = 0; i < g->m; i++) {
         const float *c = g->c + i * g->c_row;
         for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
@@ -317,230 +318,3 @@ static void scatter(const tkri_gemm *g, const int32_t *ids, float *b) {
         }
     }
 }
-
-static void add(float *y, const float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_load(y + i) + v_first(v_load(x + i), n - i));
-    }
-}
-
-static void column_sum(float *c, float *also, const float *x, int64_t rows, int64_t ld,
-                       int32_t width) {
-    int64_t at[TKRI_PANEL]; /* four chains: the last column's again where there are fewer */
-    vf sum[TKRI_PANEL];
-#pragma GCC unroll 4
-    for (int j = 0; j < TKRI_PANEL; j++) {
-        at[j] = (j < width ? j : width - 1) * VL;
-        sum[j] = v_zero();
-    }
-    for (int64_t r = 0; r < rows; r++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < TKRI_PANEL; j++) {
-            sum[j] = sum[j] + v_load(x + r * ld + at[j]);
-        }
-    }
-    for (int j = 0; j < width; j++) {
-        v_store(c + at[j], v_load(c + at[j]) + sum[j]);
-        if (also) {
-            v_store(also + at[j], v_load(also + at[j]) + sum[j]);
-        }
-    }
-}
-
-static void activate(float *y, const float *x, int64_t n, int32_t activation) {
-    for (int64_t i = 0; i < n; i += VL) {
-        v_store(y + i, v_activate(v_load(x + i), activation));
-    }
-}
-
-static void activate_gradient(float *dy, const float *y, int64_t n, int32_t activation) {
-    for (int64_t i = 0; i < n; i += VL) {
-        v_store(dy + i, v_activate_gradient(v_load(dy + i), v_load(y + i), activation));
-    }
-}
-
-/* In halves: the lanes one after the other would be a longer chain. */
-INLINE float lanes_max(vf a) {
-    float lane[VL];
-    v_store(lane, a);
-#pragma GCC unroll 4
-    for (int half = VL / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < half; i++) {
-            lane[i] = lane[i + half] > lane[i] ? lane[i + half] : lane[i];
-        }
-    }
-    return lane[0];
-}
-
-INLINE double lanes_sum(vf a) {
-    float lane[VL];
-    double sum[VL];
-    v_store(lane, a);
-    for (int i = 0; i < VL; i++) {
-        sum[i] = (double)lane[i];
-    }
-#pragma GCC unroll 4
-    for (int half = VL / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < half; i++) {
-            sum[i] = sum[i] + sum[i + half];
-        }
-    }
-    return sum[0];
-}
-
-/* x[i .. i + VL), with -infinity from index n on. */
-INLINE vf load_logits(const float *x, int64_t i, int64_t n) {
-    if (i + VL <= n) {
-        return v_load(x + i);
-    }
-    float lane[VL];
-    for (int j = 0; j < VL; j++) {
-        lane[j] = i + j < n ? x[i + j] : -INFINITY;
-    }
-    return v_load(lane);
-}
-
-/* e^(x - best) into dx, if there is one; the sum of them. Lanes add up at most 64 terms in float.
- */
-static double exponentials(float *dx, const float *x, int64_t n, float best) {
-    double total = 0;
-    for (int64_t i = 0; i < n;) {
-        const int64_t end = i + 64 * VL < n ? i + 64 * VL : n;
-        vf sum = v_zero();
-        for (; i < end; i += VL) {
-            const vf e = v_exp(load_logits(x, i, n) - v_all(best));
-            if (dx) {
-                v_store(dx + i, e);
-            }
-            sum = sum + e;
-        }
-        total += lanes_sum(sum);
-    }
-    return total;
-}
-
-static double softmax(float *dx, const float *x, int64_t n, int64_t target, float scale) {
-    vf top = load_logits(x, 0, n);
-    for (int64_t i = VL; i < n; i += VL) {
-        top = v_max(top, load_logits(x, i, n));
-    }
-    const float best = lanes_max(top), chosen = x[target];
-    const double sum = exponentials(dx, x, n, best);
-    if (dx) {
-        const vf factor = v_all((float)((double)scale / sum));
-        for (int64_t i = 0; i < n; i += VL) {
-            v_store(dx + i, v_load(dx + i) * factor);
-        }
-        dx[target] -= scale;
-    }
-    return log(sum) - ((double)chosen - (double)best);
-}
-
-INLINE vf clip(vf g, float limit) {
-    if (limit > 0.0f) {
-        g = v_min(v_all(limit), v_max(v_all(-limit), g));
-    }
-    return g;
-}
-
-static double sum_squares(const float *x, int64_t n, float limit) {
-    double lane[VL], total = 0;
-    vd sum[VL / HALF] = {0};
-    for (int64_t i = 0; i < n; i += VL) {
-        const vf raw = v_load(x + i);
-        float kept[VL];
-        v_store(kept, clip(raw, limit) + (raw - raw)); /* clipping must not hide an infinity */
-#pragma GCC unroll 2
-        for (int h = 0; h < VL / HALF; h++) {
-            const vd g = v_wide(kept + h * HALF);
-            sum[h] = sum[h] + g * g;
-        }
-    }
-    memcpy(lane, sum, sizeof lane);
-    for (int i = 0; i < VL; i++) {
-        total += lane[i];
-    }
-    return total;
-}
-
-/* Kingma & Ba 2015, algorithm 1, with the corrections folded into the rate and the root. */
-static void adam(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
-    const vf b1 = v_all(u->beta1), b2 = v_all(u->beta2), epsilon = v_all(u->epsilon);
-    const vf a1 = v_all(1.0f - u->beta1), a2 = v_all(1.0f - u->beta2);
-    const vf rate = v_all(u->rate * u->correct1), root = v_all(u->correct2);
-    const vf keep = v_all(u->decoupled ? 1.0f - u->rate * u->decay : 1.0f);
-    const vf decay = v_all(u->decoupled ? 0.0f : u->decay);
-    for (int64_t i = 0; i < n; i += VL) {
-        vf value = v_load(p + i);
-        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
-        gradient = v_fma(decay, value, gradient);
-        vf first = v_fma(a1, gradient, b1 * v_load(m + i));
-        vf second = v_fma(a2, gradient * gradient, b2 * v_load(v + i));
-        vf step = rate * first / v_fma(v_sqrt(second), root, epsilon);
-        v_store(p + i, keep * value - step);
-        v_store(m + i, first);
-        v_store(v + i, second);
-        v_store(g + i, v_zero());
-    }
-}
-
-/* Momentum as in Sutskever et al. 2013 in PyTorch's form: v = mu v + g, p -= rate * (v or g + mu
- * v). */
-static void sgd(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
-    const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
-    (void)v;
-    for (int64_t i = 0; i < n; i += VL) {
-        vf value = v_load(p + i);
-        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
-        gradient = v_fma(decay, value, gradient);
-        vf velocity = v_fma(momentum, v_load(m + i), gradient);
-        vf step = u->nesterov ? v_fma(momentum, velocity, gradient) : velocity;
-        v_store(p + i, v_fma(rate, step, value));
-        v_store(m + i, velocity);
-        v_store(g + i, v_zero());
-    }
-}
-
-/* Tieleman & Hinton 2012; momentum on the scaled gradient. */
-static void rmsprop(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u) {
-    const vf decay = v_all(u->decay), momentum = v_all(u->momentum), rate = v_all(-u->rate);
-    const vf keep = v_all(u->beta2), take = v_all(1.0f - u->beta2), epsilon = v_all(u->epsilon);
-    for (int64_t i = 0; i < n; i += VL) {
-        vf value = v_load(p + i);
-        vf gradient = clip(v_load(g + i), u->limit) * v_all(u->scale);
-        gradient = v_fma(decay, value, gradient);
-        vf second = v_fma(take, gradient * gradient, keep * v_load(v + i));
-        vf scaled = gradient / (v_sqrt(second) + epsilon);
-        vf velocity = v_fma(momentum, v_load(m + i), scaled);
-        v_store(p + i, v_fma(rate, velocity, value));
-        v_store(m + i, velocity);
-        v_store(v + i, second);
-        v_store(g + i, v_zero());
-    }
-}
-
-extern const tkri_reduced_kern TIER(tkri_reduced);
-
-const tkri_kern TIER(tkri_kern) = {
-    .tier = TKRI_TIER_ID,
-    .vl = VL,
-    .rank = RANK,
-    .cpuid = TIER_CPUID,
-    .xcr0 = TIER_XCR0,
-    .reduced = &TIER(tkri_reduced),
-    .gemm = gemm,
-    .live = TIER_LIVE ? live : NULL,
-    .gather = gather,
-    .scatter = scatter,
-    .add = add,
-    .column_sum = column_sum,
-    .activate = activate,
-    .activate_gradient = activate_gradient,
-    .softmax = softmax,
-    .sum_squares = sum_squares,
-    .adam = adam,
-    .sgd = sgd,
-    .rmsprop = rmsprop,
-};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * The kernels of one tier, which its table lists; kern.h has their contracts. */
+#ifndef TKRI_KERN_TABLE_H
+#define TKRI_KERN_TABLE_H
+
+#include "kern/kern.h"
+#include "kern/vec.h"
+
+/* product.c */
+void TIER(tkri_gemm)(const tkri_gemm *product);
+int64_t TIER(tkri_live)(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
+void TIER(tkri_gather)(const tkri_gemm *product, const int32_t *ids);
+void TIER(tkri_scatter)(const tkri_gemm *product, const int32_t *ids, float *b);
+
+/* pointwise.c */
+void TIER(tkri_add)(float *y, const float *x, int64_t n);
+void TIER(tkri_column_sum)(float *c, float *also, const float *x, int64_t rows, int64_t ld,
+                           int32_t width);
+void TIER(tkri_activate)(float *y, const float *x, int64_t n, int32_t activation);
+void TIER(tkri_activate_gradient)(float *dy, const float *x, const float *y, int64_t n,
+                                  int32_t activation);
+double TIER(tkri_softmax)(float *dx, const float *x, int64_t n, int64_t target, float scale);
+void TIER(tkri_softmax_row)(float *y, const float *x, int64_t n);
+void TIER(tkri_softmax_gradient)(float *dx, const float *dy, const float *y, int64_t n);
+void TIER(tkri_norm)(float *y, const float *x, float *stat, const tkri_norm *norm);
+void TIER(tkri_norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
+                              const tkri_norm *norm);
+
+/* updates.c */
+double TIER(tkri_sum_squares)(const float *x, int64_t n, float limit);
+void TIER(tkri_adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+void TIER(tkri_sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+void TIER(tkri_rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+
+#endif
