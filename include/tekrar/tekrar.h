@@ -211,13 +211,23 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_LINEAR 4    /**< y = f(W x + b), [O][I], f is TKR_ACTIVATION (identity); H stands for O */
 #define TKR_EMBEDDING 5 /**< y = row x of a table [V][E]; the input is ids; V x E */
 #define TKR_DROPOUT 6   /**< in training, zero with probability TKR_RATE, scale the rest; I = H */
-#define TKR_CHAIN 7     /**< made by tkr_cell_chain() */
+#define TKR_CHAIN 7     /**< made by tkr_cell_chain(): its parts run one after the other */
+#define TKR_BRANCH 8    /**< made by tkr_cell_branch(): its parts have one input, side by side */
+#define TKR_SELECT 9    /**< y = columns TKR_FIRST .. TKR_FIRST + H - 1 of x */
+#define TKR_AFFINE 10   /**< y = w * x + b, [I] each, from 1 and 0 on: gains, folded batch norm; I = H */
+#define TKR_NORM 11     /**< layer normalisation of each step's x; I = H                     Ba 2016 */
+#define TKR_ACTIVATE 12 /**< y = f(x), f is TKR_ACTIVATION, softmax and magnitude too; I = H */
+#define TKR_LAST 13     /**< the output at the last valid step: see tkr_cell_chain(); I = H */
+#define TKR_CONV 14     /**< over time, or inside a step's vector: see TKR_CHANNELS; H output channels */
+#define TKR_USER 15     /**< the caller's own functions: made by tkr_cell_create_user() */
 
 /* Options of cells, integers. Which kinds have a key, its default and bounds: see each line, or ask
- * tkr_cell_bounds_int(). E Elman, L LSTM, G GRU, Li linear, D dropout. */
+ * tkr_cell_bounds_int(). E Elman, L LSTM, G GRU, Li linear, D dropout, A activate, C conv. */
 #define TKR_LAYERS 1         /**< E L G: layers stacked, 1..64; default 1 */
-#define TKR_DIRECTIONS 2     /**< E L G: 1, or 2 for forward and reverse, outputs [2H]; default 1 */
-#define TKR_ACTIVATION 3     /**< E Li: a TKR_TANH...; default tanh (E), identity (Li) */
+#define TKR_DIRECTIONS 2     /**< E L G: TKR_FORWARD (default), TKR_BOTH or TKR_REVERSE */
+#define TKR_ACTIVATION 3     /**< E Li A: a TKR_TANH...; default tanh (E), identity (Li), tanh (A).
+                                  L G: of the candidate and, in an LSTM, of c: tanh (default), relu,
+                                  softsign, identity, hard_tanh, elu, leaky_relu */
 #define TKR_RESET 4          /**< G: TKR_RESET_AFTER (PyTorch, default) or TKR_RESET_BEFORE */
 #define TKR_PEEPHOLES 5      /**< L: 1 lets i, f see c_{t-1} and o see c_t, diagonal; default 0 */
 #define TKR_PROJECTION 6     /**< L: P in 1..H-1: h = W_hr (o * tanh c), output [P]; 0 none, default */
@@ -228,6 +238,23 @@ typedef struct tkr_optimizer tkr_optimizer;
                                   symbol from its (learned) initial state. */
 #define TKR_INIT 10          /**< all with weights: a TKR_INIT_...; default uniform */
 #define TKR_PER_SEQUENCE 11  /**< D: 1 draws one mask per sequence (Gal 2016), 0 per step; default 0 */
+#define TKR_COMBINE 12       /**< E L G, of two directions: concatenate (default, outputs [2H]), sum,
+                                  mean, product ([H]); of a branch as it was made, read only there */
+#define TKR_GATE_ACTIVATION 13 /**< L G: logistic (default), hard_sigmoid, hard_sigmoid_6 */
+#define TKR_LAYER_NORM 14    /**< L: 1 normalises both products and c in each step (Ba 2016, eq. 20-22);
+                                  default 0 */
+#define TKR_FIRST 15         /**< select: the first column, 0..I-H; default 0 */
+#define TKR_KERNEL 16        /**< C: taps, 1..65536; default 1 */
+#define TKR_DILATION 17      /**< C: distance of taps, 1..65536; default 1 */
+#define TKR_GROUPS 18        /**< C: input and output channels fall into so many groups; default 1 */
+#define TKR_CHANNELS 19      /**< C: 0 (default): over time, I channels; y at a step sees that step and
+                                  those before it (causal), and the past inputs are its state. n: inside
+                                  each step's vector [n][I / n], channel by channel, without a state;
+                                  outputs [H][positions] */
+#define TKR_STRIDE 20        /**< C inside a vector: distance of output positions; default 1 */
+#define TKR_PAD_LEFT 21      /**< C inside a vector: positions before the first; default 0 */
+#define TKR_PAD_RIGHT 22     /**< C inside a vector: positions behind the last; default 0 */
+#define TKR_PAD_REFLECT 23   /**< C inside a vector: 1 mirrors what is padded, 0 (default) is zeros */
 
 /* Options of cells, real numbers. */
 #define TKR_FORGET_BIAS 32       /**< L: initial value of the forget gate's bias, over the initialiser.
@@ -238,6 +265,18 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_ZONEOUT_CELL 36      /**< L: the same for c */
 #define TKR_INIT_SCALE 37        /**< factor of the initialiser; default 1 (normal: deviation .01) */
 #define TKR_RATE 38              /**< D: probability of zero, [0,1); default 0.5 */
+#define TKR_NORM_EPSILON 39      /**< norm, and L with TKR_LAYER_NORM: added to the variance; 1e-5 */
+
+/* Values of TKR_DIRECTIONS. */
+#define TKR_FORWARD 1
+#define TKR_BOTH 2    /**< a second set of parameters goes from the last valid step to the first */
+#define TKR_REVERSE 3 /**< that one alone; outputs stand at their own steps */
+
+/* Values of TKR_COMBINE. */
+#define TKR_CONCATENATE 0
+#define TKR_SUM 1
+#define TKR_MEAN 2
+#define TKR_PRODUCT 3
 
 /* Values of TKR_ACTIVATION. */
 #define TKR_TANH 1
@@ -254,6 +293,10 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_GELU 12          /**< x Phi(x), Phi the normal distribution, not the form with tanh */
 #define TKR_SQRT 13          /**< the square root; its gradient at 0 counts as 0 */
 
+#define TKR_SOFTMAX 14       /**< activate only: over all columns of a step. A loss that takes logits is
+                                  refused behind it */
+#define TKR_MAGNITUDE 15     /**< activate only: sqrt(x_k^2 + x_{k + I/2}^2), output [I/2] */
+
 /* Values of TKR_RESET. */
 #define TKR_RESET_AFTER 0  /**< n = tanh(W_n x + b_in + r * (U_n h + b_hn)); cuDNN, PyTorch, Keras */
 #define TKR_RESET_BEFORE 1 /**< n = tanh(W_n x + b_in + U_n (r * h) + b_hn); Cho 2014, ONNX default */
@@ -268,9 +311,10 @@ typedef struct tkr_optimizer tkr_optimizer;
  * Make a cell. Allocates a small block; the parameters come with tkr_cell_init().
  *
  * @param cell    receives the handle; NULL on failure
- * @param kind    TKR_ELMAN .. TKR_DROPOUT
+ * @param kind    TKR_ELMAN .. TKR_DROPOUT, TKR_SELECT .. TKR_CONV
  * @param input   I, at least 1 (embedding: V)
- * @param hidden  H, at least 1 (linear: O; embedding: E; dropout: must equal `input`)
+ * @param hidden  H, at least 1 (linear: O; embedding: E; select: columns; conv: output channels;
+ *                dropout, affine, norm, activate, last: must equal `input`)
  * @param env     or NULL
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_UNSUPPORTED (tier), TKR_ERR_MEMORY. Since: 0.1
  */
@@ -283,17 +327,37 @@ TKR_API void tkr_cell_destroy(tkr_cell *cell);
 /**
  * Chain cells: the output of parts[i] is the input of parts[i+1] at the same step. Allocates.
  * On success the chain owns the parts and parts[] is set to NULLs: configure them before.
- * On failure the parts stay the caller's. Parts must not be initialised, chained, or chains.
- * Parameters are named "<part>.<name>", part = its tkr_cell_set_name() or its index.
+ * On failure the parts stay the caller's. Parts must not be initialised, or a part already. Chains
+ * and branches may be parts, 8 levels deep. Parameters are named "<part>.<name>", part = its
+ * tkr_cell_set_name() or its index, level by level: at most 191 bytes lead to a name.
+ *
+ * Behind TKR_LAST there is one step: outputs, targets and loss weights are [1][batch][...], and no
+ * part may have a state. Of two directions it takes each one's final output, as Keras does; merged
+ * directions (TKR_COMBINE) are merged after that. In a streamed step it passes its input on.
  *
  * @param chain  receives the handle; NULL on failure
  * @param parts  [n], each one's input width equal to the output width before it
  * @param n      1..256
  * @param env    or NULL; its tier is the chain's
- * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (widths), TKR_ERR_ORDER (a part is initialised),
- *         TKR_ERR_KEY (two parts of one name), TKR_ERR_MEMORY. Since: 0.1
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE (widths, or a convolution wider than its input),
+ *         TKR_ERR_ORDER (a part is initialised), TKR_ERR_KEY (two parts of one name),
+ *         TKR_ERR_UNSUPPORTED (a state behind TKR_LAST), TKR_ERR_MEMORY. Since: 0.1
  */
 TKR_API int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, const tkr_env *env);
+
+/**
+ * Put cells side by side: all read the branch's input, their outputs are combined at each step.
+ * Allocates. Parts, ownership and names are as in tkr_cell_chain(); a branch may be a part itself.
+ *
+ * @param branch   receives the handle; NULL on failure
+ * @param parts    [n], of one input width; to be added up also of one output width
+ * @param n        1..64
+ * @param combine  TKR_CONCATENATE or TKR_SUM: a skip is the sum of {net, select}
+ * @param env      or NULL; its tier is the branch's
+ * @return as tkr_cell_chain(). Since: 0.1
+ */
+TKR_API int32_t tkr_cell_branch(tkr_cell **branch, tkr_cell **parts, int64_t n, int32_t combine,
+                                const tkr_env *env);
 
 /** Name a part for its parameters, 1..63 of [A-Za-z0-9_-]; before it is chained.
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER. Since: 0.1 */

@@ -26,7 +26,19 @@ int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, const tkr_
     }
     *chain = NULL;
     TRY(tkri_env_read(&own, env));
-    return tkri_cell_contain(chain, tkri_kind_of(TKR_CHAIN), parts, n, &own);
+    return tkri_cell_contain(chain, tkri_kind_of(TKR_CHAIN), &(tkri_parts){parts, n, 0}, &own);
+}
+
+int32_t tkr_cell_branch(tkr_cell **branch, tkr_cell **parts, int64_t n, int32_t combine,
+                        const tkr_env *env) {
+    tkri_env own;
+    if (!branch) {
+        return TKR_ERR_ARGUMENT;
+    }
+    *branch = NULL;
+    TRY(tkri_env_read(&own, env));
+    return tkri_cell_contain(branch, tkri_kind_of(TKR_BRANCH), &(tkri_parts){parts, n, combine},
+                             &own);
 }
 
 int32_t tkr_cell_set_name(tkr_cell *cell, const char *name) {

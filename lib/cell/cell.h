@@ -11,7 +11,7 @@
 #include "kern/reduced.h"
 
 /* Containers nest so deep; the names that lead to a part are so long together, dots included. */
-enum { TKRI_MAX_PARTS = 256, TKRI_MAX_DEPTH = 8 };
+enum { TKRI_MAX_PARTS = 256, TKRI_MAX_BRANCHES = 64, TKRI_MAX_DEPTH = 8 };
 
 /* What an input may be, or-ed. */
 enum { TKRI_VALUES = 1, TKRI_IDS = 2 };
@@ -78,8 +78,14 @@ int32_t tkri_cell_create(tkr_cell **cell, const tkri_kind *kind, int64_t input, 
                          const tkri_env *env);
 void tkri_cell_destroy(tkr_cell *cell);
 
-/* container.c: take parts [n], which are the container's from then on. */
-int32_t tkri_cell_contain(tkr_cell **cell, const tkri_kind *kind, tkr_cell **parts, int64_t n,
+/* container.c: take parts [n], which are the container's from then on; `combine` is TKR_COMBINE of
+ * those that have it. */
+typedef struct tkri_parts {
+    tkr_cell **cells;
+    int64_t n;
+    int32_t combine;
+} tkri_parts;
+int32_t tkri_cell_contain(tkr_cell **cell, const tkri_kind *kind, const tkri_parts *parts,
                           const tkri_env *env);
 
 /* Name it, set one of its options; the text of a refusal goes to cell->detail. */

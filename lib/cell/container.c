@@ -44,9 +44,9 @@ static int32_t check_part(tkr_cell *const *parts, int64_t i, const tkri_env *env
 
 static int32_t check_parts(const tkri_kind *kind, tkr_cell *const *parts, int64_t n,
                            const tkri_env *env) {
-    if (!parts || n < 1 || n > TKRI_MAX_PARTS) {
-        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "a %s has 1 to %d parts", kind->name,
-                             TKRI_MAX_PARTS);
+    const int most = kind->contains == TKRI_SIDE_BY_SIDE ? TKRI_MAX_BRANCHES : TKRI_MAX_PARTS;
+    if (!parts || n < 1 || n > most) {
+        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "a %s has 1 to %d parts", kind->name, most);
     }
     for (int64_t i = 0; i < n; i++) {
         TRY(check_part(parts, i, env));
@@ -55,35 +55,39 @@ static int32_t check_parts(const tkri_kind *kind, tkr_cell *const *parts, int64_
 }
 
 /* What only the container with its parts in it can be asked. */
-static int32_t check_whole(tkr_cell *container) {
+static int32_t check_whole(tkr_cell *container, int32_t combine) {
+    if (tkri_cell_option(container, TKR_COMBINE, TKRI_INT)) {
+        TRY(tkri_cell_set_int(container, TKR_COMBINE, combine));
+    }
     TRY(container->kind->check(container, &container->detail));
     REQUIRE(tkri_cell_takes(container), &container->detail, TKR_ERR_SHAPE,
             "one part takes ids alone, another values alone");
     return tkri_net_check(container, &container->detail);
 }
 
-int32_t tkri_cell_contain(tkr_cell **cell, const tkri_kind *kind, tkr_cell **parts, int64_t n,
+int32_t tkri_cell_contain(tkr_cell **cell, const tkri_kind *kind, const tkri_parts *parts,
                           const tkri_env *env) {
     tkr_cell *made;
-    TRY(check_parts(kind, parts, n, env));
+    const size_t bytes = (size_t)parts->n * sizeof *made->parts;
+    TRY(check_parts(kind, parts->cells, parts->n, env));
     TRY(tkri_cell_new(&made, kind, 0, env));
-    made->parts = tkri_allocate(env, (uint64_t)n * sizeof *made->parts);
+    made->parts = tkri_allocate(env, bytes);
     if (!made->parts) {
         tkri_cell_destroy(made);
         return tkri_env_fail(env, TKR_ERR_MEMORY, "no memory for a %s", kind->name);
     }
-    memcpy(made->parts, parts, (size_t)n * sizeof *parts);
-    made->n_parts = n;
-    made->input = parts[0]->input;
-    made->hidden = tkri_cell_output(made);
-    const int32_t status = check_whole(made);
+    memcpy(made->parts, parts->cells, bytes);
+    made->n_parts = parts->n;
+    made->input = parts->cells[0]->input;
+    const int32_t status = check_whole(made, parts->combine);
     if (status < 0) {
         (void)tkri_env_forward(env, status, &made->detail);
-        memset(made->parts, 0, (size_t)n * sizeof *parts); /* they stay the caller's */
+        memset(made->parts, 0, bytes); /* they stay the caller's */
         tkri_cell_destroy(made);
         return status;
     }
-    memset(parts, 0, (size_t)n * sizeof *parts);
+    made->hidden = tkri_cell_output(made);
+    memset(parts->cells, 0, bytes);
     *cell = made;
     return TKR_OK;
 }

@@ -36,7 +36,7 @@ int32_t tkri_cell_new(tkr_cell **cell, const tkri_kind *kind, uint64_t more, con
     made->kern = kern;
     made->kind = kind;
     made->bytes = bytes;
-    tkri_options_init(&made->options, kind->options, 0);
+    tkri_options_init(&made->options, kind->options, kind->number);
     *cell = made;
     return TKR_OK;
 }

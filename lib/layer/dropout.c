@@ -111,6 +111,7 @@ tkri_wire tkri_build_dropout(tkri_builder *b, tkri_wire in, float rate, int32_t 
         .ops = &dropout_ops, .output = in.width, .without_input = in.without_input};
     tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
     out.backwards = in.backwards;
+    out.mixed = in.mixed || in.halves >= 0;
     return out;
 }
 

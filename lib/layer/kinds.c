@@ -4,7 +4,10 @@
 
 #include "layer/layer.h"
 
-#define KINDS(X) X(elman) X(lstm) X(gru) X(linear) X(embedding) X(dropout) X(chain)
+#define KINDS(X)                                                                            \
+    X(elman)                                                                                \
+    X(lstm) X(gru) X(linear) X(embedding) X(dropout) X(chain) X(branch) X(select) X(affine) \
+        X(norm) X(activate) X(last) X(conv)
 
 #define DECLARE(name) extern const tkri_kind tkri_kind_##name;
 #define LIST(name) &tkri_kind_##name,

@@ -8,17 +8,19 @@
 #include <math.h>
 #include <string.h>
 
+#include "layer/activate.h"
 #include "layer/matrix.h"
 #include "layer/outer.h"
 #include "layer/reduced.h"
 
 static const tkri_option options[] = {
-    {TKR_ACTIVATION, 0, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_IDENTITY, TKR_IDENTITY},
+    {TKR_ACTIVATION, 0, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_SQRT, TKR_IDENTITY},
     {TKR_BIASES, 0, "biases", TKRI_INT, TKRI_FIXED, 0, 1, 1},
     {TKR_INIT, 0, "init", TKRI_INT, 0, TKR_INIT_UNIFORM, TKR_INIT_NORMAL, TKR_INIT_UNIFORM},
     {TKR_INIT_SCALE, 0, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN},
     {0},
 };
+TKRI_OPTIONS_FIT(options);
 
 typedef struct linear {
     int64_t units, weight, bias; /* bias -1: none */
@@ -292,6 +294,10 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
         .precision = b->precision,
     };
+    const int by_input = own.activation == TKR_GELU; /* whose gradient wants what it was made of */
+    if (by_input) {
+        own.activation = TKR_IDENTITY;
+    }
     own.weight = tkri_build_parameter(b, &(tkri_parameter_spec){.name = "weight",
                                                                 .role = TKRI_WEIGHT_LINEAR,
                                                                 .units = own.units,
@@ -311,7 +317,8 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
         .keeps_gradient = 1,
         .gives_steps = 1,
     };
-    return tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
+    const tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
+    return by_input ? tkri_build_activate(b, out, TKR_GELU) : out;
 }
 
 const tkri_kind tkri_kind_linear = {

@@ -51,8 +51,8 @@ int64_t tkri_packed_transpose_len(int32_t vl, int64_t units, int32_t gates, int6
     return tkri_tiles(units, vl) * vl * gates * tkri_tiles(k, vl) * vl;
 }
 
-void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
-                    int64_t k) {
+void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units,
+                           int32_t gates, int64_t k) {
     const int64_t vl = kern->vl;
     const tkri_panels from = tkri_panels_of(units, gates, kern->vl);
     const tkri_panels to = tkri_panels_of(k, 1, kern->vl);
@@ -63,8 +63,8 @@ void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, in
         for (int64_t p = 0; p < from.n; p++) {
             const int64_t column = tkri_panel_start(&from, p) * vl;
             const int64_t n = tkri_panel_width(&from, p) * vl;
-            tkri_transpose(out + first * columns + column * width, width, w + column * k + first * n, n,
-                      tkri_min(width, k - first), n);
+            tkri_transpose(out + first * columns + column * width, width,
+                           w + column * k + first * n, n, tkri_min(width, k - first), n);
         }
     }
 }

@@ -76,8 +76,8 @@ void tkri_product_run(const tkri_product *product);
 void tkri_product_gather(const tkri_product *product, const int32_t *ids);
 
 /* W^T of a packed matrix with k rows, packed for products over its columns; numbers in it. */
-void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units, int32_t gates,
-                    int64_t k);
+void tkri_packed_transpose(const tkri_kern *kern, float *out, const float *w, int64_t units,
+                           int32_t gates, int64_t k);
 int64_t tkri_packed_transpose_len(int32_t vl, int64_t units, int32_t gates, int64_t k);
 
 #endif

@@ -51,6 +51,7 @@ tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles) {
         .ld_h = layer->units_ld,
         .ld_c = layer->units_ld,
         .activation = layer->activation,
+        .gate_activation = layer->gate_activation,
     };
     if (layer->ops->has_c) {
         p.c_prev = r->c_prev + unit;

@@ -188,7 +188,8 @@ static void transpose_states(const tkri_scan *a, float *block, int64_t row, int6
             t++;
         }
         const int64_t n = tkri_min(tkri_held_row(chunk, t + 1), end) - row;
-        tkri_transpose(to, TKRI_BLOCK, h + (row + chunk->batch - before) * ld, ld, n, a->layer->out);
+        tkri_transpose(to, TKRI_BLOCK, h + (row + chunk->batch - before) * ld, ld, n,
+                       a->layer->out);
         to += n, row += n;
     }
 }
@@ -229,14 +230,15 @@ void tkri_recurrent_pack(tkri_unroll *u, int64_t l) {
     for (int32_t d = 0; d < layer->directions; d++) {
         const tkri_run *run = tkri_run_of(u, l, d);
         const tkri_direction *dir = &layer->direction[d];
-        tkri_packed_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units, layer->ops->gates,
-                       layer->out);
+        tkri_packed_transpose(kern, run->w_hh_t, values + dir->w_hh, layer->units,
+                              layer->ops->gates, layer->out);
         if (run->w_ih_t) {
-            tkri_packed_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units, layer->ops->gates,
-                           layer->input);
+            tkri_packed_transpose(kern, run->w_ih_t, values + dir->w_ih, layer->units,
+                                  layer->ops->gates, layer->input);
         }
         if (run->w_hr_t) {
-            tkri_packed_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1, layer->units);
+            tkri_packed_transpose(kern, run->w_hr_t, values + dir->w_hr, layer->out, 1,
+                                  layer->units);
         }
     }
 }

@@ -80,7 +80,8 @@ static void place_backward(const tkri_unroll *u, int64_t l, const tkri_direction
     }
     TKRI_TAKE(arena, run->w_hh_t, tkri_packed_transpose_len(vl, layer->units, gates, layer->out));
     if (dx) {
-        TKRI_TAKE(arena, run->w_ih_t, tkri_packed_transpose_len(vl, layer->units, gates, layer->input));
+        TKRI_TAKE(arena, run->w_ih_t,
+                  tkri_packed_transpose_len(vl, layer->units, gates, layer->input));
     }
     if (layer->out != layer->units) {
         TKRI_TAKE(arena, run->dp, tkri_times(room->rows, layer->out_ld));

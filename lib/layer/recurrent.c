@@ -5,70 +5,62 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "layer/combine.h"
 #include "layer/dropout.h"
-#include "layer/masks.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Options
  * --------------------------------------------------------------------------------------------- */
 
-#define SHARED_FIRST                                                   \
-    {TKR_LAYERS, 0, "layers", TKRI_INT, TKRI_FIXED, 1, 64, 1}, {       \
-        TKR_DIRECTIONS, 0, "directions", TKRI_INT, TKRI_FIXED, 1, 2, 1 \
-    }
+#define E (1u << TKR_ELMAN)
+#define L (1u << TKR_LSTM)
+#define G (1u << TKR_GRU)
+#define ALL (E | L | G)
 
-#define SHARED_LAST                                                                           \
-    {TKR_BIASES, 0, "biases", TKRI_INT, TKRI_FIXED, 0, 2, 2},                                 \
-        {TKR_LEARNED_STATE, 0, "learned_state", TKRI_INT, TKRI_FIXED, 0, 1, 0},               \
-        {TKR_OUTPUT_BEFORE, 0, "output_before", TKRI_INT, TKRI_FIXED, 0, 1, 0}, {             \
-        TKR_INIT, 0, "init", TKRI_INT, 0, TKR_INIT_UNIFORM, TKR_INIT_NORMAL, TKR_INIT_UNIFORM \
-    }
-
-#define NOISE                                                                                 \
-    {TKR_DROPOUT_BETWEEN, 0, "dropout_between", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0}, \
-        {TKR_DROPOUT_RECURRENT, 0, "dropout_recurrent", TKRI_REAL, TKRI_FIXED, 0,             \
-         TKRI_BELOW_ONE,        0},                                                           \
-    {                                                                                         \
-        TKR_ZONEOUT, 0, "zoneout", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0                \
-    }
-
-#define SCALE \
-    { TKR_INIT_SCALE, 0, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN }
-
-static const tkri_option elman_options[] = {
-    SHARED_FIRST,
-    {TKR_ACTIVATION, 0, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_IDENTITY, TKR_TANH},
-    SHARED_LAST,
-    NOISE,
-    SCALE,
-    {0},
-};
-
-static const tkri_option lstm_options[] = {
-    SHARED_FIRST,
-    {TKR_PEEPHOLES, 0, "peepholes", TKRI_INT, TKRI_FIXED, 0, 1, 0},
-    {TKR_PROJECTION, 0, "projection", TKRI_INT, TKRI_FIXED, 0, INT32_MAX, 0},
-    SHARED_LAST,
-    {TKR_FORGET_BIAS, 0, "forget_bias", TKRI_REAL, 0, -1e6, 1e6, (double)NAN},
-    NOISE,
-    {TKR_ZONEOUT_CELL, 0, "zoneout_cell", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
-    SCALE,
-    {0},
-};
-
-static const tkri_option gru_options[] = {
-    SHARED_FIRST,
-    {TKR_RESET, 0, "reset", TKRI_INT, TKRI_FIXED, TKR_RESET_AFTER, TKR_RESET_BEFORE,
+static const tkri_option options[] = {
+    {TKR_LAYERS, ALL, "layers", TKRI_INT, TKRI_FIXED, 1, 64, 1},
+    {TKR_DIRECTIONS, ALL, "directions", TKRI_INT, TKRI_FIXED, TKR_FORWARD, TKR_REVERSE,
+     TKR_FORWARD},
+    {TKR_ACTIVATION, E, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_SQRT, TKR_TANH},
+    {TKR_ACTIVATION, L | G, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_LEAKY_RELU, TKR_TANH},
+    {TKR_RESET, G, "reset", TKRI_INT, TKRI_FIXED, TKR_RESET_AFTER, TKR_RESET_BEFORE,
      TKR_RESET_AFTER},
-    SHARED_LAST,
-    NOISE,
-    SCALE,
+    {TKR_PEEPHOLES, L, "peepholes", TKRI_INT, TKRI_FIXED, 0, 1, 0},
+    {TKR_PROJECTION, L, "projection", TKRI_INT, TKRI_FIXED, 0, INT32_MAX, 0},
+    {TKR_BIASES, ALL, "biases", TKRI_INT, TKRI_FIXED, 0, 2, 2},
+    {TKR_LEARNED_STATE, ALL, "learned_state", TKRI_INT, TKRI_FIXED, 0, 1, 0},
+    {TKR_OUTPUT_BEFORE, ALL, "output_before", TKRI_INT, TKRI_FIXED, 0, 1, 0},
+    {TKR_INIT, ALL, "init", TKRI_INT, 0, TKR_INIT_UNIFORM, TKR_INIT_NORMAL, TKR_INIT_UNIFORM},
+    {TKR_COMBINE, ALL, "combine", TKRI_INT, TKRI_FIXED, TKR_CONCATENATE, TKR_PRODUCT,
+     TKR_CONCATENATE},
+    {TKR_GATE_ACTIVATION, L | G, "gate_activation", TKRI_INT, TKRI_FIXED, TKR_LOGISTIC,
+     TKR_HARD_SIGMOID_6, TKR_LOGISTIC},
+    {TKR_FORGET_BIAS, L, "forget_bias", TKRI_REAL, 0, -1e6, 1e6, (double)NAN},
+    {TKR_DROPOUT_BETWEEN, ALL, "dropout_between", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    {TKR_DROPOUT_RECURRENT, ALL, "dropout_recurrent", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    {TKR_ZONEOUT, ALL, "zoneout", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    {TKR_ZONEOUT_CELL, L, "zoneout_cell", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    {TKR_INIT_SCALE, ALL, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN},
     {0},
 };
+TKRI_OPTIONS_FIT(options);
+
+/* Functions of a cell whose gradients are known from what they gave. */
+static int is_of_cell(int64_t function) {
+    return function == TKR_TANH || function == TKR_RELU || function == TKR_IDENTITY ||
+           function == TKR_SOFTSIGN || function == TKR_HARD_TANH || function == TKR_ELU ||
+           function == TKR_LEAKY_RELU;
+}
 
 static int32_t check(const tkr_cell *cell, tkri_detail *detail) {
-    REQUIRE(!tkri_cell_int(cell, TKR_OUTPUT_BEFORE) || tkri_cell_int(cell, TKR_DIRECTIONS) == 1,
-            detail, TKR_ERR_ARGUMENT, "output_before needs a single direction");
+    const int gated = tkri_cell_option(cell, TKR_GATE_ACTIVATION, TKRI_INT) != NULL;
+    REQUIRE(!tkri_cell_int(cell, TKR_OUTPUT_BEFORE) ||
+                tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_FORWARD,
+            detail, TKR_ERR_ARGUMENT, "output_before needs one direction, forward");
+    REQUIRE(!gated || is_of_cell(tkri_cell_int(cell, TKR_ACTIVATION)), detail, TKR_ERR_ARGUMENT,
+            "activation %d is none of a gated cell's", (int)tkri_cell_int(cell, TKR_ACTIVATION));
+    REQUIRE(tkri_cell_int(cell, TKR_GATE_ACTIVATION) != TKR_IDENTITY, detail, TKR_ERR_ARGUMENT,
+            "the identity is no gate's activation");
     return TKR_OK;
 }
 
@@ -85,8 +77,13 @@ static int64_t out_of(const tkr_cell *cell) {
     return projected ? projected : cell->hidden;
 }
 
+static int goes_both_ways(const tkr_cell *cell) {
+    return tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_BOTH;
+}
+
 static int64_t output(const tkr_cell *cell) {
-    return tkri_cell_int(cell, TKR_DIRECTIONS) * out_of(cell);
+    const int beside = tkri_cell_int(cell, TKR_COMBINE) == TKR_CONCATENATE;
+    return goes_both_ways(cell) && beside ? 2 * out_of(cell) : out_of(cell);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -95,12 +92,16 @@ static int64_t output(const tkr_cell *cell) {
 
 #define DECLARE_OPS(tier, id)                                                              \
     extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
-        tkri_gru_before_##tier;
-#define LIST_OPS(tier, id)                                                            \
-    [TKR_TIER_##id] = {&tkri_elman_##tier, &tkri_lstm_##tier, &tkri_gru_after_##tier, \
-                       &tkri_gru_before_##tier},
+        tkri_gru_before_##tier, tkri_lstm_any_##tier, tkri_gru_after_any_##tier,           \
+        tkri_gru_before_any_##tier;
+#define LIST_OPS(tier, id)                                                     \
+    [TKR_TIER_##id] = {&tkri_elman_##tier,         &tkri_lstm_##tier,          \
+                       &tkri_gru_after_##tier,     &tkri_gru_before_##tier,    \
+                       &tkri_lstm_any_##tier,      &tkri_gru_after_any_##tier, \
+                       &tkri_gru_before_any_##tier},
 
-enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, N_OPS };
+/* Of the gated ones twice: with the usual functions, and with any. */
+enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, OPS_ANY, N_OPS = 7 };
 
 /* The pointwise parts in every tier of this build. */
 TKRI_TIERS(DECLARE_OPS)
@@ -111,14 +112,17 @@ static int resets_before(const tkr_cell *part) {
 }
 
 static const tkri_cell_ops *ops_of(const tkri_builder *b) {
+    const tkri_cell_ops *const *ops = ops_table[b->kern->tier];
+    const int any = tkri_cell_int(b->part, TKR_ACTIVATION) != TKR_TANH ||
+                    tkri_cell_int(b->part, TKR_GATE_ACTIVATION) != TKR_LOGISTIC;
+    const int more = any ? OPS_ANY - OPS_LSTM : 0;
     switch (b->part->kind->number) {
         case TKR_ELMAN:
-            return ops_table[b->kern->tier][OPS_ELMAN];
+            return ops[OPS_ELMAN];
         case TKR_LSTM:
-            return ops_table[b->kern->tier][OPS_LSTM];
+            return ops[OPS_LSTM + more];
         default:
-            return ops_table[b->kern->tier]
-                            [resets_before(b->part) ? OPS_GRU_BEFORE : OPS_GRU_AFTER];
+            return ops[(resets_before(b->part) ? OPS_GRU_BEFORE : OPS_GRU_AFTER) + more];
     }
 }
 
@@ -203,7 +207,8 @@ static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int
                       tensors t) {
     tkri_direction *d = &layer->direction[number];
     const listing w = {.b = b, .layer = layer, .d = d};
-    d->number = d->backwards = number;
+    d->number = number;
+    d->backwards = number || tkri_cell_int(b->part, TKR_DIRECTIONS) == TKR_REVERSE;
     (void)snprintf((char *)w.suffix, sizeof w.suffix, "_l%d%s", (int)index,
                    number ? "_reverse" : "");
     d->w_ih = gated(&w, "weight_ih", TKRI_WEIGHT_IH, layer->input);
@@ -267,8 +272,9 @@ static tkri_recurrent layer_of(const tkri_builder *b, int64_t index, int64_t inp
     const int last = index == tkri_cell_int(part, TKR_LAYERS) - 1;
     tkri_recurrent layer = {
         .ops = ops_of(b),
-        .directions = (int32_t)tkri_cell_int(part, TKR_DIRECTIONS),
+        .directions = goes_both_ways(part) ? 2 : 1,
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
+        .gate_activation = (int32_t)tkri_cell_int(part, TKR_GATE_ACTIVATION),
         .precision = can_reduce(b) ? b->precision : TKR_FLOAT32,
         .output_before = last && tkri_cell_int(part, TKR_OUTPUT_BEFORE),
         .learned = (int32_t)tkri_cell_int(part, TKR_LEARNED_STATE),
@@ -292,18 +298,21 @@ static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tenso
     for (int32_t d = 0; d < own.directions; d++) {
         direction(b, &own, index, d, t);
     }
+    const int backwards = own.direction[0].backwards;
     const tkri_layer layer = {
         .ops = &tkri_recurrent_ops,
         .output = own.directions * own.out,
         .without_input = own.output_before || in.without_input,
         .step_weights = (int64_t)tkri_mul(tkri_times(own.units, own.out), (uint64_t)own.ops->gates),
-        .takes_steps = own.directions == 1,
+        .takes_steps = own.directions == 1 && !backwards,
         .n_tracks = own.directions,
         .refresh = refresh,
     };
     tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
-    out.backwards = own.directions == 2 ? own.out : out.width;
-    return out;
+    out.backwards = backwards ? 0 : own.out;
+    const int32_t combine = (int32_t)tkri_cell_int(b->part, TKR_COMBINE);
+    return own.directions == 2 && combine != TKR_CONCATENATE ? tkri_build_merge(b, out, combine)
+                                                             : out;
 }
 
 static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
@@ -322,18 +331,18 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     return in;
 }
 
-#define KIND(id, kind, list)             \
+#define KIND(id, kind)                   \
     const tkri_kind tkri_kind_##kind = { \
         .number = TKR_##id,              \
         .name = #kind,                   \
         .takes = TKRI_VALUES | TKRI_IDS, \
-        .options = list,                 \
+        .options = options,              \
         .check = check,                  \
         .bounds = bounds,                \
         .output = output,                \
         .build = build,                  \
     }
 
-KIND(ELMAN, elman, elman_options);
-KIND(LSTM, lstm, lstm_options);
-KIND(GRU, gru, gru_options);
+KIND(ELMAN, elman);
+KIND(LSTM, lstm);
+KIND(GRU, gru);

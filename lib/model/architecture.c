@@ -163,18 +163,21 @@ static int32_t set_option(tkr_cell *cell, const tkri_options *found, const tkri_
     return isnan(real) ? TKR_OK : tkri_cell_set_real(cell, o->key, real);
 }
 
-static int32_t configure(reading *r, tkr_cell *cell, const spec *s) {
-    tkri_options found = cell->options;
+/* The options that were there, the others at their defaults. */
+static int32_t find_options(reading *r, const spec *s, tkri_options *found) {
     tkri_json json = s->options;
-    if (s->members & OPTIONS) {
-        const int32_t status = tkri_options_read(&json, &found, r->detail);
-        if (status < 0) {
-            r->json = json;
-            return status;
-        }
+    tkri_options_init(found, s->kind->options, s->kind->number);
+    const int32_t status =
+        s->members & OPTIONS ? tkri_options_read(&json, found, r->detail) : TKR_OK;
+    if (status < 0) {
+        r->json = json;
     }
-    for (const tkri_option *o = NULL; (o = tkri_options_next(&found, o));) {
-        TRY(blame(r, set_option(cell, &found, o), cell));
+    return status;
+}
+
+static int32_t configure(reading *r, tkr_cell *cell, const spec *s, const tkri_options *found) {
+    for (const tkri_option *o = NULL; (o = tkri_options_next(found, o));) {
+        TRY(blame(r, set_option(cell, found, o), cell));
     }
     return s->name[0] ? blame(r, tkri_cell_set_name(cell, s->name), cell) : TKR_OK;
 }
@@ -198,15 +201,19 @@ static int32_t check_members(reading *r, const spec *s) {
 
 /* Make what a spec says. */
 static int32_t make(reading *r, tkr_cell **cell, spec *s) {
+    tkri_options found;
     TRY(check_members(r, s));
+    TRY(find_options(r, s, &found));
+    const tkri_parts parts = {s->parts, s->n_parts,
+                              (int32_t)tkri_options_int(&found, TKR_COMBINE)};
     int32_t status =
         s->kind->contains
-            ? tkri_cell_contain(cell, s->kind, s->parts, s->n_parts, &r->env)
+            ? tkri_cell_contain(cell, s->kind, &parts, &r->env)
             : tkri_cell_create(cell, s->kind, width(s->input), width(s->hidden), &r->env);
     if (status != TKR_OK) {
         return blame(r, status, NULL);
     }
-    status = configure(r, *cell, s);
+    status = configure(r, *cell, s, &found);
     if (status != TKR_OK) {
         tkri_cell_destroy(*cell);
         *cell = NULL;

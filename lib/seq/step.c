@@ -93,7 +93,7 @@ static void copy_row(float *to, const float *from, int64_t n) {
 /* Layer l on what it reads; signals[l + 1] is its output's. */
 static int32_t step_layer(const tkr_cell *cell, tkr_state *state, int64_t l) {
     const tkri_layer *layer = &cell->net->layers[l];
-    tkri_signal several[TKRI_MAX_PARTS];
+    tkri_signal several[TKRI_MAX_BRANCHES];
     tkri_step step = {
         .cell = cell,
         .state = state,

@@ -42,6 +42,10 @@ static int32_t chain(world *w) {
     return tkr_cell_chain(&w->made.cell, w->part, 2, w->lent);
 }
 
+static int32_t branch(world *w) {
+    return tkr_cell_branch(&w->made.cell, w->part, 1, TKR_CONCATENATE, w->lent);
+}
+
 static int32_t set_name(world *w) {
     return tkr_cell_set_name(w->part[0], "other");
 }
@@ -179,6 +183,7 @@ const scenario cell_scenarios[] = {
     {"tkr_env_from_memory", env_from_memory, NULL, 0, NO},
     {"tkr_cell_create", create, NULL, 'c', YES},
     {"tkr_cell_destroy", destroy, NULL, 0, NO},
+    {"tkr_cell_branch", branch, NULL, 'c', YES},
     {"tkr_cell_chain", chain, NULL, 'c', YES},
     {"tkr_cell_set_name", set_name, NULL, 0, NO},
     {"tkr_cell_set_int", set_int, NULL, 0, NO},
