@@ -72,7 +72,7 @@ static double exact(int32_t activation, double x) {
                                                : orc_activate(activation, x);
 }
 
-/* The contract: |y - want| of 4 ULP, of GELU 8; a hard sigmoid's of 4 ULP of what it starts from. */
+/* The contract: 4 ULP, of GELU 8; a hard sigmoid's are ULP of the 0.5 that it starts from. */
 static double allowed(int32_t activation, double want) {
     const int hard = activation == TKR_HARD_SIGMOID || activation == TKR_HARD_SIGMOID_6;
     const double size = hard ? fmax(0.5, want) : fabs(want);

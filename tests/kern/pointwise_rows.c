@@ -241,7 +241,7 @@ static void check_norm_constant(const tkri_kern *kern) {
     destroy(&a);
 }
 
-/* None of a row is a finite number as soon as one that it is made of is none, but those behind it. */
+/* As soon as one number is not finite, none of the row's results is; the padding is zero still. */
 static void check_spoilt(const guard *y, int64_t n) {
     for (int64_t i = 0; i < y->n; i++) {
         assert_true(i < n ? !isfinite(y->data[i]) : y->data[i] >= 0 && y->data[i] <= 0);
