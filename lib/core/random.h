@@ -18,6 +18,9 @@ void tkri_philox(uint32_t out[4], uint64_t seed, uint64_t stream, uint64_t index
 /* Uniform in [0,1), 24 bits, for one counter value. */
 float tkri_uniform_at(uint64_t seed, uint64_t stream, uint64_t index);
 
+/* The same for the counter values index .. index + n - 1, into out [n], whole blocks at a time. */
+void tkri_uniform_fill(float *out, uint64_t seed, uint64_t stream, uint64_t index, int64_t n);
+
 /* Uniform in [0,1), 53 bits; the generator moves on. */
 double tkri_uniform(tkri_random *random);
 

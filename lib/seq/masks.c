@@ -23,9 +23,11 @@ typedef struct mask {
 } mask;
 
 static void draw_row(const mask *m, uint64_t seed, int64_t row, int64_t place) {
+    const float rate = m->rate, yes = m->yes, no = m->no;
+    float *to = m->rows + row * m->ld;
+    tkri_uniform_fill(to, seed, m->stream, (uint64_t)(place * m->ld), m->n);
     for (int64_t j = 0; j < m->n; j++) {
-        const float u = tkri_uniform_at(seed, m->stream, (uint64_t)(place * m->ld + j));
-        m->rows[row * m->ld + j] = u < m->rate ? m->yes : m->no;
+        to[j] = to[j] < rate ? yes : no;
     }
 }
 

@@ -76,12 +76,34 @@ static void test_counter_values(void **unused) {
     assert_int_not_equal(compare_ulps(at[0], at[1]), 0);
 }
 
+/* Whole blocks at a time give the numbers that one by one gives: from every place in a block, for
+ * every length, across the counter's 32nd bit, and nothing behind the last. */
+static void test_fill(void **unused) {
+    (void)unused;
+    enum { N = 80 };
+    const uint64_t starts[] = {0, UINT64_C(4) * 0xFFFFFFF9, UINT64_C(1) << 40};
+    for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
+        for (uint64_t from = starts[s]; from < starts[s] + 5; from++) {
+            for (int64_t n = 0; n < N; n++) {
+                float got[N + 1], want[N + 1] = {0};
+                for (int64_t i = 0; i < n; i++) {
+                    want[i] = tkri_uniform_at(5, 6, from + (uint64_t)i);
+                }
+                got[n] = want[n] = -1;
+                tkri_uniform_fill(got, 5, 6, from, n);
+                assert_true(compare_bits(got, want, n + 1));
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_normal),
         cmocka_unit_test(test_counter_values),
+        cmocka_unit_test(test_fill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
