@@ -55,6 +55,11 @@ typedef struct tkri_place {
     int64_t first, width, lane;
 } tkri_place;
 
+/* Where a row's elements are: number c at flat[start + c * step]. */
+typedef struct tkri_strided {
+    int64_t start, step;
+} tkri_strided;
+
 /* A matrix of reduced precision: see kern/reduced.h. */
 typedef struct tkri_words_at {
     uint32_t *w;
@@ -184,10 +189,10 @@ void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers);
 int32_t tkri_net_create(tkr_cell *cell);
 void tkri_net_destroy(tkr_cell *cell);
 
-/* parameters.c: the flat index of logical element (row, column); copies between a flat array (of
+/* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of
  * values, gradients or moments) and PyTorch's layout; the table by name. */
+tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
 tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
-int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column);
 int64_t tkri_parameter_len(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);
 void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in);

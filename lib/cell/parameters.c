@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cell/cell.h"
+#include "core/check.h"
 
 tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row) {
     const tkri_panels panels = tkri_panels_of(p->units, p->gates, vl);
@@ -19,31 +20,70 @@ tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row
     return (tkri_place){first, tkri_panel_width(&panels, panel) * vl, vector * vl + unit % vl};
 }
 
-int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column) {
+tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row) {
     if (p->ld) {
-        return p->offset + row * p->ld + column;
+        return (tkri_strided){p->offset + row * p->ld, 1};
     }
     const tkri_place at = tkri_parameter_place(p, vl, row);
-    return p->offset + at.first * vl * p->k + column * at.width + at.lane;
+    return (tkri_strided){p->offset + at.first * vl * p->k + at.lane, at.width};
 }
 
 int64_t tkri_parameter_len(const tkri_parameter *p) {
     return p->shape[0] * p->shape[1];
 }
 
-void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out) {
-    for (int64_t row = 0; row < p->shape[0]; row++) {
-        for (int64_t column = 0; column < p->shape[1]; column++) {
-            *out++ = flat[tkri_parameter_index(p, vl, row, column)];
+/* Rows and columns that are copied together: rows side by side in packed vectors share cache lines,
+ * and so many columns of them stay in a first-level cache. */
+enum { ROWS = TKRI_MAX_VL, COLUMNS = 64 };
+
+/* Find up to ROWS rows from `row` on. Returns how many there are. */
+static int64_t place_rows(tkri_strided at[ROWS], const tkri_parameter *p, int32_t vl, int64_t row) {
+    const int64_t n = tkri_min(p->shape[0] - row, ROWS);
+    for (int64_t i = 0; i < n; i++) {
+        at[i] = tkri_parameter_row(p, vl, row + i);
+    }
+    return n;
+}
+
+static void export_rows(const tkri_strided *at, int64_t n, int64_t columns, const float *flat,
+                        float *out) {
+    for (int64_t c = 0; c < columns; c += COLUMNS) {
+        for (int64_t i = 0; i < n; i++) {
+            const float *from = flat + at[i].start + c * at[i].step;
+            float *to = out + i * columns + c, *end = to + tkri_min(COLUMNS, columns - c);
+            for (; to < end; from += at[i].step) {
+                *to++ = *from;
+            }
         }
     }
 }
 
-void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in) {
-    for (int64_t row = 0; row < p->shape[0]; row++) {
-        for (int64_t column = 0; column < p->shape[1]; column++) {
-            flat[tkri_parameter_index(p, vl, row, column)] = *in++;
+static void import_rows(const tkri_strided *at, int64_t n, int64_t columns, float *flat,
+                        const float *in) {
+    for (int64_t c = 0; c < columns; c += COLUMNS) {
+        for (int64_t i = 0; i < n; i++) {
+            float *to = flat + at[i].start + c * at[i].step;
+            const float *from = in + i * columns + c, *end = from + tkri_min(COLUMNS, columns - c);
+            for (; from < end; to += at[i].step) {
+                *to = *from++;
+            }
         }
+    }
+}
+
+void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out) {
+    tkri_strided at[ROWS];
+    for (int64_t row = 0; row < p->shape[0]; row += ROWS) {
+        const int64_t n = place_rows(at, p, vl, row);
+        export_rows(at, n, p->shape[1], flat, out + row * p->shape[1]);
+    }
+}
+
+void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in) {
+    tkri_strided at[ROWS];
+    for (int64_t row = 0; row < p->shape[0]; row += ROWS) {
+        const int64_t n = place_rows(at, p, vl, row);
+        import_rows(at, n, p->shape[1], flat, in + row * p->shape[1]);
     }
 }
 

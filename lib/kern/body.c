@@ -522,6 +522,7 @@ static void rmsprop(float *p, float *g, float *m, float *v, int64_t n, const tkr
 }
 
 extern const tkri_reduced_kern TIER(tkri_reduced);
+void TIER(tkri_orthogonalise)(const tkri_projection *projection);
 
 const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
@@ -530,6 +531,7 @@ const tkri_kern TIER(tkri_kern) = {
     .cpuid = TIER_CPUID,
     .xcr0 = TIER_XCR0,
     .reduced = &TIER(tkri_reduced),
+    .orthogonalise = TIER(tkri_orthogonalise),
     .gemm = gemm,
     .live = TIER_LIVE ? live : NULL,
     .gather = gather,
