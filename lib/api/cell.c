@@ -322,8 +322,7 @@ int32_t tkr_cell_parameter(const tkr_cell *cell, int64_t index, const char **nam
     const tkri_parameter *p = &cell->net->parameters[index];
     *name = p->name;
     *rank = p->rank;
-    shape[0] = p->shape[0];
-    shape[1] = p->shape[1];
+    memcpy(shape, p->shape, sizeof p->shape);
     return TKR_OK;
 }
 

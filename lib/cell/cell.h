@@ -9,7 +9,7 @@
 #include "kern/kern.h"
 #include "kern/reduced.h"
 
-enum { TKRI_NAME_LEN = 64, TKRI_PARAMETER_NAME_LEN = 128 };
+enum { TKRI_NAME_LEN = 64, TKRI_PARAMETER_NAME_LEN = 128, TKRI_PARAMETER_RANK = 4 };
 
 /* Options. Integer keys are 1..TKRI_N_INTS-1, float keys TKRI_FLOAT_BASE.. */
 enum { TKRI_N_INTS = 12, TKRI_FLOAT_BASE = 32, TKRI_N_FLOATS = 7 };
@@ -32,13 +32,14 @@ typedef struct tkri_note {
     const char *key, *text;
 } tkri_note;
 
-/* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout. A matrix is
+/* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout, of which the
+ * first number counts rows and the product of the others columns. A matrix is
  * [gates * units][k] in packed panels; a vector is the same with k = 1; a table (embedding) is
  * row-major with rows `ld` apart. A matrix of reduced precision lies among the words instead. */
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
-    int64_t shape[2];
+    int64_t shape[TKRI_PARAMETER_RANK]; /* 1 behind the rank */
     int64_t offset, numbers; /* first float or word, and how many with padding */
     int64_t units, k;
     int64_t ld; /* > 0: a table */
@@ -194,6 +195,7 @@ void tkri_net_destroy(tkr_cell *cell);
 tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
 tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_len(const tkri_parameter *p);
+int64_t tkri_parameter_columns(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);
 void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in);
 const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name);

@@ -27,11 +27,12 @@ typedef void (*numbers)(tkri_random *random, double *out, int64_t n);
 /* One number for every element, row by row: number * factor * scale. */
 static void fill(draw *d, numbers next, double factor, double scale) {
     double drawn[DRAWN];
+    const int64_t columns = tkri_parameter_columns(d->p);
     for (int64_t row = 0; row < d->p->shape[0]; row++) {
         const tkri_strided at = tkri_parameter_row(d->p, d->vl, row);
         float *to = d->values + at.start;
-        for (int64_t done = 0; done < d->p->shape[1]; done += DRAWN) {
-            const int64_t n = tkri_min(d->p->shape[1] - done, DRAWN);
+        for (int64_t done = 0; done < columns; done += DRAWN) {
+            const int64_t n = tkri_min(columns - done, DRAWN);
             next(&d->random, drawn, n);
             for (int64_t i = 0; i < n; i++) {
                 to[(done + i) * at.step] = (float)(drawn[i] * factor * scale);

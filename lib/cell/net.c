@@ -79,6 +79,7 @@ static int64_t parameter(walk *w, const char *name, int32_t role, int32_t gates,
         p->rank = role <= TKRI_WEIGHT_EMBEDDING ? 2 : 1;
         p->shape[0] = gates * units;
         p->shape[1] = k;
+        p->shape[2] = p->shape[3] = 1;
         p->offset = offset;
         p->numbers = (int64_t)numbers;
         p->units = units;

@@ -28,8 +28,16 @@ tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row
     return (tkri_strided){p->offset + at.first * vl * p->k + at.lane, at.width};
 }
 
+int64_t tkri_parameter_columns(const tkri_parameter *p) {
+    int64_t n = 1;
+    for (int i = 1; i < TKRI_PARAMETER_RANK; i++) {
+        n *= p->shape[i];
+    }
+    return n;
+}
+
 int64_t tkri_parameter_len(const tkri_parameter *p) {
-    return p->shape[0] * p->shape[1];
+    return p->shape[0] * tkri_parameter_columns(p);
 }
 
 /* Rows and columns that are copied together: rows side by side in packed vectors share cache lines,
@@ -73,17 +81,19 @@ static void import_rows(const tkri_strided *at, int64_t n, int64_t columns, floa
 
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out) {
     tkri_strided at[ROWS];
+    const int64_t columns = tkri_parameter_columns(p);
     for (int64_t row = 0; row < p->shape[0]; row += ROWS) {
         const int64_t n = place_rows(at, p, vl, row);
-        export_rows(at, n, p->shape[1], flat, out + row * p->shape[1]);
+        export_rows(at, n, columns, flat, out + row * columns);
     }
 }
 
 void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in) {
     tkri_strided at[ROWS];
+    const int64_t columns = tkri_parameter_columns(p);
     for (int64_t row = 0; row < p->shape[0]; row += ROWS) {
         const int64_t n = place_rows(at, p, vl, row);
-        import_rows(at, n, p->shape[1], flat, in + row * p->shape[1]);
+        import_rows(at, n, columns, flat, in + row * columns);
     }
 }
 

@@ -126,10 +126,11 @@ int32_t tkri_reduced_check(tkr_cell *cell) {
 
 static void copy_parameter(const tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
                            const tkri_parameter *p) {
+    const int64_t columns = tkri_parameter_columns(p);
     for (int64_t i = 0; i < p->shape[0]; i++) {
         const tkri_strided target = tkri_parameter_row(q, to->kern->vl, i);
         const tkri_strided source = tkri_parameter_row(p, from->kern->vl, i);
-        for (int64_t column = 0; column < p->shape[1]; column++) {
+        for (int64_t column = 0; column < columns; column++) {
             to->net->values[target.start + column * target.step] =
                 from->net->values[source.start + column * source.step];
         }

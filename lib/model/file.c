@@ -54,8 +54,9 @@ static void list(records *all) {
         const tkri_net *net = group->cell->net;
         for (int64_t i = 0; group->batch == 0 && i < net->n_parameters; i++) {
             const tkri_parameter *p = &net->parameters[i];
-            append(all, p->name, &(record){.group = group, .parameter = p},
-                   (tkri_entry){.rank = p->rank, .shape = {p->shape[0], p->shape[1]}});
+            tkri_entry entry = {.rank = p->rank};
+            memcpy(entry.shape, p->shape, sizeof p->shape);
+            append(all, p->name, &(record){.group = group, .parameter = p}, entry);
         }
         for (int64_t i = 0; group->batch > 0 && i < net->n_state; i++) {
             const tkri_state_tensor *t = &net->state[i];
