@@ -40,7 +40,7 @@ int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer) {
 }
 
 /* Load if `good`, else refuse with that text. */
-static int32_t load_cell(tkr_cell **cell, const tkri_source *source, int good, const char *text,
+static int32_t load_cell(tkr_cell **cell, const tkri_origin *source, int good, const char *text,
                          const tkr_env *env) {
     tkri_env own;
     if (!cell) {
@@ -53,15 +53,15 @@ static int32_t load_cell(tkr_cell **cell, const tkri_source *source, int good, c
 }
 
 int32_t tkr_cell_load(tkr_cell **cell, const char *path, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.path = path}, path != NULL, no_path, env);
+    return load_cell(cell, &(tkri_origin){.path = path}, path != NULL, no_path, env);
 }
 
 int32_t tkr_cell_load_from(tkr_cell **cell, const tkr_reader *reader, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.reader = reader}, is_reader(reader), no_reader, env);
+    return load_cell(cell, &(tkri_origin){.reader = reader}, is_reader(reader), no_reader, env);
 }
 
 int32_t tkr_cell_load_memory(tkr_cell **cell, const void *bytes, uint64_t len, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.bytes = bytes, .len = len}, bytes != NULL,
+    return load_cell(cell, &(tkri_origin){.bytes = bytes, .len = len}, bytes != NULL,
                      "bytes is NULL", env);
 }
 
@@ -86,7 +86,7 @@ int32_t tkr_state_load(tkr_state *state, const char *path) {
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(path, &state->detail, TKR_ERR_ARGUMENT, no_path);
-    return tkri_state_load(state, &(tkri_source){.path = path});
+    return tkri_state_load(state, &(tkri_origin){.path = path});
 }
 
 int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
@@ -94,7 +94,7 @@ int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(is_reader(reader), &state->detail, TKR_ERR_ARGUMENT, no_reader);
-    return tkri_state_load(state, &(tkri_source){.reader = reader});
+    return tkri_state_load(state, &(tkri_origin){.reader = reader});
 }
 
 /* A run's objects belong together. */
@@ -141,7 +141,7 @@ int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
     REQUIRE(path, &opt->detail, TKR_ERR_ARGUMENT, no_path);
     TRY(check_training(opt, seq, state));
     return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
-                                &(tkri_source){.path = path});
+                                &(tkri_origin){.path = path});
 }
 
 int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
@@ -152,5 +152,5 @@ int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_stat
     REQUIRE(is_reader(reader), &opt->detail, TKR_ERR_ARGUMENT, no_reader);
     TRY(check_training(opt, seq, state));
     return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
-                                &(tkri_source){.reader = reader});
+                                &(tkri_origin){.reader = reader});
 }

@@ -78,7 +78,7 @@ fail:
     return status;
 }
 
-int32_t tkri_cell_load(tkr_cell **cell, const tkri_source *source, const tkri_env *env) {
+int32_t tkri_cell_load(tkr_cell **cell, const tkri_origin *source, const tkri_env *env) {
     tkri_file file;
     tkri_detail detail = {""};
     int32_t status = tkri_model_open(&file, source, "cell", env, &detail);
@@ -100,7 +100,7 @@ int32_t tkri_state_save(tkr_state *state, const tkri_target *target) {
     return tkri_model_save(&model, target, &state->env, &state->detail);
 }
 
-int32_t tkri_state_load(tkr_state *state, const tkri_source *source) {
+int32_t tkri_state_load(tkr_state *state, const tkri_origin *source) {
     const tkri_group group = group_of(state);
     const tkri_model model = {.group = &group, .n_groups = 1};
     tkri_file file;

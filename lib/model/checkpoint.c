@@ -262,7 +262,7 @@ static int32_t load(checkpoint *c, const tkri_file *file) {
     return status;
 }
 
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *source) {
+int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_origin *source) {
     checkpoint c = {.with = with};
     tkri_file file;
     tkr_optimizer *opt = with->opt;

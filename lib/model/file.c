@@ -226,7 +226,7 @@ static int32_t check_content(const tkri_file *file, const char *wanted) {
     return TKR_OK;
 }
 
-static int32_t open_source(tkri_file *file, const tkri_source *source, const tkri_env *env,
+static int32_t open_source(tkri_file *file, const tkri_origin *source, const tkri_env *env,
                            tkri_detail *detail) {
     if (source->path) {
         return tkri_file_from_path(file, source->path, env, detail);
@@ -235,7 +235,7 @@ static int32_t open_source(tkri_file *file, const tkri_source *source, const tkr
                           : tkri_file_from_memory(file, source->bytes, source->len, env, detail);
 }
 
-int32_t tkri_model_open(tkri_file *file, const tkri_source *source, const char *content,
+int32_t tkri_model_open(tkri_file *file, const tkri_origin *source, const char *content,
                         const tkri_env *env, tkri_detail *detail) {
     TRY(open_source(file, source, env, detail));
     int32_t status = check_version(file);

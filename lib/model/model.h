@@ -17,16 +17,16 @@ typedef struct tkri_target {
 } tkri_target;
 
 /* Where a load comes from: a path, or else a reader, or else bytes [len]. */
-typedef struct tkri_source {
+typedef struct tkri_origin {
     const char *path;
     const tkr_reader *reader;
     const void *bytes;
     uint64_t len;
-} tkri_source;
+} tkri_origin;
 
 /* file.c: open a file of ours that holds `content`: "cell" (as a "checkpoint" does too), "state" or
  * "checkpoint". TKR_ERR_UNSUPPORTED for a newer format, TKR_ERR_MISMATCH for other contents. */
-int32_t tkri_model_open(tkri_file *file, const tkri_source *source, const char *content,
+int32_t tkri_model_open(tkri_file *file, const tkri_origin *source, const char *content,
                         const tkri_env *env, tkri_detail *detail);
 
 /* Parameters, or what lies like them, if `batch` is 0, else a state of `batch` streams. In a file
@@ -76,9 +76,9 @@ int32_t tkri_architecture_compare(const tkr_cell *found, const tkr_cell *wanted,
 
 /* cell_file.c */
 int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target);
-int32_t tkri_cell_load(tkr_cell **cell, const tkri_source *source, const tkri_env *env);
+int32_t tkri_cell_load(tkr_cell **cell, const tkri_origin *source, const tkri_env *env);
 int32_t tkri_state_save(tkr_state *state, const tkri_target *target);
-int32_t tkri_state_load(tkr_state *state, const tkri_source *source);
+int32_t tkri_state_load(tkr_state *state, const tkri_origin *source);
 
 /* A training progress. `seq`, `state` and `cursor` [4] may be NULL. */
 typedef struct tkri_training {
@@ -90,6 +90,6 @@ typedef struct tkri_training {
 
 /* checkpoint.c */
 int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *target);
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *source);
+int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_origin *source);
 
 #endif
