@@ -40,7 +40,7 @@ int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer) {
 }
 
 /* Load if `good`, else refuse with that text. */
-static int32_t load_cell(tkr_cell **cell, const tkri_origin *source, int good, const char *text,
+static int32_t load_cell(tkr_cell **cell, const tkri_origin *origin, int good, const char *text,
                          const tkr_env *env) {
     tkri_env own;
     if (!cell) {
@@ -48,7 +48,7 @@ static int32_t load_cell(tkr_cell **cell, const tkri_origin *source, int good, c
     }
     *cell = NULL;
     TRY(tkri_env_read(&own, env));
-    return good ? tkri_cell_load(cell, source, &own)
+    return good ? tkri_cell_load(cell, origin, &own)
                 : tkri_env_fail(&own, TKR_ERR_ARGUMENT, "%s", text);
 }
 

@@ -52,9 +52,9 @@ typedef struct tkri_parameter {
 
 /* Where a row of PyTorch's matrix is among the packed columns: element k is `lane` numbers into row
  * k of the panel that begins with vector `first` and is `width` numbers wide. */
-typedef struct tkri_place {
+typedef struct tkri_packed_row {
     int64_t first, width, lane;
-} tkri_place;
+} tkri_packed_row;
 
 /* Where a row's elements are: number c at flat[start + c * step]. */
 typedef struct tkri_strided {
@@ -193,7 +193,7 @@ void tkri_net_destroy(tkr_cell *cell);
 /* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of
  * values, gradients or moments) and PyTorch's layout; the table by name. */
 tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
-tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
+tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_len(const tkri_parameter *p);
 int64_t tkri_parameter_columns(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);

@@ -5,7 +5,7 @@
 #include "cell/cell.h"
 #include "core/check.h"
 
-tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row) {
+tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row) {
     const tkri_panels panels = tkri_panels_of(p->units, p->gates, vl);
     const int64_t gate = row / p->units, unit = row % p->units, tile = unit / vl;
     int64_t panel = tile;
@@ -17,14 +17,14 @@ tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row
     }
     const int64_t first = tkri_panel_start(&panels, panel);
     const int64_t vector = p->gates == 1 ? tile - first : p->place[gate];
-    return (tkri_place){first, tkri_panel_width(&panels, panel) * vl, vector * vl + unit % vl};
+    return (tkri_packed_row){first, tkri_panel_width(&panels, panel) * vl, vector * vl + unit % vl};
 }
 
 tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row) {
     if (p->ld) {
         return (tkri_strided){p->offset + row * p->ld, 1};
     }
-    const tkri_place at = tkri_parameter_place(p, vl, row);
+    const tkri_packed_row at = tkri_parameter_place(p, vl, row);
     return (tkri_strided){p->offset + at.first * vl * p->k + at.lane, at.width};
 }
 

@@ -89,7 +89,7 @@ static int32_t reduce_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_ce
     const tkri_words_at words = tkri_words_find(to->net, q->precision, q->offset, columns, q->k);
     for (int64_t i = 0; i < q->shape[0]; i++) {
         const tkri_strided source = tkri_parameter_row(p, from->kern->vl, i);
-        const tkri_place target = tkri_parameter_place(q, vl, i);
+        const tkri_packed_row target = tkri_parameter_place(q, vl, i);
         const int64_t column = target.first * vl + target.lane;
         const row r = {
             .from = from->net->values + source.start,

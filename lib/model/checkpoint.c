@@ -137,7 +137,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *targe
     list_groups(&c);
     const tkri_page pages[] = {{"tekrar.cell", tkri_architecture_put, opt->cell},
                                {"tekrar.checkpoint", tkri_progress_put, &c.progress}};
-    const tkri_model model = {
+    const tkri_manifest manifest = {
         .content = "checkpoint",
         .group = c.group,
         .n_groups = c.n_groups,
@@ -145,7 +145,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *targe
         .n_pages = 2,
         .notes = opt->cell->notes,
     };
-    int32_t status = tkri_model_save(&model, target, &opt->env, &opt->detail);
+    int32_t status = tkri_model_save(&manifest, target, &opt->env, &opt->detail);
     release_start(&c);
     return status;
 }
@@ -253,8 +253,8 @@ static int32_t load(checkpoint *c, const tkri_file *file) {
     }
     TRY(allocate_start(c));
     list_groups(c);
-    const tkri_model model = {.group = c->group, .n_groups = c->n_groups, .others = others};
-    int32_t status = tkri_model_load(&model, file);
+    const tkri_manifest manifest = {.group = c->group, .n_groups = c->n_groups, .others = others};
+    int32_t status = tkri_model_load(&manifest, file);
     if (status == TKR_OK) {
         restore(c);
     }
@@ -262,14 +262,14 @@ static int32_t load(checkpoint *c, const tkri_file *file) {
     return status;
 }
 
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_origin *source) {
+int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_origin *origin) {
     checkpoint c = {.with = with};
     tkri_file file;
     tkr_optimizer *opt = with->opt;
-    int32_t status = tkri_model_open(&file, source, "checkpoint", &opt->env, &opt->detail);
+    int32_t status = tkri_model_open(&file, origin, "checkpoint", &opt->env, &opt->detail);
     if (status == TKR_OK) {
         status = load(&c, &file);
         tkri_file_fini(&file);
     }
-    return tkri_disk_blame(&opt->detail, source->path, status);
+    return tkri_disk_blame(&opt->detail, origin->path, status);
 }
