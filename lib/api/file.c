@@ -106,11 +106,6 @@ static int32_t check_training(tkr_optimizer *opt, const tkr_sequence *seq, const
     return TKR_OK;
 }
 
-/* A cursor to be read from, in the place of one to be written to. */
-static uint64_t *unconst(const uint64_t *cursor) {
-    return (uint64_t *)(uintptr_t)cursor;
-}
-
 int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                             const uint64_t *cursor, const char *path) {
     if (!opt) {
@@ -118,7 +113,7 @@ int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
     }
     REQUIRE(path, &opt->detail, TKR_ERR_ARGUMENT, no_path);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_save(&(tkri_training){opt, seq, state, unconst(cursor)},
+    return tkri_checkpoint_save(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_target){path, NULL});
 }
 
@@ -129,7 +124,7 @@ int32_t tkr_checkpoint_save_to(tkr_optimizer *opt, tkr_sequence *seq, tkr_state 
     }
     REQUIRE(is_writer(writer), &opt->detail, TKR_ERR_ARGUMENT, no_writer);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_save(&(tkri_training){opt, seq, state, unconst(cursor)},
+    return tkri_checkpoint_save(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_target){NULL, writer});
 }
 
@@ -140,7 +135,7 @@ int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
     }
     REQUIRE(path, &opt->detail, TKR_ERR_ARGUMENT, no_path);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
+    return tkri_checkpoint_load(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_origin){.path = path});
 }
 
@@ -151,6 +146,6 @@ int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_stat
     }
     REQUIRE(is_reader(reader), &opt->detail, TKR_ERR_ARGUMENT, no_reader);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
+    return tkri_checkpoint_load(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_origin){.reader = reader});
 }

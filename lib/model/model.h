@@ -80,16 +80,17 @@ int32_t tkri_cell_load(tkr_cell **cell, const tkri_origin *origin, const tkri_en
 int32_t tkri_state_save(tkr_state *state, const tkri_target *target);
 int32_t tkri_state_load(tkr_state *state, const tkri_origin *origin);
 
-/* A training progress. `seq`, `state` and `cursor` [4] may be NULL. */
+/* A run in training. `seq` and `state` may be NULL. */
 typedef struct tkri_training {
     tkr_optimizer *opt;
     tkr_sequence *seq;
     tkr_state *state;
-    uint64_t *cursor;
 } tkri_training;
 
-/* checkpoint.c */
-int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *target);
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_origin *origin);
+/* checkpoint.c: a run, and its cursor [4] unless that is NULL. */
+int32_t tkri_checkpoint_save(const tkri_training *with, const uint64_t *cursor,
+                             const tkri_target *target);
+int32_t tkri_checkpoint_load(const tkri_training *with, uint64_t *cursor,
+                             const tkri_origin *origin);
 
 #endif
