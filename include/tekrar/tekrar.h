@@ -411,8 +411,8 @@ TKR_API int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_
  *  @return TKR_OK, TKR_ERR_ORDER (not initialised). Since: 0.1 */
 TKR_API int32_t tkr_cell_parameters(const tkr_cell *cell, int64_t *tensors, int64_t *numbers);
 
-/** Tensor `index` of that table: its name (lives as long as the cell), rank 1 or 2, shape.
- *  @param shape  [2]; shape[1] is 1 for rank 1. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ORDER. Since: 0.1 */
+/** Tensor `index` of that table: its name (lives as long as the cell), rank 1..4, shape.
+ *  @param shape  [4], 1 behind the rank. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ORDER. Since: 0.1 */
 TKR_API int32_t tkr_cell_parameter(const tkr_cell *cell, int64_t index, const char **name,
                                    int32_t *rank, int64_t *shape);
 

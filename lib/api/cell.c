@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Cells: creating, configuring, chaining, reading and writing parameters. */
-#include <stddef.h>
+#include <string.h>
 
 #include "layer/layer.h"
 
@@ -165,8 +165,7 @@ int32_t tkr_cell_parameter(const tkr_cell *cell, int64_t index, const char **nam
     const tkri_parameter *p = &cell->net->parameters[index];
     *name = p->name;
     *rank = p->rank;
-    shape[0] = p->shape[0];
-    shape[1] = p->shape[1];
+    memcpy(shape, p->shape, sizeof p->shape);
     return TKR_OK;
 }
 

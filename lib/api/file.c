@@ -39,7 +39,7 @@ int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer) {
 }
 
 /* Load if `good`, else refuse with that text. */
-static int32_t load_cell(tkr_cell **cell, const tkri_source *source, int good, const char *text,
+static int32_t load_cell(tkr_cell **cell, const tkri_origin *origin, int good, const char *text,
                          const tkr_env *env) {
     tkri_env own;
     if (!cell) {
@@ -47,20 +47,20 @@ static int32_t load_cell(tkr_cell **cell, const tkri_source *source, int good, c
     }
     *cell = NULL;
     TRY(tkri_env_read(&own, env));
-    return good ? tkri_cell_load(cell, source, &own)
+    return good ? tkri_cell_load(cell, origin, &own)
                 : tkri_env_fail(&own, TKR_ERR_ARGUMENT, "%s", text);
 }
 
 int32_t tkr_cell_load(tkr_cell **cell, const char *path, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.path = path}, path != NULL, no_path, env);
+    return load_cell(cell, &(tkri_origin){.path = path}, path != NULL, no_path, env);
 }
 
 int32_t tkr_cell_load_from(tkr_cell **cell, const tkr_reader *reader, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.reader = reader}, is_reader(reader), no_reader, env);
+    return load_cell(cell, &(tkri_origin){.reader = reader}, is_reader(reader), no_reader, env);
 }
 
 int32_t tkr_cell_load_memory(tkr_cell **cell, const void *bytes, uint64_t len, const tkr_env *env) {
-    return load_cell(cell, &(tkri_source){.bytes = bytes, .len = len}, bytes != NULL,
+    return load_cell(cell, &(tkri_origin){.bytes = bytes, .len = len}, bytes != NULL,
                      "bytes is NULL", env);
 }
 
@@ -85,7 +85,7 @@ int32_t tkr_state_load(tkr_state *state, const char *path) {
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(path, &state->detail, TKR_ERR_ARGUMENT, no_path);
-    return tkri_state_load(state, &(tkri_source){.path = path});
+    return tkri_state_load(state, &(tkri_origin){.path = path});
 }
 
 int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
@@ -93,7 +93,7 @@ int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(is_reader(reader), &state->detail, TKR_ERR_ARGUMENT, no_reader);
-    return tkri_state_load(state, &(tkri_source){.reader = reader});
+    return tkri_state_load(state, &(tkri_origin){.reader = reader});
 }
 
 /* A run's objects belong together. */
@@ -105,11 +105,6 @@ static int32_t check_training(tkr_optimizer *opt, const tkr_sequence *seq, const
     return TKR_OK;
 }
 
-/* A cursor to be read from, in the place of one to be written to. */
-static uint64_t *unconst(const uint64_t *cursor) {
-    return (uint64_t *)(uintptr_t)cursor;
-}
-
 int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                             const uint64_t *cursor, const char *path) {
     if (!opt) {
@@ -117,7 +112,7 @@ int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
     }
     REQUIRE(path, &opt->detail, TKR_ERR_ARGUMENT, no_path);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_save(&(tkri_training){opt, seq, state, unconst(cursor)},
+    return tkri_checkpoint_save(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_target){path, NULL});
 }
 
@@ -128,7 +123,7 @@ int32_t tkr_checkpoint_save_to(tkr_optimizer *opt, tkr_sequence *seq, tkr_state 
     }
     REQUIRE(is_writer(writer), &opt->detail, TKR_ERR_ARGUMENT, no_writer);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_save(&(tkri_training){opt, seq, state, unconst(cursor)},
+    return tkri_checkpoint_save(&(tkri_training){opt, seq, state}, cursor,
                                 &(tkri_target){NULL, writer});
 }
 
@@ -139,8 +134,8 @@ int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
     }
     REQUIRE(path, &opt->detail, TKR_ERR_ARGUMENT, no_path);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
-                                &(tkri_source){.path = path});
+    return tkri_checkpoint_load(&(tkri_training){opt, seq, state}, cursor,
+                                &(tkri_origin){.path = path});
 }
 
 int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
@@ -150,6 +145,6 @@ int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_stat
     }
     REQUIRE(is_reader(reader), &opt->detail, TKR_ERR_ARGUMENT, no_reader);
     TRY(check_training(opt, seq, state));
-    return tkri_checkpoint_load(&(tkri_training){opt, seq, state, cursor},
-                                &(tkri_source){.reader = reader});
+    return tkri_checkpoint_load(&(tkri_training){opt, seq, state}, cursor,
+                                &(tkri_origin){.reader = reader});
 }

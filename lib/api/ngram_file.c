@@ -75,7 +75,7 @@ typedef int32_t (*parser)(tkr_ngram **ngram, const tkr_reader *reader, uint64_t 
 
 static int32_t parse_file(tkr_ngram **ngram, const tkr_reader *reader, uint64_t there,
                           const tkri_env *env, tkri_detail *detail) {
-    tkri_source from = {reader, NULL, 0, there, env, detail};
+    tkri_source from = {"n-gram file", env, detail, reader, NULL, there, 0, 0};
     return tkri_ngram_read(ngram, &from);
 }
 

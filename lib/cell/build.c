@@ -31,8 +31,8 @@ void tkri_build_fail(tkri_builder *b, int32_t status, const char *format, ...) {
                      : tkri_fail(b->detail, status, "%s", text);
 }
 
-/* Numbers of one block of a parameter. */
-static uint64_t block_len(const tkri_builder *b, const tkri_parameter *p) {
+/* With padding. */
+static uint64_t numbers_of(const tkri_builder *b, const tkri_parameter *p) {
     const uint64_t columns = tkri_mul((uint64_t)p->gates, (uint64_t)padded(b, p->units));
     if (p->ld) {
         return tkri_mul((uint64_t)p->units, (uint64_t)p->ld);
@@ -43,7 +43,7 @@ static uint64_t block_len(const tkri_builder *b, const tkri_parameter *p) {
 
 static void set_shape(tkri_parameter *p, const tkri_parameter_spec *spec) {
     p->rank = spec->rank ? spec->rank : p->k == 1 && p->role > TKRI_WEIGHT_EMBEDDING ? 1 : 2;
-    for (int i = 0; i < TKRI_MAX_RANK_OF_PARAMETER; i++) {
+    for (int i = 0; i < TKRI_PARAMETER_RANK; i++) {
         p->shape[i] = spec->shape && i < p->rank ? spec->shape[i] : 1;
     }
     if (!spec->shape) {
@@ -57,7 +57,6 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
         .units = spec->units,
         .k = spec->k,
         .gates = spec->gates ? spec->gates : 1,
-        .blocks = spec->blocks ? spec->blocks : 1,
         .fan_in = spec->fan_in ? spec->fan_in : spec->k,
         .fan_out = spec->fan_out ? spec->fan_out : spec->units,
         .role = spec->role,
@@ -65,8 +64,7 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
         .part = b->part,
     };
     p.ld = spec->row_major == 2 ? p.k : spec->row_major ? padded(b, p.k) : 0;
-    const uint64_t block = tkri_round_up(block_len(b, &p), p.blocks > 1 ? TKRI_MAX_VL : 1);
-    const uint64_t numbers = tkri_mul(block, (uint64_t)p.blocks);
+    const uint64_t numbers = numbers_of(b, &p);
     p.offset = reserve(p.precision ? &b->words : &b->numbers, numbers);
     p.numbers = (int64_t)numbers;
     set_shape(&p, spec);

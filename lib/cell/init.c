@@ -4,7 +4,11 @@
 #include <math.h>
 
 #include "cell/cell.h"
+#include "core/check.h"
 #include "core/random.h"
+
+/* As many numbers are drawn at once. */
+enum { DRAWN = 64 };
 
 /* What one tensor is drawn by. */
 typedef struct draw {
@@ -12,37 +16,55 @@ typedef struct draw {
     const tkri_parameter *p;
     tkri_random random;
     float *values; /* the cell's flat array */
+    const tkri_kern *kern;
     int32_t vl;
     double scale;
 } draw;
 
-static int64_t rows_of(const draw *d) {
-    return d->p->blocks * d->p->gates * d->p->units;
+/* The next n random numbers, not yet scaled. */
+typedef void (*numbers)(tkri_random *random, double *out, int64_t n);
+
+/* One number for every element, row by row: number * factor * scale. */
+static void fill(draw *d, numbers next, double factor, double scale) {
+    double drawn[DRAWN];
+    const int64_t columns = tkri_parameter_columns(d->p);
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        const tkri_strided at = tkri_parameter_row(d->p, d->vl, row);
+        float *to = d->values + at.start;
+        for (int64_t done = 0; done < columns; done += DRAWN) {
+            const int64_t n = tkri_min(columns - done, DRAWN);
+            next(&d->random, drawn, n);
+            for (int64_t i = 0; i < n; i++) {
+                to[(done + i) * at.step] = (float)(drawn[i] * factor * scale);
+            }
+        }
+    }
 }
 
-static void put(const draw *d, int64_t row, int64_t column, double value) {
-    d->values[tkri_parameter_index(d->p, d->vl, row, column)] = (float)value;
+/* In [-1,1). */
+static void centred(tkri_random *random, double *out, int64_t n) {
+    tkri_uniforms(random, out, n);
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = 2 * out[i] - 1;
+    }
 }
 
 static void fill_uniform(draw *d, double bound) {
-    for (int64_t row = 0; row < rows_of(d); row++) {
-        for (int64_t column = 0; column < d->p->k; column++) {
-            put(d, row, column, (2 * tkri_uniform(&d->random) - 1) * bound * d->scale);
-        }
-    }
+    fill(d, centred, bound, d->scale);
 }
 
 static void fill_normal(draw *d, double deviation) {
-    for (int64_t row = 0; row < rows_of(d); row++) {
-        for (int64_t column = 0; column < d->p->k; column++) {
-            put(d, row, column, tkri_normal(&d->random) * deviation);
-        }
-    }
+    fill(d, tkri_normals, deviation, 1);
+}
+
+/* Element `row` of a vector. */
+static void put(const draw *d, int64_t row, double value) {
+    d->values[tkri_parameter_row(d->p, d->vl, row).start] = (float)value;
 }
 
 static void fill_constant(draw *d, double value) {
-    for (int64_t row = 0; row < rows_of(d); row++) {
-        put(d, row, 0, value);
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        put(d, row, value);
     }
 }
 
@@ -75,53 +97,75 @@ static void draw_glorot(draw *d) {
     }
 }
 
-/* Row `row` of a matrix where it lies: element c is at [c * stride]. */
-typedef struct row {
-    float *at;
-    int64_t stride;
-} row;
-
-static row row_of(const draw *d, int64_t i) {
-    const int64_t first = tkri_parameter_index(d->p, d->vl, i, 0);
-    const int64_t second = d->p->k > 1 ? tkri_parameter_index(d->p, d->vl, i, 1) : first + 1;
-    return (row){d->values + first, second - first};
-}
-
-static double dot(row a, row b, int64_t n) {
+static double squares_of(const float *row, int64_t step, int64_t k) {
     double sum = 0;
-    for (int64_t c = 0; c < n; c++) {
-        sum += (double)a.at[c * a.stride] * (double)b.at[c * b.stride];
+    for (int64_t c = 0; c < k; c++) {
+        sum += (double)row[c * step] * (double)row[c * step];
     }
     return sum;
 }
 
-/* Subtract from row i its parts along the rows first..i-1, then scale it to length `scale`
- * (modified Gram-Schmidt). Rows beyond the columns start a new orthogonal set. */
-static void orthogonalise_row(draw *d, int64_t first, int64_t i) {
-    const int64_t k = d->p->k;
-    const row a = row_of(d, i);
-    for (int64_t j = first + (i - first) / k * k; j < i; j++) {
-        const row b = row_of(d, j);
-        const double part = dot(a, b, k) / dot(b, b, k);
-        for (int64_t c = 0; c < k; c++) {
-            a.at[c * a.stride] -= (float)(part * (double)b.at[c * b.stride]);
-        }
+/* Scale row i to the length `scale`: one that the others can be made orthogonal to. */
+static tkri_axis normalise(const draw *d, int64_t i) {
+    const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
+    float *row = d->values + at.start;
+    const double length = sqrt(squares_of(row, at.step, d->p->k));
+    for (int64_t c = 0; c < d->p->k; c++) {
+        row[c * at.step] = (float)((double)row[c * at.step] / length * d->scale);
     }
-    const double length = sqrt(dot(a, a, k));
-    for (int64_t c = 0; c < k; c++) {
-        a.at[c * a.stride] = (float)((double)a.at[c * a.stride] / length * d->scale);
+    return (tkri_axis){row, at.step, squares_of(row, at.step, d->p->k)};
+}
+
+/* Make row i, and those behind it that lie in the same vector and before `end`, orthogonal to n
+ * axes. Returns the first row that is left. */
+static int64_t make_orthogonal(const draw *d, int64_t i, int64_t end, const tkri_axis *axes,
+                               int64_t n) {
+    const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
+    const int64_t lane = i % d->p->units % d->vl, rows = tkri_min(d->vl - lane, end - i);
+    const tkri_projection projection = {
+        .rows = d->values + at.start - lane,
+        .step = at.step,
+        .k = d->p->k,
+        .from = (int32_t)lane,
+        .to = (int32_t)(lane + rows),
+        .axes = axes,
+        .n = n,
+    };
+    d->kern->orthogonalise(&projection);
+    return i + rows;
+}
+
+/* Modified Gram-Schmidt on the rows first .. end - 1: a row that is finished is taken from all that
+ * follow, a vector of rows at a time. */
+static void orthogonalise(const draw *d, int64_t first, int64_t end) {
+    tkri_axis axes[TKRI_MAX_VL];
+    for (int64_t i = first; i < end;) {
+        const int64_t lane = i % d->p->units % d->vl, next = tkri_min(i + d->vl - lane, end);
+        const int64_t n = next - i;
+        for (int64_t j = 0; j < n; j++, i++) {
+            axes[j] = normalise(d, i);
+            if (i + 1 < next) {
+                (void)make_orthogonal(d, i + 1, next, &axes[j], 1);
+            }
+        }
+        for (int64_t j = next; j < end;) {
+            j = make_orthogonal(d, j, end, axes, n);
+        }
     }
 }
 
-/* Saxe, McClelland & Ganguli 2014: the rows of every recurrent gate are orthogonal. */
+/* Saxe, McClelland & Ganguli 2014: the rows of every recurrent gate are orthogonal. Rows beyond the
+ * columns start a new orthogonal set. */
 static void draw_orthogonal(draw *d) {
     if (d->p->role != TKRI_WEIGHT_HH) {
         draw_glorot(d);
         return;
     }
     fill_normal(d, 1);
-    for (int64_t i = 0; i < rows_of(d); i++) {
-        orthogonalise_row(d, i - i % d->p->units, i);
+    for (int64_t gate = 0; gate < d->p->shape[0]; gate += d->p->units) {
+        for (int64_t i = 0; i < d->p->units; i += d->p->k) {
+            orthogonalise(d, gate + i, gate + tkri_min(i + d->p->k, d->p->units));
+        }
     }
 }
 
@@ -132,7 +176,7 @@ static void set_forget_bias(draw *d) {
         return;
     }
     for (int64_t unit = 0; unit < d->p->units; unit++) {
-        put(d, d->p->units + unit, 0, d->p->role == TKRI_BIAS_IH ? wanted : 0);
+        put(d, d->p->units + unit, d->p->role == TKRI_BIAS_IH ? wanted : 0);
     }
 }
 
@@ -164,6 +208,7 @@ void tkri_cell_draw(tkr_cell *cell, uint64_t seed) {
             .p = p,
             .random = {.seed = seed, .stream = (uint64_t)i},
             .values = cell->net->values,
+            .kern = cell->kern,
             .vl = cell->kern->vl,
         };
         draw_parameter(&d);

@@ -11,7 +11,7 @@
 
 /* With its NUL: a part's name; a parameter's, the names of the parts around it included. */
 enum { TKRI_NAME_LEN = 64, TKRI_PATH_LEN = 192, TKRI_PARAMETER_NAME_LEN = 256 };
-enum { TKRI_MAX_RANK_OF_PARAMETER = 4 };
+enum { TKRI_PARAMETER_RANK = 4 };
 
 typedef struct tkri_kind tkri_kind;
 typedef struct tkri_layer_ops tkri_layer_ops;
@@ -24,11 +24,10 @@ typedef struct tkri_layer tkri_layer;
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
-    int64_t shape[TKRI_MAX_RANK_OF_PARAMETER]; /* 1 behind the rank */
-    int64_t offset, numbers; /* first float or word, and how many with padding, in all blocks */
+    int64_t shape[TKRI_PARAMETER_RANK]; /* 1 behind the rank */
+    int64_t offset, numbers;            /* first float or word, and how many with padding */
     int64_t units, k;
-    int64_t ld; /* > 0: a table of units x k */
-    int64_t blocks;
+    int64_t ld;              /* > 0: a table of units x k */
     int64_t fan_in, fan_out; /* for initialisers */
     int32_t gates;
     int8_t place[4]; /* of PyTorch's gate g among the packed gates */
@@ -39,9 +38,14 @@ typedef struct tkri_parameter {
 
 /* Where a row of PyTorch's matrix is among the packed columns: element k is `lane` numbers into row
  * k of the panel that begins with vector `first` and is `width` numbers wide. */
-typedef struct tkri_place {
+typedef struct tkri_packed_row {
     int64_t first, width, lane;
-} tkri_place;
+} tkri_packed_row;
+
+/* Where a row's elements are: number c at flat[start + c * step]. */
+typedef struct tkri_strided {
+    int64_t start, step;
+} tkri_strided;
 
 /* A matrix of reduced precision: see kern/reduced.h. */
 typedef struct tkri_words_at {
@@ -179,7 +183,6 @@ typedef struct tkri_parameter_spec {
     const char *name, *suffix; /* suffix: "_l0_reverse" and the like; or NULL */
     int32_t role, gates;       /* gates 0 is 1 */
     int64_t units, k;
-    int64_t blocks;          /* 0 is 1 */
     int64_t fan_in, fan_out; /* 0: k, units */
     int32_t row_major;       /* a table, rows padded to the tier's vectors; 2: rows not padded */
     int32_t can_reduce;      /* to the cell's precision */
@@ -216,11 +219,12 @@ void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers);
 int32_t tkri_net_create(tkr_cell *cell);
 void tkri_net_destroy(tkr_cell *cell);
 
-/* parameters.c: the flat index of logical element (row, column); copies between a flat array (of
- * values, gradients or moments) and PyTorch's layout; the table by name. */
-tkri_place tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
-int64_t tkri_parameter_index(const tkri_parameter *p, int32_t vl, int64_t row, int64_t column);
+/* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of values,
+ * gradients or moments) and PyTorch's layout; the table by name. */
+tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
+tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_len(const tkri_parameter *p);
+int64_t tkri_parameter_columns(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);
 void tkri_parameter_import(const tkri_parameter *p, int32_t vl, float *flat, const float *in);
 const tkri_parameter *tkri_parameter_find(const tkri_net *net, const char *name);

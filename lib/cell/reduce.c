@@ -87,13 +87,13 @@ static int32_t reduce_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_ce
     const int32_t vl = to->kern->vl;
     const int64_t columns = tkri_panels_of(q->units, q->gates, vl).vectors * vl;
     const tkri_words_at words = tkri_words_find(to->net, q->precision, q->offset, columns, q->k);
-    for (int64_t i = 0; i < q->gates * q->units; i++) {
-        const tkri_place source = tkri_parameter_place(p, from->kern->vl, i);
-        const tkri_place target = tkri_parameter_place(q, vl, i);
+    for (int64_t i = 0; i < q->shape[0]; i++) {
+        const tkri_strided source = tkri_parameter_row(p, from->kern->vl, i);
+        const tkri_packed_row target = tkri_parameter_place(q, vl, i);
         const int64_t column = target.first * vl + target.lane;
         const row r = {
-            .from = from->net->values + tkri_parameter_index(p, from->kern->vl, i, 0),
-            .from_step = source.width,
+            .from = from->net->values + source.start,
+            .from_step = source.step,
             .k = q->k,
             .to = words.w + target.first * vl * tkri_words(q->precision, q->k) + target.lane,
             .to_step = target.width,
@@ -126,10 +126,13 @@ int32_t tkri_reduced_check(tkr_cell *cell) {
 
 static void copy_parameter(const tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
                            const tkri_parameter *p) {
-    for (int64_t i = 0; i < p->blocks * p->gates * p->units; i++) {
-        for (int64_t column = 0; column < p->k; column++) {
-            to->net->values[tkri_parameter_index(q, to->kern->vl, i, column)] =
-                from->net->values[tkri_parameter_index(p, from->kern->vl, i, column)];
+    const int64_t columns = tkri_parameter_columns(p);
+    for (int64_t i = 0; i < p->shape[0]; i++) {
+        const tkri_strided target = tkri_parameter_row(q, to->kern->vl, i);
+        const tkri_strided source = tkri_parameter_row(p, from->kern->vl, i);
+        for (int64_t column = 0; column < columns; column++) {
+            to->net->values[target.start + column * target.step] =
+                from->net->values[source.start + column * source.step];
         }
     }
 }

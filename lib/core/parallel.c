@@ -5,17 +5,18 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { SPINS = 2000 };
+enum { SPINS = 2000, LINE = 64 };
 
 /* Workers wait for `job` to change, take indices from `next` until none is left, and report in
- * `working`. They spin a little, then sleep on the condition. */
+ * `working`. They spin a little, then sleep on the condition. These three words are written while
+ * others wait for their neighbours: each has a cache line of its own. */
 struct tkri_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
-    atomic_uint job;
-    atomic_int working;
-    _Atomic int64_t next;
-    int64_t n;
+    _Alignas(LINE) atomic_uint job;
+    _Alignas(LINE) atomic_int working;
+    _Alignas(LINE) _Atomic int64_t next;
+    _Alignas(LINE) int64_t n;
     tkr_task task;
     void *argument;
     int stop;

@@ -100,6 +100,22 @@ typedef struct tkri_update {
     int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
 } tkri_update;
 
+/* A finished row of a packed matrix: its element k is at[k * step]. */
+typedef struct tkri_axis {
+    const float *at;
+    int64_t step;
+    double squares; /* summed in double, in the order of k */
+} tkri_axis;
+
+/* VL rows of a packed matrix, side by side: element k of the first is rows[k * step]. */
+typedef struct tkri_projection {
+    float *rows;
+    int64_t step, k;
+    int32_t from, to; /* the lanes that count; the others stay */
+    const tkri_axis *axes;
+    int64_t n; /* of them, at least 1 */
+} tkri_projection;
+
 /* One whole step of one stream of one layer: the products and the pointwise part in one go, with
  * the bits of the same step done by its pieces. */
 typedef struct tkri_stream {
@@ -141,6 +157,10 @@ typedef struct tkri_kern {
     uint32_t cpuid, xcr0;
 
     const struct tkri_reduced_kern *reduced; /* products with bf16 and int8 */
+
+    /* Takes from each row its part along each axis in turn, row -= (row . axis / squares) axis:
+     * sums and products in double, differences in float, all in the order of k. */
+    void (*orthogonalise)(const tkri_projection *projection);
 
     /* The product above. */
     void (*gemm)(const tkri_gemm *product);

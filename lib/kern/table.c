@@ -28,6 +28,7 @@ const tkri_kern TIER(tkri_kern) = {
     .softmax_gradient = TIER(tkri_softmax_gradient),
     .norm = TIER(tkri_norm),
     .norm_gradient = TIER(tkri_norm_gradient),
+    .orthogonalise = TIER(tkri_orthogonalise),
     .sum_squares = TIER(tkri_sum_squares),
     .adam = TIER(tkri_adam),
     .sgd = TIER(tkri_sgd),

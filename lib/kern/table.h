@@ -26,6 +26,9 @@ void TIER(tkri_norm)(float *y, const float *x, float *stat, const tkri_norm *nor
 void TIER(tkri_norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
                               const tkri_norm *norm);
 
+/* orthogonal.c */
+void TIER(tkri_orthogonalise)(const tkri_projection *projection);
+
 /* updates.c */
 double TIER(tkri_sum_squares)(const float *x, int64_t n, float limit);
 void TIER(tkri_adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);

@@ -19,9 +19,10 @@ tkri_mask tkri_zoneout_mask(const tkri_unroll *u, int64_t l, int64_t number, flo
 }
 
 static void draw_row(const tkri_mask *m, uint64_t seed, tkri_view to, int64_t n, int64_t position) {
+    const float rate = m->rate, yes = m->yes, no = m->no;
+    tkri_uniform_fill(to.p, seed, m->stream, (uint64_t)(position * to.ld), n);
     for (int64_t j = 0; j < n; j++) {
-        const float u = tkri_uniform_at(seed, m->stream, (uint64_t)(position * to.ld + j));
-        to.p[j] = u < m->rate ? m->yes : m->no;
+        to.p[j] = to.p[j] < rate ? yes : no;
     }
 }
 

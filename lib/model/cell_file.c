@@ -8,7 +8,7 @@
 int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target) {
     const tkri_group group = {"", cell, cell->net->values, 0};
     const tkri_page page = {"tekrar.cell", tkri_architecture_put, cell};
-    const tkri_model model = {
+    const tkri_manifest manifest = {
         .content = "cell",
         .group = &group,
         .n_groups = 1,
@@ -16,7 +16,7 @@ int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target) {
         .n_pages = 1,
         .notes = cell->notes,
     };
-    return tkri_model_save(&model, target, &cell->env, &cell->detail);
+    return tkri_model_save(&manifest, target, &cell->env, &cell->detail);
 }
 
 /* A file that asks for more parameters than it has makes us allocate nothing. */
@@ -42,9 +42,9 @@ static int32_t load_parameters(tkr_cell *cell, const tkri_file *file) {
     const int32_t status = tkri_net_create(cell);
     REQUIRE(status == TKR_OK, file->detail, status, "%s", cell->detail.text);
     const tkri_group group = {"", cell, cell->net->values, 0};
-    const tkri_model model = {
+    const tkri_manifest manifest = {
         .group = &group, .n_groups = 1, .others = is_checkpoint ? others : NULL};
-    TRY(tkri_model_load(&model, file));
+    TRY(tkri_model_load(&manifest, file));
     tkri_cell_refresh(cell);
     return TKR_OK;
 }
@@ -78,15 +78,15 @@ fail:
     return status;
 }
 
-int32_t tkri_cell_load(tkr_cell **cell, const tkri_source *source, const tkri_env *env) {
+int32_t tkri_cell_load(tkr_cell **cell, const tkri_origin *origin, const tkri_env *env) {
     tkri_file file;
     tkri_detail detail = {""};
-    int32_t status = tkri_model_open(&file, source, "cell", env, &detail);
+    int32_t status = tkri_model_open(&file, origin, "cell", env, &detail);
     if (status == TKR_OK) {
         status = load_cell(cell, &file);
         tkri_file_fini(&file);
     }
-    (void)tkri_disk_blame(&detail, source->path, status);
+    (void)tkri_disk_blame(&detail, origin->path, status);
     return status == TKR_OK ? status : tkri_env_forward(env, status, &detail);
 }
 
@@ -96,18 +96,18 @@ static tkri_group group_of(const tkr_state *state) {
 
 int32_t tkri_state_save(tkr_state *state, const tkri_target *target) {
     const tkri_group group = group_of(state);
-    const tkri_model model = {.content = "state", .group = &group, .n_groups = 1};
-    return tkri_model_save(&model, target, &state->env, &state->detail);
+    const tkri_manifest manifest = {.content = "state", .group = &group, .n_groups = 1};
+    return tkri_model_save(&manifest, target, &state->env, &state->detail);
 }
 
-int32_t tkri_state_load(tkr_state *state, const tkri_source *source) {
+int32_t tkri_state_load(tkr_state *state, const tkri_origin *origin) {
     const tkri_group group = group_of(state);
-    const tkri_model model = {.group = &group, .n_groups = 1};
+    const tkri_manifest manifest = {.group = &group, .n_groups = 1};
     tkri_file file;
-    int32_t status = tkri_model_open(&file, source, "state", &state->env, &state->detail);
+    int32_t status = tkri_model_open(&file, origin, "state", &state->env, &state->detail);
     if (status == TKR_OK) {
-        status = tkri_model_load(&model, &file);
+        status = tkri_model_load(&manifest, &file);
         tkri_file_fini(&file);
     }
-    return tkri_disk_blame(&state->detail, source->path, status);
+    return tkri_disk_blame(&state->detail, origin->path, status);
 }

@@ -120,7 +120,7 @@ static tkri_options options_of(const tkr_sequence *seq, const tkri_progress *pro
     return options;
 }
 
-static void note_progress(checkpoint *c) {
+static void note_progress(checkpoint *c, const uint64_t *cursor) {
     const tkri_training *with = c->with;
     tkri_progress *progress = &c->progress;
     progress->optimizer = with->opt->options;
@@ -131,16 +131,17 @@ static void note_progress(checkpoint *c) {
         progress->has_state = 1;
         progress->state_batch = (uint64_t)with->state->batch;
     }
-    if (with->cursor) {
+    if (cursor) {
         progress->has_cursor = 1;
-        memcpy(progress->cursor, with->cursor, sizeof progress->cursor);
+        memcpy(progress->cursor, cursor, sizeof progress->cursor);
     }
 }
 
-int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *target) {
+int32_t tkri_checkpoint_save(const tkri_training *with, const uint64_t *cursor,
+                             const tkri_target *target) {
     checkpoint c = {.with = with};
     tkr_optimizer *opt = with->opt;
-    note_progress(&c);
+    note_progress(&c, cursor);
     TRY(allocate_start(&c));
     if (c.start) {
         int64_t batch;
@@ -150,7 +151,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *targe
     list_groups(&c);
     const tkri_page pages[] = {{"tekrar.cell", tkri_architecture_put, opt->cell},
                                {"tekrar.checkpoint", tkri_progress_put, &c.progress}};
-    const tkri_model model = {
+    const tkri_manifest manifest = {
         .content = "checkpoint",
         .group = c.group,
         .n_groups = c.n_groups,
@@ -158,7 +159,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *targe
         .n_pages = 2,
         .notes = opt->cell->notes,
     };
-    int32_t status = tkri_model_save(&model, target, &opt->env, &opt->detail);
+    int32_t status = tkri_model_save(&manifest, target, &opt->env, &opt->detail);
     release_start(&c);
     return status;
 }
@@ -197,7 +198,7 @@ static int32_t check_sequence(const tkr_sequence *seq, const tkri_progress *prog
 }
 
 /* The file has what was asked for, and for objects like these. */
-static int32_t check_progress(const checkpoint *c, tkri_detail *detail) {
+static int32_t check_progress(const checkpoint *c, int wants_cursor, tkri_detail *detail) {
     const tkri_training *with = c->with;
     const tkri_progress *progress = &c->progress;
     const int32_t kind = progress->optimizer.kind, wanted = with->opt->options.kind;
@@ -206,7 +207,7 @@ static int32_t check_progress(const checkpoint *c, tkri_detail *detail) {
     REQUIRE(progress->has_sequence || !with->seq, detail, TKR_ERR_MISMATCH,
             "the file has no sequence");
     REQUIRE(progress->has_state || !with->state, detail, TKR_ERR_MISMATCH, "the file has no state");
-    REQUIRE(progress->has_cursor || !with->cursor, detail, TKR_ERR_MISMATCH,
+    REQUIRE(progress->has_cursor || !wants_cursor, detail, TKR_ERR_MISMATCH,
             "the file has no cursor");
     return with->seq ? check_sequence(with->seq, progress, detail) : TKR_OK;
 }
@@ -231,25 +232,25 @@ static void restore_sequence(const checkpoint *c, tkr_sequence *seq) {
 }
 
 /* What is left when all tensors are in place: nothing of it can fail. */
-static void restore(const checkpoint *c) {
+static void restore(const checkpoint *c, uint64_t *cursor) {
     const tkri_training *with = c->with;
     with->opt->options = c->progress.optimizer;
     tkri_cell_refresh(with->opt->cell);
     if (with->seq) {
         restore_sequence(c, with->seq);
     }
-    if (with->cursor) {
-        memcpy(with->cursor, c->progress.cursor, sizeof c->progress.cursor);
+    if (cursor) {
+        memcpy(cursor, c->progress.cursor, sizeof c->progress.cursor);
     }
 }
 
-static int32_t load(checkpoint *c, const tkri_file *file) {
+static int32_t load(checkpoint *c, uint64_t *cursor, const tkri_file *file) {
     const tkri_training *with = c->with;
     const char *others[4] = {NULL};
     int n = 0;
     TRY(check_cell(with->opt->cell, file));
     TRY(read_progress(c, file));
-    TRY(check_progress(c, file->detail));
+    TRY(check_progress(c, cursor != NULL, file->detail));
     if (!with->seq) {
         c->progress.sequence[TKRI_PROGRESS_BATCH] = 0;
         others[n++] = sequence_prefix;
@@ -260,23 +261,24 @@ static int32_t load(checkpoint *c, const tkri_file *file) {
     }
     TRY(allocate_start(c));
     list_groups(c);
-    const tkri_model model = {.group = c->group, .n_groups = c->n_groups, .others = others};
-    int32_t status = tkri_model_load(&model, file);
+    const tkri_manifest manifest = {.group = c->group, .n_groups = c->n_groups, .others = others};
+    int32_t status = tkri_model_load(&manifest, file);
     if (status == TKR_OK) {
-        restore(c);
+        restore(c, cursor);
     }
     release_start(c);
     return status;
 }
 
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *source) {
+int32_t tkri_checkpoint_load(const tkri_training *with, uint64_t *cursor,
+                             const tkri_origin *origin) {
     checkpoint c = {.with = with};
     tkri_file file;
     tkr_optimizer *opt = with->opt;
-    int32_t status = tkri_model_open(&file, source, "checkpoint", &opt->env, &opt->detail);
+    int32_t status = tkri_model_open(&file, origin, "checkpoint", &opt->env, &opt->detail);
     if (status == TKR_OK) {
-        status = load(&c, &file);
+        status = load(&c, cursor, &file);
         tkri_file_fini(&file);
     }
-    return tkri_disk_blame(&opt->detail, source->path, status);
+    return tkri_disk_blame(&opt->detail, origin->path, status);
 }

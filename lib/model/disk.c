@@ -36,7 +36,7 @@ int32_t tkri_disk_blame(tkri_detail *detail, const char *path, int32_t status) {
 }
 
 static int32_t disk_read(void *user, void *bytes, uint64_t len, uint64_t *got) {
-    const tkri_disk_reader *disk = user;
+    tkri_disk_reader *disk = user;
     size_t wanted = len < MAX_TRANSFER ? (size_t)len : MAX_TRANSFER;
     for (;;) {
         ssize_t n = read(disk->descriptor, bytes, wanted);
@@ -45,6 +45,7 @@ static int32_t disk_read(void *user, void *bytes, uint64_t len, uint64_t *got) {
             return 0;
         }
         if (errno != EINTR) {
+            disk->error = errno;
             return errno;
         }
     }
@@ -66,7 +67,7 @@ int32_t tkri_disk_open(tkri_disk_reader *disk, const char *path, tkri_detail *de
     if (descriptor < 0) {
         return tkri_disk_fail(detail, "open", path, errno);
     }
-    *disk = (tkri_disk_reader){{sizeof(tkr_reader), disk_read, disk}, descriptor, UINT64_MAX};
+    *disk = (tkri_disk_reader){{sizeof(tkr_reader), disk_read, disk}, descriptor, UINT64_MAX, 0};
     (void)fstat(descriptor, &info);
     if (S_ISREG(info.st_mode)) {
         disk->bytes = (uint64_t)info.st_size;

@@ -11,6 +11,7 @@ typedef struct tkri_disk_reader {
     tkr_reader reader;
     int descriptor;
     uint64_t bytes; /* its size, if it has one: UINT64_MAX for a pipe or a device */
+    int error;      /* what a read failed with, or 0 */
 } tkri_disk_reader;
 
 /* Open and close; `disk` must not move in between. */

@@ -19,7 +19,7 @@ typedef struct record {
 
 /* All of them, and what a load needs; one block. `record` NULL counts. */
 typedef struct records {
-    const tkri_model *model;
+    const tkri_manifest *manifest;
     record *record;
     tkri_entry *entry;
     unsigned char *used; /* [of the file's tensors] */
@@ -49,14 +49,14 @@ static void append(records *all, const char *name, const record *what, tkri_entr
 
 static void list(records *all) {
     all->n = all->largest = 0;
-    for (int32_t g = 0; g < all->model->n_groups; g++) {
-        const tkri_group *group = &all->model->group[g];
+    for (int32_t g = 0; g < all->manifest->n_groups; g++) {
+        const tkri_group *group = &all->manifest->group[g];
         const tkri_net *net = group->cell->net;
         for (int64_t i = 0; group->batch == 0 && i < net->n_parameters; i++) {
             const tkri_parameter *p = &net->parameters[i];
-            append(all, p->name, &(record){.group = group, .parameter = p},
-                   (tkri_entry){.rank = p->rank,
-                                .shape = {p->shape[0], p->shape[1], p->shape[2], p->shape[3]}});
+            tkri_entry entry = {.rank = p->rank};
+            memcpy(entry.shape, p->shape, sizeof p->shape);
+            append(all, p->name, &(record){.group = group, .parameter = p}, entry);
         }
         for (int64_t i = 0; group->batch > 0 && i < net->n_state; i++) {
             const tkri_state_tensor *t = &net->state[i];
@@ -73,12 +73,12 @@ static void layout(records *all, tkri_arena *arena, int32_t n_tensors) {
     TKRI_TAKE(arena, all->scratch, n_tensors > 0 ? all->largest : 0);
 }
 
-/* List a model's tensors; for a load, with marks and scratch for a file of n_tensors. */
-static int32_t make_records(records *all, const tkri_model *model, int32_t n_tensors,
+/* List a manifest's tensors; for a load, with marks and scratch for a file of n_tensors. */
+static int32_t make_records(records *all, const tkri_manifest *manifest, int32_t n_tensors,
                             const tkri_env *env, tkri_detail *detail) {
     tkri_arena arena = {NULL, 0};
     memset(all, 0, sizeof *all);
-    all->model = model;
+    all->manifest = manifest;
     list(all);
     layout(all, &arena, n_tensors);
     all->bytes = arena.used;
@@ -130,18 +130,18 @@ static void append_pair(pages *all, const char *key, const char *text) {
     all->n++;
 }
 
-static void list_pages(pages *all, const tkri_model *model) {
+static void list_pages(pages *all, const tkri_manifest *manifest) {
     all->n = 0;
     all->text.used = 0;
     append_pair(all, "tekrar.format", format_version);
-    append_pair(all, "tekrar.content", model->content);
-    for (int32_t i = 0; i < model->n_pages; i++) {
+    append_pair(all, "tekrar.content", manifest->content);
+    for (int32_t i = 0; i < manifest->n_pages; i++) {
         const char *start = all->text.base ? all->text.base + all->text.used : NULL;
-        model->page[i].put(&all->text, model->page[i].about);
+        manifest->page[i].put(&all->text, manifest->page[i].about);
         tkri_text_bytes(&all->text, "", 1);
-        append_pair(all, model->page[i].key, start);
+        append_pair(all, manifest->page[i].key, start);
     }
-    for (const tkri_note *note = model->notes; note; note = note->next) {
+    for (const tkri_note *note = manifest->notes; note; note = note->next) {
         append_pair(all, note->key, note->text);
     }
 }
@@ -151,18 +151,18 @@ static void layout_pages(pages *all, tkri_arena *arena) {
     TKRI_TAKE(arena, all->text.base, all->text.used);
 }
 
-static int32_t make_pages(pages *all, const tkri_model *model, const tkri_env *env,
+static int32_t make_pages(pages *all, const tkri_manifest *manifest, const tkri_env *env,
                           tkri_detail *detail) {
     tkri_arena arena = {NULL, 0};
     memset(all, 0, sizeof *all);
-    list_pages(all, model);
+    list_pages(all, manifest);
     layout_pages(all, &arena);
     all->bytes = arena.used;
     all->block = tkri_allocate(env, all->bytes);
     REQUIRE(all->block, detail, TKR_ERR_MEMORY, "no memory for %d texts", (int)all->n);
     arena = (tkri_arena){all->block, 0};
     layout_pages(all, &arena);
-    list_pages(all, model);
+    list_pages(all, manifest);
     return TKR_OK;
 }
 
@@ -180,12 +180,12 @@ static int32_t save(records *all, const pages *texts, const tkri_target *target,
                         : tkri_file_write(&content, target->writer, env, detail);
 }
 
-int32_t tkri_model_save(const tkri_model *model, const tkri_target *target, const tkri_env *env,
-                        tkri_detail *detail) {
+int32_t tkri_model_save(const tkri_manifest *manifest, const tkri_target *target,
+                        const tkri_env *env, tkri_detail *detail) {
     records all;
     pages texts;
-    TRY(make_records(&all, model, 0, env, detail));
-    int32_t status = make_pages(&texts, model, env, detail);
+    TRY(make_records(&all, manifest, 0, env, detail));
+    int32_t status = make_pages(&texts, manifest, env, detail);
     if (status == TKR_OK) {
         status = save(&all, &texts, target, env, detail);
         tkri_release(env, texts.block, texts.bytes);
@@ -226,18 +226,18 @@ static int32_t check_content(const tkri_file *file, const char *wanted) {
     return TKR_OK;
 }
 
-static int32_t open_source(tkri_file *file, const tkri_source *source, const tkri_env *env,
+static int32_t open_origin(tkri_file *file, const tkri_origin *origin, const tkri_env *env,
                            tkri_detail *detail) {
-    if (source->path) {
-        return tkri_file_from_path(file, source->path, env, detail);
+    if (origin->path) {
+        return tkri_file_from_path(file, origin->path, env, detail);
     }
-    return source->reader ? tkri_file_from_reader(file, source->reader, env, detail)
-                          : tkri_file_from_memory(file, source->bytes, source->len, env, detail);
+    return origin->reader ? tkri_file_from_reader(file, origin->reader, env, detail)
+                          : tkri_file_from_memory(file, origin->bytes, origin->len, env, detail);
 }
 
-int32_t tkri_model_open(tkri_file *file, const tkri_source *source, const char *content,
+int32_t tkri_model_open(tkri_file *file, const tkri_origin *origin, const char *content,
                         const tkri_env *env, tkri_detail *detail) {
-    TRY(open_source(file, source, env, detail));
+    TRY(open_origin(file, origin, env, detail));
     int32_t status = check_version(file);
     if (status == TKR_OK) {
         status = check_content(file, content);
@@ -267,8 +267,8 @@ static int32_t convert(records *all, int64_t i, const tkri_file *file) {
     return tkri_file_floats(file, tensor, all->scratch);
 }
 
-static int left_alone(const tkri_model *model, tkri_string name) {
-    for (const char *const *other = model->others; other && *other; other++) {
+static int left_alone(const tkri_manifest *manifest, tkri_string name) {
+    for (const char *const *other = manifest->others; other && *other; other++) {
         uint64_t len = strlen(*other);
         if (name.len > len && memcmp(name.text, *other, (size_t)len) == 0) {
             return 1;
@@ -281,7 +281,7 @@ static int32_t check_unused(const records *all, const tkri_file *file) {
     for (int32_t i = 0; i < file->header.n_tensors; i++) {
         tkri_string name = file->header.name[i];
         char shown[64];
-        REQUIRE(all->used[i] || left_alone(all->model, name), file->detail, TKR_ERR_MISMATCH,
+        REQUIRE(all->used[i] || left_alone(all->manifest, name), file->detail, TKR_ERR_MISMATCH,
                 "the file has a tensor '%s' that is not wanted",
                 tkri_utf8_show(shown, sizeof shown, name.text, name.len));
     }
@@ -300,9 +300,9 @@ static int32_t load_records(records *all, const tkri_file *file) {
     return TKR_OK;
 }
 
-int32_t tkri_model_load(const tkri_model *model, const tkri_file *file) {
+int32_t tkri_model_load(const tkri_manifest *manifest, const tkri_file *file) {
     records all;
-    TRY(make_records(&all, model, file->header.n_tensors, &file->env, file->detail));
+    TRY(make_records(&all, manifest, file->header.n_tensors, &file->env, file->detail));
     int32_t status = load_records(&all, file);
     tkri_release(&file->env, all.block, all.bytes);
     return status;

@@ -17,16 +17,16 @@ typedef struct tkri_target {
 } tkri_target;
 
 /* Where a load comes from: a path, or else a reader, or else bytes [len]. */
-typedef struct tkri_source {
+typedef struct tkri_origin {
     const char *path;
     const tkr_reader *reader;
     const void *bytes;
     uint64_t len;
-} tkri_source;
+} tkri_origin;
 
 /* file.c: open a file of ours that holds `content`: "cell" (as a "checkpoint" does too), "state" or
  * "checkpoint". TKR_ERR_UNSUPPORTED for a newer format, TKR_ERR_MISMATCH for other contents. */
-int32_t tkri_model_open(tkri_file *file, const tkri_source *source, const char *content,
+int32_t tkri_model_open(tkri_file *file, const tkri_origin *origin, const char *content,
                         const tkri_env *env, tkri_detail *detail);
 
 /* Parameters, or what lies like them, if `batch` is 0, else a state of `batch` streams. In a file
@@ -46,7 +46,7 @@ typedef struct tkri_page {
 } tkri_page;
 
 /* What a file holds. */
-typedef struct tkri_model {
+typedef struct tkri_manifest {
     const char *content;
     const tkri_group *group;
     int32_t n_groups;
@@ -54,14 +54,14 @@ typedef struct tkri_model {
     const tkri_note *notes; /* of a save */
     int32_t n_pages;
     const char *const *others; /* of a load: prefixes of tensors to leave alone; NULL at the end */
-} tkri_model;
+} tkri_manifest;
 
-int32_t tkri_model_save(const tkri_model *model, const tkri_target *target, const tkri_env *env,
-                        tkri_detail *detail);
+int32_t tkri_model_save(const tkri_manifest *manifest, const tkri_target *target,
+                        const tkri_env *env, tkri_detail *detail);
 
 /* Copy every tensor from the file to where it lies, or, if one is missing, too many, of another
  * shape or type, none: TKR_ERR_MISMATCH. */
-int32_t tkri_model_load(const tkri_model *model, const tkri_file *file);
+int32_t tkri_model_load(const tkri_manifest *manifest, const tkri_file *file);
 
 /* Say where in the text of `key` a reader failed, if it did: returns `status`. */
 int32_t tkri_model_explain(const tkri_json *json, const char *key, int32_t status,
@@ -76,20 +76,21 @@ int32_t tkri_architecture_compare(const tkr_cell *found, const tkr_cell *wanted,
 
 /* cell_file.c */
 int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target);
-int32_t tkri_cell_load(tkr_cell **cell, const tkri_source *source, const tkri_env *env);
+int32_t tkri_cell_load(tkr_cell **cell, const tkri_origin *origin, const tkri_env *env);
 int32_t tkri_state_save(tkr_state *state, const tkri_target *target);
-int32_t tkri_state_load(tkr_state *state, const tkri_source *source);
+int32_t tkri_state_load(tkr_state *state, const tkri_origin *origin);
 
-/* A training progress. `seq`, `state` and `cursor` [4] may be NULL. */
+/* A run in training. `seq` and `state` may be NULL. */
 typedef struct tkri_training {
     tkr_optimizer *opt;
     tkr_sequence *seq;
     tkr_state *state;
-    uint64_t *cursor;
 } tkri_training;
 
-/* checkpoint.c */
-int32_t tkri_checkpoint_save(const tkri_training *with, const tkri_target *target);
-int32_t tkri_checkpoint_load(const tkri_training *with, const tkri_source *source);
+/* checkpoint.c: a run, and its cursor [4] unless that is NULL. */
+int32_t tkri_checkpoint_save(const tkri_training *with, const uint64_t *cursor,
+                             const tkri_target *target);
+int32_t tkri_checkpoint_load(const tkri_training *with, uint64_t *cursor,
+                             const tkri_origin *origin);
 
 #endif

@@ -11,7 +11,7 @@
 #ifndef TKRI_MODEL_SAFETENSORS_H
 #define TKRI_MODEL_SAFETENSORS_H
 
-#include "core/env.h"
+#include "core/source.h"
 #include "model/dtype.h"
 
 enum { TKRI_MAX_RANK = 8, TKRI_MAX_TENSORS = 65536, TKRI_MAX_HEADER = 16 << 20 };
@@ -60,9 +60,7 @@ typedef struct tkri_file {
     tkri_env env;
     tkri_detail *detail;
     tkri_header header;
-    const unsigned char *data; /* [header.data_len] */
-    void *block;               /* the data, if they were allocated */
-    uint64_t block_bytes;
+    tkri_block data; /* [header.data_len] */
 } tkri_file;
 
 /* Open a file and check all of it. On failure nothing stays allocated, and `detail` says what was

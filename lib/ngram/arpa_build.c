@@ -20,7 +20,7 @@ static uint64_t symbols_size(const tkri_entries *e, uint64_t capacity) {
 
 static int32_t grow(tkri_entries *e) {
     enum { FIRST = 256 };
-    const tkri_env *env = e->lines.env;
+    const tkri_env *env = e->lines.source.env;
     uint64_t capacity = e->capacity ? 2 * e->capacity : FIRST;
     uint32_t *symbols = tkri_allocate(env, symbols_size(e, capacity));
     tkri_values *values = tkri_allocate(env, tkri_mul(capacity, sizeof *values));
@@ -58,7 +58,7 @@ int32_t tkri_entries_add(tkri_entries *e, const uint32_t *ids, int n, tkri_value
 }
 
 void tkri_entries_fini(tkri_entries *e) {
-    const tkri_env *env = e->lines.env;
+    const tkri_env *env = e->lines.source.env;
     if (e->capacity) {
         tkri_release(env, e->symbols, symbols_size(e, e->capacity));
         tkri_release(env, e->values, e->capacity * sizeof *e->values);
@@ -284,8 +284,10 @@ static int32_t make_ngram(tkr_ngram **ngram, tkri_entries *e, const tkri_env *en
 
 int32_t tkri_arpa_read(tkr_ngram **ngram, const tkr_reader *reader, const tkri_env *env,
                        tkri_detail *detail) {
-    tkri_entries entries = {.lines = {.reader = reader, .env = env, .detail = detail},
-                            .names = {.env = env}};
+    tkri_entries entries = {
+        .lines = {.source = {.name = "text", .env = env, .detail = detail, .reader = reader}},
+        .names = {.env = env},
+    };
     int32_t status = tkri_entries_read(&entries);
     if (status == TKR_OK) {
         status = make_ngram(ngram, &entries, env, detail);

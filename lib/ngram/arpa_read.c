@@ -22,8 +22,8 @@ static const double log_10_of_missing = -100, log_10_of_begin = -99;
 
 static int32_t refuse(tkri_entries *e, const char *what) {
     char shown[80];
-    return tkri_fail(e->lines.detail, TKR_ERR_FORMAT, "line %llu: %s: '%s'",
-                     (unsigned long long)e->lines.number, what,
+    return tkri_fail(e->lines.source.detail, TKR_ERR_FORMAT, "line %llu: %s: '%s'",
+                     (unsigned long long)e->lines.source.line, what,
                      tkri_utf8_show(shown, sizeof shown, e->lines.line.text, e->lines.line.len));
 }
 
@@ -32,8 +32,9 @@ static int32_t next_line(tkri_entries *e) {
     int more = 1;
     do {
         TRY(tkri_lines_next(&e->lines, &more));
-        REQUIRE(more, e->lines.detail, TKR_ERR_FORMAT, "line %llu: the file ends before \\end\\",
-                (unsigned long long)e->lines.number);
+        REQUIRE(more, e->lines.source.detail, TKR_ERR_FORMAT,
+                "line %llu: the file ends before \\end\\",
+                (unsigned long long)e->lines.source.line);
     } while (!e->lines.n_fields);
     return TKR_OK;
 }
@@ -111,8 +112,8 @@ static int32_t read_values(tkri_entries *e, int n, tkri_values *values) {
 
 static int32_t add(tkri_entries *e, const uint32_t *ids, int n, tkri_values values) {
     int32_t status = tkri_entries_add(e, ids, n, values);
-    REQUIRE(status == TKR_OK, e->lines.detail, status, "line %llu: no memory for so many n-grams",
-            (unsigned long long)e->lines.number);
+    REQUIRE(status == TKR_OK, e->lines.source.detail, status,
+            "line %llu: no memory for so many n-grams", (unsigned long long)e->lines.source.line);
     return TKR_OK;
 }
 
@@ -121,7 +122,7 @@ static int32_t add_word(tkri_entries *e, const char *name, uint64_t len, tkri_va
     REFUSE_UNLESS(tkri_names_find(&e->names, name, len) < 0, e, "this word was there before");
     REFUSE_UNLESS(e->names.len < INT32_MAX - 2, e, "there are too many words");
     int32_t status = tkri_names_add(&e->names, name, len);
-    REQUIRE(status == TKR_OK, e->lines.detail, status, "no memory for the words");
+    REQUIRE(status == TKR_OK, e->lines.source.detail, status, "no memory for the words");
     return add(e, &id, 1, values);
 }
 

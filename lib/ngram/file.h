@@ -6,6 +6,7 @@
 #define TKRI_NGRAM_FILE_H
 
 #include "core/check.h"
+#include "core/source.h"
 #include "ngram/ngram.h"
 
 enum { TKRI_FILE_HEADER = 256, TKRI_FILE_MODEL = 1, TKRI_FILE_COUNTS = 2 };
@@ -19,15 +20,6 @@ typedef struct tkri_file_header {
     uint64_t sum;          /* over everything, with 0 in its own place */
     uint64_t lens[TKRI_MAX_ORDER];
 } tkri_file_header;
-
-/* Where a header and what follows it come from: a reader, or memory that stays. */
-typedef struct tkri_source {
-    const tkr_reader *reader;    /* NULL: memory */
-    const unsigned char *memory; /* [there] */
-    uint64_t at, there;          /* read so far; in all, UINT64_MAX if nobody knows */
-    const tkri_env *env;
-    tkri_detail *detail;
-} tkri_source;
 
 /* Write an n-gram: its model, or without one its counts. */
 int32_t tkri_ngram_write(const tkr_ngram *ngram, const tkr_writer *writer, tkri_detail *detail);

@@ -3,7 +3,7 @@
 #ifndef TKRI_NGRAM_LINES_H
 #define TKRI_NGRAM_LINES_H
 
-#include "core/env.h"
+#include "core/source.h"
 
 enum { TKRI_MAX_FIELDS = 19 };
 
@@ -13,15 +13,10 @@ typedef struct tkri_field {
     uint64_t len;
 } tkri_field;
 
-/* Zeroed but for the first three. */
+/* Zeroed but for the first. */
 typedef struct tkri_lines {
-    const tkr_reader *reader;
-    const tkri_env *env;
-    tkri_detail *detail;
-    char *buffer; /* [capacity] what was read and not yet handed out */
-    uint64_t capacity, from, to;
-    uint64_t number; /* of the current line, from 1 */
-    int ended;       /* the reader has nothing more */
+    tkri_source source; /* a reader, named "text" */
+    tkri_buffer buffer;
     tkri_field line;
     tkri_field field[TKRI_MAX_FIELDS];
     int n_fields; /* at most TKRI_MAX_FIELDS, though there may be more */

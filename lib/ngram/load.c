@@ -6,92 +6,6 @@
 #include "ngram/file.h"
 #include "ngram/sink.h"
 
-/* What a stream only claims to hold is not allocated before as much has come. */
-enum { FIRST_BLOCK = 1 << 20 };
-
-/* A part of the file in memory: the source's own, or allocated. */
-typedef struct part {
-    const unsigned char *bytes;
-    void *owned;
-    uint64_t len;
-} part;
-
-static void release_part(const tkri_source *from, part *p) {
-    tkri_release(from->env, p->owned, p->len);
-    p->owned = NULL;
-}
-
-static int32_t read_exactly(tkri_source *from, unsigned char *to, uint64_t len) {
-    while (len) {
-        uint64_t got = 0;
-        int32_t error = from->reader->read(from->reader->user, to, len, &got);
-        REQUIRE(!error && got <= len, from->detail, TKR_ERR_IO, "the reader stopped at byte %llu",
-                (unsigned long long)from->at);
-        REQUIRE(got, from->detail, TKR_ERR_FORMAT, "the n-gram file ends at byte %llu",
-                (unsigned long long)from->at);
-        from->at += got;
-        to += got;
-        len -= got;
-    }
-    return TKR_OK;
-}
-
-/* The block becomes `len` bytes long and keeps its beginning. */
-static int32_t resize(const tkri_source *from, part *p, uint64_t len) {
-    void *block = tkri_allocate(from->env, len);
-    REQUIRE(block, from->detail, TKR_ERR_MEMORY, "no memory for %llu bytes of the file",
-            (unsigned long long)len);
-    if (p->len) {
-        memcpy(block, p->owned, (size_t)p->len);
-    }
-    release_part(from, p);
-    *p = (part){block, block, len};
-    return TKR_OK;
-}
-
-/* Read a part through the reader, in a block that grows with what comes. */
-static int32_t read_part(tkri_source *from, part *p, uint64_t len) {
-    uint64_t first = from->there == UINT64_MAX && len > FIRST_BLOCK ? FIRST_BLOCK : len;
-    uint64_t done = 0;
-    while (done < len) {
-        uint64_t next = done ? 2 * done : first;
-        next = next < len ? next : len;
-        TRY(resize(from, p, next));
-        TRY(read_exactly(from, (unsigned char *)p->owned + done, next - done));
-        done = next;
-    }
-    return TKR_OK;
-}
-
-static int32_t take_part(tkri_source *from, part *p, uint64_t len) {
-    *p = (part){NULL, NULL, 0};
-    REQUIRE(from->there == UINT64_MAX || len <= from->there - from->at, from->detail,
-            TKR_ERR_FORMAT, "the n-gram file ends at byte %llu", (unsigned long long)from->there);
-    if (from->reader) {
-        int32_t status = read_part(from, p, len);
-        if (status < 0) {
-            release_part(from, p);
-        }
-        return status;
-    }
-    *p = (part){from->memory + from->at, NULL, len};
-    from->at += len;
-    return TKR_OK;
-}
-
-/* Nothing may follow. */
-static int32_t expect_end(tkri_source *from) {
-    unsigned char more;
-    uint64_t got = from->there != UINT64_MAX && from->there > from->at;
-    if (from->reader && !got) {
-        int32_t error = from->reader->read(from->reader->user, &more, 1, &got);
-        REQUIRE(!error, from->detail, TKR_ERR_IO, "the reader stopped at byte %llu",
-                (unsigned long long)from->at);
-    }
-    REQUIRE(!got, from->detail, TKR_ERR_FORMAT, "the n-gram file goes on behind its end");
-    return TKR_OK;
-}
-
 static uint64_t load(const unsigned char *at, int bytes) {
     uint64_t value = 0;
     for (int i = 0; i < bytes; i++) {
@@ -129,8 +43,8 @@ static const unsigned char *load_level(tkri_level *level, const unsigned char *f
 }
 
 /* The counts of a file; the block has the length that their header asks for. */
-static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header, const part *block,
-                           tkri_detail *detail) {
+static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header,
+                           const tkri_block *block, tkri_detail *detail) {
     tkri_trie *trie = &ngram->counts.trie;
     const char *damaged = "the padding of the n-gram file is damaged";
     if (!header->lens[0]) {
@@ -148,7 +62,7 @@ static int32_t read_counts(tkr_ngram *ngram, const tkri_file_header *header, con
 }
 
 /* The model of a file, which stays in its block. */
-static int32_t read_model(tkr_ngram *ngram, const tkri_file_header *header, part *block,
+static int32_t read_model(tkr_ngram *ngram, const tkri_file_header *header, tkri_block *block,
                           tkri_detail *detail) {
     tkri_model_shape shape = {
         header->symbols, header->order, header->value_bytes, header->missing, {0}};
@@ -161,7 +75,7 @@ static int32_t read_model(tkr_ngram *ngram, const tkri_file_header *header, part
 }
 
 /* The vocabulary's texts: V strings of different content, each behind its length. */
-static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, const part *p,
+static int32_t read_names(tkr_ngram *ngram, const tkri_file_header *header, const tkri_block *p,
                           tkri_detail *detail) {
     const char *damaged = "the vocabulary of the n-gram file is damaged";
     uint64_t at = 0;
@@ -195,7 +109,7 @@ static uint64_t wanted_block(const tkri_file_header *header) {
     return tkri_model_lay_out(&model, &shape, NULL);
 }
 
-static uint64_t sum_of(tkri_file_header header, const part *block, const part *names) {
+static uint64_t sum_of(tkri_file_header header, const tkri_block *block, const tkri_block *names) {
     unsigned char bytes[TKRI_FILE_HEADER];
     header.sum = 0;
     tkri_file_encode(bytes, &header);
@@ -206,10 +120,10 @@ static uint64_t sum_of(tkri_file_header header, const part *block, const part *n
 
 /* Everything behind the header; what it allocates is in `ngram`, `block` and `names`. */
 static int32_t read_parts(tkr_ngram *ngram, const tkri_file_header *header, tkri_source *from,
-                          part *block, part *names) {
-    TRY(take_part(from, block, header->block));
-    TRY(take_part(from, names, header->names));
-    TRY(expect_end(from));
+                          tkri_block *block, tkri_block *names) {
+    TRY(tkri_source_take(from, block, header->block, "n-grams"));
+    TRY(tkri_source_take(from, names, header->names, "vocabulary"));
+    TRY(tkri_source_end(from, "the n-gram file goes on behind its end"));
     REQUIRE(sum_of(*header, block, names) == header->sum, from->detail, TKR_ERR_FORMAT,
             "the n-gram file is damaged: its sum does not fit");
     TRY(read_names(ngram, header, names, from->detail));
@@ -221,29 +135,24 @@ static int32_t read_parts(tkr_ngram *ngram, const tkri_file_header *header, tkri
 
 static int32_t read_header(tkri_file_header *header, tkri_source *from) {
     unsigned char bytes[TKRI_FILE_HEADER], again[TKRI_FILE_HEADER];
-    part p = {bytes, NULL, sizeof bytes};
-    if (from->reader) {
-        TRY(read_exactly(from, bytes, sizeof bytes));
-    } else {
-        TRY(take_part(from, &p, sizeof bytes));
-    }
-    TRY(tkri_file_decode(header, p.bytes, from->detail));
+    TRY(tkri_source_read(from, bytes, sizeof bytes, "header"));
+    TRY(tkri_file_decode(header, bytes, from->detail));
     tkri_file_encode(again, header);
-    REQUIRE(memcmp(p.bytes, again, sizeof again) == 0 && header->block == wanted_block(header),
+    REQUIRE(memcmp(bytes, again, sizeof again) == 0 && header->block == wanted_block(header),
             from->detail, TKR_ERR_FORMAT, "the header of the n-gram file contradicts itself");
     return TKR_OK;
 }
 
 int32_t tkri_ngram_read(tkr_ngram **ngram, tkri_source *from) {
     tkri_file_header header;
-    part block = {NULL, NULL, 0}, names = {NULL, NULL, 0};
+    tkri_block block = {NULL, NULL, 0}, names = {NULL, NULL, 0};
     tkr_ngram *read = NULL;
     TRY(read_header(&header, from));
     int32_t status = tkri_ngram_create(&read, header.order, header.symbols, from->env);
     REQUIRE(status == TKR_OK, from->detail, status, "no memory for an n-gram");
     status = read_parts(read, &header, from, &block, &names);
-    release_part(from, &names);
-    release_part(from, &block);
+    tkri_block_release(&names, from->env);
+    tkri_block_release(&block, from->env);
     if (status < 0) {
         tkri_ngram_destroy(read);
         return status;

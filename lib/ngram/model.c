@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ngram/model.h"
 
-#include "core/arena.h"
+#include "core/check.h"
 
 /* A load reads 8 bytes, whatever it keeps of them. */
 enum { SLACK = 8 };
@@ -40,8 +40,12 @@ static void shape_rows(tkri_model *model, const tkri_model_shape *shape, int l) 
     }
 }
 
-static const unsigned char *take(tkri_arena *arena, uint64_t n, int32_t size) {
-    return tkri_arena_take(arena, tkri_add(tkri_mul(n, (uint64_t)size), SLACK), 1);
+/* The next n elements of `size` bytes, at a multiple of 64 in a block that is only read. */
+static const unsigned char *take(const tkri_model *model, uint64_t *used, uint64_t n,
+                                 int32_t size) {
+    const uint64_t start = tkri_round_up(*used, 64);
+    *used = tkri_add(start, tkri_add(tkri_mul(n, (uint64_t)size), SLACK));
+    return model->block ? model->block + start : NULL;
 }
 
 uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
@@ -53,16 +57,15 @@ uint64_t tkri_model_lay_out(tkri_model *model, const tkri_model_shape *shape,
     model->value_bytes = shape->value_bytes;
     model->missing = shape->missing;
     model->block = block;
-    /* The arena only adds offsets: nothing is written through its base. */
-    tkri_arena arena = {.base = (unsigned char *)(uintptr_t)block};
+    uint64_t used = 0;
     for (int l = 0; l < shape->order; l++) {
         tkri_rows *rows = &model->level[l];
         shape_rows(model, shape, l);
         uint64_t sentinel = l + 1 < shape->order;
-        rows->rows = take(&arena, tkri_add(rows->len, sentinel), rows->stride);
-        rows->ids = l ? take(&arena, rows->len, rows->id_bytes) : NULL;
+        rows->rows = take(model, &used, tkri_add(rows->len, sentinel), rows->stride);
+        rows->ids = l ? take(model, &used, rows->len, rows->id_bytes) : NULL;
     }
-    model->bytes = tkri_round_up(arena.used, 64);
+    model->bytes = tkri_round_up(used, 64);
     return model->bytes;
 }
 

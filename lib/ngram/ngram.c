@@ -163,7 +163,7 @@ int32_t tkri_ngram_map(tkr_ngram **ngram, int descriptor, uint64_t bytes, const 
             "the n-gram file is empty, or no regular file");
     void *mapped = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, descriptor, 0);
     REQUIRE(mapped != MAP_FAILED, detail, TKR_ERR_IO, "cannot map it: error %d", errno);
-    tkri_source from = {NULL, mapped, 0, bytes, env, detail};
+    tkri_source from = {"n-gram file", env, detail, NULL, mapped, bytes, 0, 0};
     tkr_ngram *read = NULL;
     int32_t status = tkri_ngram_read(&read, &from);
     if (status < 0) {

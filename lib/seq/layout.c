@@ -91,6 +91,8 @@ static void place_gradients(tkri_unroll *u, tkri_arena *arena) {
     TKRI_TAKE(arena, grad->jobs, grad->n_jobs);
 }
 
+/* All layers that share a buffer have rows of one length in it: chunks go through the layers each at
+ * its own pace, and must not meet. */
 static void place_shared(tkri_unroll *u, tkri_arena *arena) {
     const int64_t rows = u->plan.segment * u->plan.max_batch;
     for (int64_t i = 0; i < u->net->n_buffers; i++) {
@@ -124,6 +126,9 @@ static void place_layer(tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_a
     };
     const int32_t where = layer->ops->where ? layer->ops->where(u, l) : TKRI_OWN_ROWS;
     tape->y_ld = tape->dy_ld = tkri_row_len(layer->output);
+    if (layer->buffer >= 0) {
+        tape->dy_ld = u->net->buffers[layer->buffer];
+    }
     if (!layer->live) {
         return;
     }

@@ -82,7 +82,7 @@ static void write_again(tkr_ngram *ngram, const stream *bytes) {
 static void read_in_place(const stream *bytes, const tkri_env *env, int32_t expected) {
     tkr_ngram *ngram = NULL;
     tkri_detail detail;
-    tkri_source from = {NULL, bytes->bytes, 0, bytes->len, env, &detail};
+    tkri_source from = {"n-gram file", env, &detail, NULL, bytes->bytes, bytes->len, 0, 0};
     MUST(tkri_ngram_read(&ngram, &from) == expected);
     if (ngram) {
         tkri_ngram_destroy(ngram);

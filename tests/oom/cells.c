@@ -113,7 +113,7 @@ static int32_t parameters(world *w) {
 static int32_t parameter(world *w) {
     const char *name;
     int32_t rank;
-    int64_t dimensions[2];
+    int64_t dimensions[4];
     return tkr_cell_parameter(w->net, 0, &name, &rank, dimensions);
 }
 

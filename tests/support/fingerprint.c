@@ -49,7 +49,7 @@ static void add_parameters(hash *h, const tkr_cell *cell, const tkr_sequence *se
     add_int(h, tkr_cell_parameters(cell, &tensors, NULL));
     for (int64_t i = 0; i < tensors; i++) {
         const char *name = "";
-        int64_t shape[2] = {0, 0};
+        int64_t shape[4] = {0};
         int32_t rank = 0;
         add_int(h, tkr_cell_parameter(cell, i, &name, &rank, shape));
         add(h, name, strlen(name));

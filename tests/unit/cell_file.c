@@ -61,7 +61,7 @@ static void expect_same_options(const tkr_cell *a, const tkr_cell *b) {
 }
 
 static void expect_same_parameters(const tkr_cell *a, const tkr_cell *b) {
-    int64_t n[2], shape[2], other[2];
+    int64_t n[2], shape[4], other[4];
     const char *name, *other_name;
     int32_t rank, other_rank;
     assert_ok(tkr_cell_parameters(a, &n[0], NULL));

@@ -16,7 +16,7 @@ typedef struct numbers {
 } numbers;
 
 static numbers read_named(const tkr_cell *cell, const char *name) {
-    int64_t tensors, shape[2];
+    int64_t tensors, shape[4];
     int32_t rank;
     const char *found;
     assert_ok(tkr_cell_parameters(cell, &tensors, NULL));

@@ -172,7 +172,7 @@ typedef struct memory {
 } memory;
 
 static float *read_parameters(const tkr_cell *cell, int64_t *n) {
-    int64_t tensors, shape[2], at = 0;
+    int64_t tensors, shape[4], at = 0;
     const char *name;
     int32_t rank;
     assert_ok(tkr_cell_parameters(cell, &tensors, n));

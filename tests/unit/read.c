@@ -255,7 +255,7 @@ static void test_large_stream(void **unused) {
         f.image.piece = piece;
         tkr_reader reader = stream_reader(&f.image);
         assert_ok(tkri_file_from_reader(&f.file, &reader, &f.env, &f.detail));
-        assert_memory_equal(f.file.data, data, N);
+        assert_memory_equal(f.file.data.bytes, data, N);
         tkri_file_fini(&f.file);
     }
     end(&f);

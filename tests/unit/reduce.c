@@ -190,7 +190,7 @@ static void test_settings(void **unused) {
     int32_t kind;
     const char *name;
     int32_t rank;
-    int64_t shape[2];
+    int64_t shape[4];
     open(&f, NULL);
     assert_ok(tkr_cell_set_note(f.t.cell, "who", "me"));
     assert_ok(tkr_cell_reduce(&reduced, NULL, f.t.cell, TKR_INT8, NULL, NULL));
@@ -206,6 +206,7 @@ static void test_settings(void **unused) {
     assert_ok(tkr_cell_parameter(reduced, 1, &name, &rank, shape));
     assert_string_equal(name, "0.weight_hh_l0");
     assert_int_equal(shape[0], 4 * H);
+    assert_true(shape[1] == H && shape[2] == 1 && shape[3] == 1);
     tkr_cell_destroy(reduced);
     twin_close(&f.t);
 }

@@ -286,7 +286,7 @@ static void test_trial(void **state) {
 static tkr_cell *uniform_cell(int32_t kind, int64_t input, float weight) {
     tkr_cell *cell;
     static float values[4096];
-    int64_t tensors, shape[2];
+    int64_t tensors, shape[4];
     int32_t rank;
     assert_ok(tkr_cell_create(&cell, kind, input, 2, NULL));
     assert_ok(tkr_cell_init(cell, 1));

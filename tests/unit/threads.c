@@ -99,7 +99,7 @@ static int64_t batch_of(int64_t net) {
 }
 
 static void read_parameters(const tkr_cell *cell, trace *result) {
-    int64_t tensors, at = 0, shape[2];
+    int64_t tensors, at = 0, shape[4];
     int32_t rank;
     const char *name;
     assert_ok(tkr_cell_parameters(cell, &tensors, &result->n_parameters));

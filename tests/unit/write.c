@@ -171,7 +171,7 @@ static void test_round_trip(void **unused) {
             assert_int_equal(tensor->offset % (tkri_dtype_bits(tensor->dtype) / 8), 0);
             assert_ok(fetch(&f.source, k, want, tensor->bytes));
             tkri_dtype_to_file(want, tensor->bytes, tkri_dtype_bits(tensor->dtype) / 8);
-            assert_memory_equal(file.data + tensor->offset, want, tensor->bytes);
+            assert_memory_equal(file.data.bytes + tensor->offset, want, tensor->bytes);
         }
         int32_t key = tkri_header_key(&file.header, names[0]);
         assert_true(n == 0 || strcmp(file.header.text[key].text, "\x1F \x7F") == 0);
