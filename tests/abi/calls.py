@@ -88,7 +88,7 @@ def circles(graph):
 
 
 def stated(root):
-    """What calls.txt excuses: {(caller, name)}, {files of a circle}. Without a reason it is nothing."""
+    """What calls.txt excuses with a reason: {(caller, name)}, {files of a circle}."""
     upward, round_about = set(), set()
     for line in (root / "tests/abi/calls.txt").read_text().splitlines():
         what, _, reason = line.partition(":")

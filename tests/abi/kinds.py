@@ -13,8 +13,8 @@ from checks import Checks
 from floors import exceptions, expect_shrinking, sources, without_comments
 
 HOME = "lib/layer/"
-WORDS = ("elman lstm gru linear embedding dropout chain branch norm affine activate select last conv "
-         "user").split()
+WORDS = """elman lstm gru linear embedding dropout chain branch norm affine activate select last
+    conv user""".split()
 CONSTANT = r"\bTKR_(?:" + "|".join(WORDS).upper() + r")\b"
 TABLE = r"&?\s*\btkri_(?:layer_)?(?:" + "|".join(WORDS) + r")\w*\b(?!\s*\()"
 COMPARED = r"(?:[!=]=|[<>]=?)"
