@@ -8,13 +8,13 @@ enum { MACHINE_SIZES = 16, MACHINE_THREADS = 2 };
 /* Measured by machine_measure(). Threads n = 1, 2 are at index n - 1; rates are per core, with n
  * cores at work at the same time. */
 typedef struct machine {
-    const char *isa;                                /* of the loops that measured */
-    char cpu[96];                                   /* the name the system gives it */
-    int cores;                                      /* that this process may use */
-    double flops[MACHINE_THREADS];                  /* fp32, a multiply-add counts 2, per second */
-    double size[MACHINE_SIZES];                     /* working sets in bytes, ascending */
-    double bytes[MACHINE_THREADS][MACHINE_SIZES];   /* read per second at that working set */
-    double activation;                              /* seconds per element of a rational tanh */
+    const char *isa;                              /* of the loops that measured */
+    char cpu[96];                                 /* the name the system gives it */
+    int cores;                                    /* that this process may use */
+    double flops[MACHINE_THREADS];                /* fp32, a multiply-add counts 2, per second */
+    double size[MACHINE_SIZES];                   /* working sets in bytes, ascending */
+    double bytes[MACHINE_THREADS][MACHINE_SIZES]; /* read per second at that working set */
+    double activation;                            /* seconds per element of a rational tanh */
 } machine;
 
 /* Measure; `seconds` is about how long it may take. 0, or -1 without memory or threads. */

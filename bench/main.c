@@ -20,7 +20,7 @@
 typedef struct options {
     int quick, phases, threads; /* threads 0: both counts */
     int32_t tier;
-    double seconds;      /* of a row; 0: the default */
+    double seconds; /* of a row; 0: the default */
     const char *json, *only;
     peer_command torch, onednn; /* program NULL: not asked for */
 } options;
@@ -60,26 +60,43 @@ static void set_torch(peer_command *torch, const char *script) {
 
 static int parse(options *o, int argc, char **argv) {
     static const struct option known[] = {
-        {"quick", 0, NULL, 'q'},   {"json", 1, NULL, 'j'},    {"only", 1, NULL, 'o'},
-        {"threads", 1, NULL, 't'}, {"tier", 1, NULL, 'r'},    {"seconds", 1, NULL, 's'},
+        {"quick", 0, NULL, 'q'},   {"json", 1, NULL, 'j'},   {"only", 1, NULL, 'o'},
+        {"threads", 1, NULL, 't'}, {"tier", 1, NULL, 'r'},   {"seconds", 1, NULL, 's'},
         {"torch", 1, NULL, 'p'},   {"onednn", 1, NULL, 'd'}, {"phases", 0, NULL, 'a'},
         {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
     int key, failed = 0;
     while (!failed && (key = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (key) {
-            case 'q': o->quick = 1; break;
-            case 'a': o->phases = 1; break;
-            case 'j': o->json = optarg; break;
-            case 'o': o->only = optarg; break;
-            case 't': o->threads = atoi(optarg); break;
-            case 'r': failed = parse_tier(o, optarg); break;
-            case 's': o->seconds = atof(optarg); break;
-            case 'p': set_torch(&o->torch, optarg); break;
+            case 'q':
+                o->quick = 1;
+                break;
+            case 'a':
+                o->phases = 1;
+                break;
+            case 'j':
+                o->json = optarg;
+                break;
+            case 'o':
+                o->only = optarg;
+                break;
+            case 't':
+                o->threads = atoi(optarg);
+                break;
+            case 'r':
+                failed = parse_tier(o, optarg);
+                break;
+            case 's':
+                o->seconds = atof(optarg);
+                break;
+            case 'p':
+                set_torch(&o->torch, optarg);
+                break;
             case 'd':
                 o->onednn.name = "oneDNN";
                 o->onednn.program = optarg;
                 break;
-            default: failed = 1;
+            default:
+                failed = 1;
         }
     }
     if (failed || optind < argc || o->threads < 0 || o->threads > 2 || o->seconds < 0) {
@@ -171,13 +188,11 @@ static void measure_and_report(report *r, contender *contenders, const workload 
         row.error = w->precision ? ours_error_of(&contenders[0]) : 0;
         row.memory = w->layers > 1 || w->steps >= 1000 ? &memory : NULL;
         if (w->task == TASK_STREAM) {
-            row.latency = time_steps(&steps, &contenders[0], &outcomes[0], e->row_seconds)
-                              ? NULL
-                              : &steps;
+            row.latency =
+                time_steps(&steps, &contenders[0], &outcomes[0], e->row_seconds) ? NULL : &steps;
         } else if (e->phases) {
-            row.phases = time_phases(phases, &contenders[0], &outcomes[0], e->row_seconds)
-                             ? NULL
-                             : phases;
+            row.phases =
+                time_phases(phases, &contenders[0], &outcomes[0], e->row_seconds) ? NULL : phases;
         }
     }
     report_print_row(r, &row);
@@ -187,8 +202,10 @@ static void measure_and_report(report *r, contender *contenders, const workload 
 
 static void measure_all(const options *o, report *r, contender *contenders) {
     effort e = {.phases = o->phases,
-                .row_seconds = o->quick ? 0.2 : 6, .turn_ms = o->quick ? 20 : 60,
-                .rounds_min = o->quick ? 1 : 7, .rounds_max = o->quick ? 20 : 100};
+                .row_seconds = o->quick ? 0.2 : 6,
+                .turn_ms = o->quick ? 20 : 60,
+                .rounds_min = o->quick ? 1 : 7,
+                .rounds_max = o->quick ? 20 : 100};
     int n;
     const workload *table = workload_table(&n);
     if (o->seconds > 0) {

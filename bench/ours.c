@@ -32,12 +32,12 @@ typedef struct ours {
 } ours;
 
 /* Forward a failing status, as the library's own code does. */
-#define TRY(call)                \
-    do {                         \
+#define TRY(call)                 \
+    do {                          \
         int32_t status_ = (call); \
-        if (status_ < 0) {       \
-            return status_;      \
-        }                        \
+        if (status_ < 0) {        \
+            return status_;       \
+        }                         \
     } while (0)
 
 static int32_t make_recurrent(ours *o, tkr_cell **cell) {

@@ -74,8 +74,8 @@ void report_machine(const report *r) {
     const machine *m = r->machine;
     const char *blas_threads = getenv("OPENBLAS_NUM_THREADS");
     printf("- machine: %s, %d cores, measured with %s loops\n", m->cpu, m->cores, m->isa);
-    printf("- FMA peak P, GFLOP/s per core: %.1f with 1 thread, %.1f with 2\n",
-           1e-9 * m->flops[0], 1e-9 * m->flops[1]);
+    printf("- FMA peak P, GFLOP/s per core: %.1f with 1 thread, %.1f with 2\n", 1e-9 * m->flops[0],
+           1e-9 * m->flops[1]);
     printf("- rational tanh: %.3f ns per element\n", 1e9 * m->activation);
     for (int i = 0; i < r->n_contenders; i++) {
         printf("- %s: %s\n", r->contenders[i].name, r->contenders[i].about);
@@ -119,8 +119,8 @@ static void print_notes(report *r) {
 
 static void print_head(const report *r, int task) {
     const char *unit = task == TASK_STREAM ? "ns" : "ms";
-    printf("\n| %-21s | threads | tier      |", task == TASK_STREAM ? "streaming, per step"
-                                                                    : "per iteration");
+    printf("\n| %-21s | threads | tier      |",
+           task == TASK_STREAM ? "streaming, per step" : "per iteration");
     for (int i = 0; i < r->n_contenders; i++) {
         printf(" %7s %s (best)    |", r->contenders[i].name, unit);
     }
@@ -192,8 +192,9 @@ static void print_phases(report *r, const report_row *row) {
         for (int k = 0; k < PHASES; k++) {
             leaflet_add(&r->phases, " %-15s |", names[k]);
         }
-        leaflet_add(&r->phases, " forward %% of P | backward %% of P |\n"
-                                "|-----------------------|---------|");
+        leaflet_add(&r->phases,
+                    " forward %% of P | backward %% of P |\n"
+                    "|-----------------------|---------|");
         for (int k = 0; k < PHASES; k++) {
             leaflet_add(&r->phases, "-----------------|");
         }
@@ -244,20 +245,19 @@ static void print_trade(report *r, const report_row *row) {
         leaflet_add(&r->notes,
                     "- %s, %d thread(s): %.1f %% of the memory that grows with the steps (%.2f of "
                     "%.2f MB), %.1f %% of all (%.2f of %.2f MB); %.0f %% more time\n",
-                    row->w->name, row->threads, 100 * grows / kept->growing,
-                    grows / (1 << 20), kept->growing / (1 << 20), 100 * all / kept->announced,
-                    all / (1 << 20), kept->announced / (1 << 20),
-                    100 * (median / kept->median - 1));
+                    row->w->name, row->threads, 100 * grows / kept->growing, grows / (1 << 20),
+                    kept->growing / (1 << 20), 100 * all / kept->announced, all / (1 << 20),
+                    kept->announced / (1 << 20), 100 * (median / kept->median - 1));
     }
 }
 
 /* What a contender computed, where one of them differs. */
 static void print_checks(report *r, const report_row *row, int i) {
     const outcome *o = &row->outcomes[i];
-    leaflet_add(&r->notes,
-                "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n", row->w->name,
-                row->threads, r->contenders[i].name, o->differs ? "RESULTS DIFFER" : "results",
-                o->first[0], o->first[1], o->later[0], o->later[1]);
+    leaflet_add(&r->notes, "- %s, %d thread(s), %s: %s: first %.9g %.9g, later %.9g %.9g\n",
+                row->w->name, row->threads, r->contenders[i].name,
+                o->differs ? "RESULTS DIFFER" : "results", o->first[0], o->first[1], o->later[0],
+                o->later[1]);
 }
 
 /* What went wrong in a row, below it. */

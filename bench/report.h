@@ -27,15 +27,15 @@ typedef struct report {
     const machine *machine;
     const contender *contenders; /* the first is the library */
     int n_contenders;
-    FILE *json;    /* or NULL */
-    int json_rows; /* written so far */
-    int task;      /* of the table being printed */
-    leaflet notes; /* on that table's rows */
-    leaflet phases; /* the table of their phases */
-    const workload *single_of; /* the workload that ran last on one thread ... */
-    double single;             /* ... and its median */
+    FILE *json;                     /* or NULL */
+    int json_rows;                  /* written so far */
+    int task;                       /* of the table being printed */
+    leaflet notes;                  /* on that table's rows */
+    leaflet phases;                 /* the table of their phases */
+    const workload *single_of;      /* the workload that ran last on one thread ... */
+    double single;                  /* ... and its median */
     kept_row kept[MACHINE_THREADS]; /* of the last workload without further modes, by threads */
-    int problems;  /* rows that failed, differed, or used more memory than announced */
+    int problems; /* rows that failed, differed, or used more memory than announced */
 } report;
 
 /* One row's figures beside the outcomes. */
@@ -43,11 +43,11 @@ typedef struct report_row {
     const workload *w;
     int threads;
     const char *tier;
-    const outcome *outcomes;     /* [n_contenders] */
-    const latency *latency;      /* of a stream; or NULL */
-    const double *phases;        /* [PHASES] ns, medians; or NULL */
-    const ours_memory *memory;   /* or NULL */
-    double error;                /* of reduced weights: the largest of the outputs; or 0 */
+    const outcome *outcomes;   /* [n_contenders] */
+    const latency *latency;    /* of a stream; or NULL */
+    const double *phases;      /* [PHASES] ns, medians; or NULL */
+    const ours_memory *memory; /* or NULL */
+    double error;              /* of reduced weights: the largest of the outputs; or 0 */
 } report_row;
 
 void report_machine(const report *r);

@@ -7,13 +7,28 @@
 
 #include <tekrar/tekrar.h>
 
-#define LAYER(label, cell, t, b, h)                                                            \
-    {.name = "W4 " label, .task = TASK_LAYER, .kind = (cell), .activation = TKR_TANH,          \
-     .steps = (t), .batch = (b), .input = (h), .hidden = (h), .layers = 1}
+#define LAYER(label, cell, t, b, h) \
+    {.name = "W4 " label,           \
+     .task = TASK_LAYER,            \
+     .kind = (cell),                \
+     .activation = TKR_TANH,        \
+     .steps = (t),                  \
+     .batch = (b),                  \
+     .input = (h),                  \
+     .hidden = (h),                 \
+     .layers = 1}
 
-#define STREAM_IN(label, cell, i, h, weights)                                                  \
-    {.name = "W5 " label, .task = TASK_STREAM, .kind = (cell), .activation = TKR_TANH,         \
-     .steps = 64, .batch = 1, .input = (i), .hidden = (h), .layers = 1, .precision = (weights)}
+#define STREAM_IN(label, cell, i, h, weights) \
+    {.name = "W5 " label,                     \
+     .task = TASK_STREAM,                     \
+     .kind = (cell),                          \
+     .activation = TKR_TANH,                  \
+     .steps = 64,                             \
+     .batch = 1,                              \
+     .input = (i),                            \
+     .hidden = (h),                           \
+     .layers = 1,                             \
+     .precision = (weights)}
 
 #define STREAM(label, cell, i, h) STREAM_IN(label, cell, i, h, TKR_FLOAT32)
 
@@ -26,21 +41,56 @@
         STREAM_IN(label " 128,256 int8", cell, 128, 256, TKR_INT8), \
         STREAM_IN(label " 256,512 int8", cell, 256, 512, TKR_INT8)
 
-#define LONG(label, modes)                                                                     \
-    {.name = "W6 " label, .task = TASK_TRAIN, .kind = TKR_LSTM, .activation = TKR_TANH,        \
-     .loss = LOSS_SQUARED, .steps = 1000, .batch = 16, .input = 1, .hidden = 256, .layers = 1, \
-     .output = 1, .mode = (modes)}
+#define LONG(label, modes)   \
+    {.name = "W6 " label,    \
+     .task = TASK_TRAIN,     \
+     .kind = TKR_LSTM,       \
+     .activation = TKR_TANH, \
+     .loss = LOSS_SQUARED,   \
+     .steps = 1000,          \
+     .batch = 16,            \
+     .input = 1,             \
+     .hidden = 256,          \
+     .layers = 1,            \
+     .output = 1,            \
+     .mode = (modes)}
 
 static const workload table[] = {
-    {.name = "W1 page char", .task = TASK_TRAIN, .kind = TKR_ELMAN, .activation = TKR_TANH,
-     .loss = LOSS_CROSS_ENTROPY, .ids = 1, .steps = 30, .batch = 50, .input = 128, .hidden = 40,
-     .layers = 1, .output = 128},
-    {.name = "W2 page series", .task = TASK_TRAIN, .kind = TKR_ELMAN, .activation = TKR_RELU,
-     .loss = LOSS_SQUARED, .steps = 30, .batch = 50, .input = 1, .hidden = 200, .layers = 1,
+    {.name = "W1 page char",
+     .task = TASK_TRAIN,
+     .kind = TKR_ELMAN,
+     .activation = TKR_TANH,
+     .loss = LOSS_CROSS_ENTROPY,
+     .ids = 1,
+     .steps = 30,
+     .batch = 50,
+     .input = 128,
+     .hidden = 40,
+     .layers = 1,
+     .output = 128},
+    {.name = "W2 page series",
+     .task = TASK_TRAIN,
+     .kind = TKR_ELMAN,
+     .activation = TKR_RELU,
+     .loss = LOSS_SQUARED,
+     .steps = 30,
+     .batch = 50,
+     .input = 1,
+     .hidden = 200,
+     .layers = 1,
      .output = 1},
-    {.name = "W3 char LM", .task = TASK_TRAIN, .kind = TKR_LSTM, .activation = TKR_TANH,
-     .loss = LOSS_CROSS_ENTROPY, .ids = 1, .steps = 64, .batch = 32, .input = 96, .hidden = 512,
-     .layers = 2, .output = 96},
+    {.name = "W3 char LM",
+     .task = TASK_TRAIN,
+     .kind = TKR_LSTM,
+     .activation = TKR_TANH,
+     .loss = LOSS_CROSS_ENTROPY,
+     .ids = 1,
+     .steps = 64,
+     .batch = 32,
+     .input = 96,
+     .hidden = 512,
+     .layers = 2,
+     .output = 96},
     LAYER("lstm T100 B16 H128", TKR_LSTM, 100, 16, 128),
     LAYER("lstm T50 B32 H256", TKR_LSTM, 50, 32, 256),
     LAYER("lstm T50 B64 H512", TKR_LSTM, 50, 64, 512),

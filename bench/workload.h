@@ -28,7 +28,7 @@ typedef struct workload {
     int32_t task, kind, activation, loss;
     int32_t ids; /* 1: the input is ids in place of one-hot vectors */
     int64_t steps, batch, input, hidden, layers;
-    int64_t output; /* O of the linear head; 0: no head */
+    int64_t output;    /* O of the linear head; 0: no head */
     int32_t precision; /* of a stream's weights: TKR_FLOAT32, TKR_BF16 or TKR_INT8 */
     int32_t mode;      /* further modes of the sequence: TKR_RECOMPUTE; peers have none */
 } workload;
@@ -46,9 +46,9 @@ typedef struct tensor {
 typedef struct dataset {
     tensor tensors[TENSORS_MAX];
     int n_tensors;
-    float *input;       /* [T][B][I], or NULL with ids */
-    int32_t *ids;       /* [T][B] */
-    float *target;      /* [T][B][O] of squared error; [T][B][H] = dL/doutput of TASK_LAYER */
+    float *input;        /* [T][B][I], or NULL with ids */
+    int32_t *ids;        /* [T][B] */
+    float *target;       /* [T][B][O] of squared error; [T][B][H] = dL/doutput of TASK_LAYER */
     int32_t *target_ids; /* [T][B] of cross-entropy */
     void *words;
     int64_t n_words;
@@ -57,9 +57,9 @@ typedef struct dataset {
 /* The table: `*n` workloads. */
 const workload *workload_table(int *n);
 
-int64_t workload_gates(const workload *w);     /* G: 4 LSTM, 3 GRU, 1 Elman */
+int64_t workload_gates(const workload *w);      /* G: 4 LSTM, 3 GRU, 1 Elman */
 int64_t workload_parameters(const workload *w); /* numbers in all tensors */
-const char *workload_kind(const workload *w);  /* "lstm", "gru", "rnn" */
+const char *workload_kind(const workload *w);   /* "lstm", "gru", "rnn" */
 
 /* Draw the numbers: the same ones at every call. 0, or -1 without memory. */
 int dataset_create(dataset *d, const workload *w);

@@ -144,14 +144,15 @@ static run train(const lines *text, const recipe *how, uint64_t seed, tkr_env *e
 }
 
 /* What the page printed, one number every ten iterations; its text was its own source. */
-static const double printed[ROWS] = {
-    4.8545, 3.0699, 2.9565, 2.5906, 2.3255, 2.1211, 1.9692, 1.8869, 1.7455, 1.7750,
-    1.6059, 1.5077, 1.4375, 1.4505, 1.3480, 1.4083, 1.2656, 1.2052, 1.1562, 1.1814,
-    1.3673, 1.1592, 1.0567, 1.0465, 1.0373, 1.3592, 1.1556, 1.0324};
+static const double printed[ROWS] = {4.8545, 3.0699, 2.9565, 2.5906, 2.3255, 2.1211, 1.9692,
+                                     1.8869, 1.7455, 1.7750, 1.6059, 1.5077, 1.4375, 1.4505,
+                                     1.3480, 1.4083, 1.2656, 1.2052, 1.1562, 1.1814, 1.3673,
+                                     1.1592, 1.0567, 1.0465, 1.0373, 1.3592, 1.1556, 1.0324};
 
 static void print_table(const run *page, const run *ours) {
-    printf("                 loss in nats per character\n"
-           "iteration   page printed   page's settings   our recipe\n");
+    printf(
+        "                 loss in nats per character\n"
+        "iteration   page printed   page's settings   our recipe\n");
     for (int i = 0; i < ROWS; i++) {
         printf("%9d %14.4f %17.4f %12.4f\n", i * EVERY, printed[i], page->table[i], ours->table[i]);
     }
@@ -293,10 +294,11 @@ void char_page(const char_options *set) {
 
     tkr_ngram *ngram = count_lines(&text);
     double rival = ngram_loss(ngram, &text);
-    printf("\nThe page's n-gram (%d characters of context, maximum likelihood): %.4f nats per "
-           "character,\nscored, as the net is, on the text that it has learned by heart. On a new "
-           "text it would soon\nmeet a character of probability zero: for that, see --text.\n",
-           ORDER - 1, rival);
+    printf(
+        "\nThe page's n-gram (%d characters of context, maximum likelihood): %.4f nats per "
+        "character,\nscored, as the net is, on the text that it has learned by heart. On a new "
+        "text it would soon\nmeet a character of probability zero: for that, see --text.\n",
+        ORDER - 1, rival);
     print_samples(set, writer, ngram);
     printf("\nchar_lm: loss_first=%.4f loss_page=%.4f loss_last=%.4f ngram=%.4f\n", first[0],
            page[0], ours[0], rival);

@@ -136,8 +136,8 @@ static double read_number(const ex_option *option, const char *text) {
     char *end = NULL, wanted[96];
     errno = 0;
     double value = strtod(text, &end);
-    int whole = option->kind != EX_INT || (value >= -9e15 && value <= 9e15 &&
-                                           value == (double)(int64_t)value);
+    int whole = option->kind != EX_INT ||
+                (value >= -9e15 && value <= 9e15 && value == (double)(int64_t)value);
     if (errno != 0 || end == text || *end != '\0' || !whole ||
         !(value >= option->low && value <= option->high)) {
         snprintf(wanted, sizeof wanted, "%s from %.10g to %.10g is wanted",

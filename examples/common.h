@@ -24,28 +24,28 @@ _Noreturn void ex_fail(int32_t status, const char *call, const char *detail);
 const char *ex_env_detail(const tkr_env *env);
 
 /** The detail function of an object, chosen by its type. */
-#define ex_detail(object)                        \
-    _Generic((object),                           \
-        tkr_env *: ex_env_detail,                \
-        const tkr_env *: ex_env_detail,          \
-        tkr_cell *: tkr_cell_detail,             \
-        const tkr_cell *: tkr_cell_detail,       \
-        tkr_sequence *: tkr_sequence_detail,     \
+#define ex_detail(object)                          \
+    _Generic((object),                             \
+        tkr_env *: ex_env_detail,                  \
+        const tkr_env *: ex_env_detail,            \
+        tkr_cell *: tkr_cell_detail,               \
+        const tkr_cell *: tkr_cell_detail,         \
+        tkr_sequence *: tkr_sequence_detail,       \
         const tkr_sequence *: tkr_sequence_detail, \
-        tkr_state *: tkr_state_detail,           \
-        const tkr_state *: tkr_state_detail,     \
-        tkr_optimizer *: tkr_optimizer_detail,   \
-        tkr_sampler *: tkr_sampler_detail,       \
-        tkr_ngram *: tkr_ngram_detail,           \
+        tkr_state *: tkr_state_detail,             \
+        const tkr_state *: tkr_state_detail,       \
+        tkr_optimizer *: tkr_optimizer_detail,     \
+        tkr_sampler *: tkr_sampler_detail,         \
+        tkr_ngram *: tkr_ngram_detail,             \
         const tkr_ngram *: tkr_ngram_detail)(object)
 
 /** Make a call that may fail; if it does, say why with the text of `object`, and exit with 1. */
-#define ex_try(object, call)                             \
-    do {                                                 \
-        int32_t ex_status = (call);                      \
-        if (ex_status != TKR_OK) {                       \
+#define ex_try(object, call)                              \
+    do {                                                  \
+        int32_t ex_status = (call);                       \
+        if (ex_status != TKR_OK) {                        \
             ex_fail(ex_status, #call, ex_detail(object)); \
-        }                                                \
+        }                                                 \
     } while (0)
 
 /** The end of main(): 0 if all that was printed has arrived, else 1. */
@@ -105,10 +105,10 @@ double ex_median(double *values, int64_t n);
 /** A line on the terminal that tells how far a loop is. Silent where stderr is not a terminal. */
 typedef struct ex_progress {
     const char *label;
-    int64_t total;      /**< iterations in all */
-    int64_t first;      /**< where this run starts: 0, or the iteration that was resumed */
-    double units;       /**< how many `unit`s one iteration works on */
-    const char *unit;   /**< "chars" gives chars/s */
+    int64_t total;       /**< iterations in all */
+    int64_t first;       /**< where this run starts: 0, or the iteration that was resumed */
+    double units;        /**< how many `unit`s one iteration works on */
+    const char *unit;    /**< "chars" gives chars/s */
     double start, shown; /**< times */
 } ex_progress;
 

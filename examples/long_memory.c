@@ -166,8 +166,9 @@ static double arriving(const double *norms, int64_t steps) {
 }
 
 static void print_result(const settings *set, const contender *all) {
-    printf("\n          error on    |dL/dh_1| / |dL/dh_T|\n"
-           "       new examples   untrained     trained   seconds\n");
+    printf(
+        "\n          error on    |dL/dh_1| / |dL/dh_T|\n"
+        "       new examples   untrained     trained   seconds\n");
     for (int k = 0; k < 3; k++) {
         printf("%-6s %12.6f %11.1e %11.1e %9.1f\n", ex_cell_name(all[k].kind), all[k].mse,
                arriving(all[k].before, set->steps), arriving(all[k].after, set->steps),

@@ -82,7 +82,9 @@ const char *ex_plot_draw(ex_plot *plot, const char *script) {
     if (run_gnuplot(plot->script_path) == 0) {
         return plot->picture;
     }
-    fprintf(stderr, "No picture: gnuplot is missing or failed. The numbers are in %s, "
-                    "and gnuplot %s would draw them.\n", plot->data_path, plot->script_path);
+    fprintf(stderr,
+            "No picture: gnuplot is missing or failed. The numbers are in %s, "
+            "and gnuplot %s would draw them.\n",
+            plot->data_path, plot->script_path);
     return plot->data_path;
 }

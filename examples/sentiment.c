@@ -103,8 +103,8 @@ static void shuffle(int64_t *values, int64_t n, uint64_t *random) {
 typedef struct trial {
     const settings *set;
     const reviews *data;
-    int32_t part, *ids;  /* the part held out; ids of the words for this trial */
-    int64_t *chosen;     /* room for the numbers of all reviews */
+    int32_t part, *ids; /* the part held out; ids of the words for this trial */
+    int64_t *chosen;    /* room for the numbers of all reviews */
     tkr_cell *net;
     batch lines;
 } trial;
@@ -252,16 +252,17 @@ int main(int argc, char **argv) {
     read_options(&set, argc, argv);
     read_data(&data, &set);
     int64_t trials = set.only > 0 && set.only < set.folds ? set.only : set.folds;
-    printf("%lld lines, %lld words, %lld different ones; %s of %lld units\n\n"
-           "        net, accuracy on   naive\n"
-           "part   training  held out   Bayes   majority\n", (long long)data.n,
-           (long long)data.n_words, (long long)data.n_names, ex_cell_name(ex_cell_kind(set.cell)),
-           (long long)set.hidden);
+    printf(
+        "%lld lines, %lld words, %lld different ones; %s of %lld units\n\n"
+        "        net, accuracy on   naive\n"
+        "part   training  held out   Bayes   majority\n",
+        (long long)data.n, (long long)data.n_words, (long long)data.n_names,
+        ex_cell_name(ex_cell_kind(set.cell)), (long long)set.hidden);
     for (int32_t part = 0; part < trials; part++) {
         double of[4] = {0, 0, reviews_naive_bayes(&data, part), reviews_majority(&data, part)};
         run_trial(&set, &data, part, &of[0], &of[1]);
-        printf("%4d %8.1f %% %6.1f %% %5.1f %% %7.1f %%\n", (int)part + 1, 100 * of[0],
-               100 * of[1], 100 * of[2], 100 * of[3]);
+        printf("%4d %8.1f %% %6.1f %% %5.1f %% %7.1f %%\n", (int)part + 1, 100 * of[0], 100 * of[1],
+               100 * of[2], 100 * of[3]);
         fflush(stdout);
         for (int k = 0; k < 4; k++) {
             sum[k] += 100 * of[k] / (double)trials;

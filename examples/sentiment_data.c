@@ -31,8 +31,8 @@ static int32_t *find_slot(const reviews *data, const char *word, size_t len) {
     uint64_t mask = (uint64_t)data->n_slots - 1, at = hash_of(word, len) & mask;
     for (;; at = (at + 1) & mask) {
         int32_t number = data->slots[at];
-        if (number < 0 || (strlen(data->names[number]) == len &&
-                           memcmp(data->names[number], word, len) == 0)) {
+        if (number < 0 ||
+            (strlen(data->names[number]) == len && memcmp(data->names[number], word, len) == 0)) {
             return &data->slots[at];
         }
     }
@@ -203,8 +203,11 @@ static double log_odds(const bayes *model, const reviews *data, const review *li
 }
 
 double reviews_naive_bayes(const reviews *data, int32_t held_out) {
-    bayes model = {{ex_alloc(data->n_names, sizeof(double)),
-                    ex_alloc(data->n_names, sizeof(double))}, {0, 0}, {0, 0}, 0};
+    bayes model = {
+        {ex_alloc(data->n_names, sizeof(double)), ex_alloc(data->n_names, sizeof(double))},
+        {0, 0},
+        {0, 0},
+        0};
     double right = 0, n = 0;
     count_words(&model, data, held_out);
     for (int64_t i = 0; i < data->n; i++) {

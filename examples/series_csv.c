@@ -114,9 +114,11 @@ static series open_series(const series_options *set) {
     read_column(&data, set->csv, set->column);
     data.cut = data.n - set->horizon;
     if (data.cut - data.lag <= set->steps || data.cut < set->season) {
-        ex_die("%s: %lld values are too few for windows of %lld, seasons of %lld and %lld held "
-               "out", set->csv, (long long)data.n, (long long)set->steps, (long long)set->season,
-               (long long)set->horizon);
+        ex_die(
+            "%s: %lld values are too few for windows of %lld, seasons of %lld and %lld held "
+            "out",
+            set->csv, (long long)data.n, (long long)set->steps, (long long)set->season,
+            (long long)set->horizon);
     }
     for (int64_t t = 0; data.logarithm && t < data.n; t++) {
         if (!(data.y[t] > 0)) {
@@ -140,8 +142,8 @@ static tkr_cell *make_net(const series_options *set, tkr_env *env) {
 }
 
 /* Windows from anywhere before the cut; the target is the next value. */
-static void draw_windows(const series *data, const series_options *set, float *input,
-                         float *target, uint64_t *random) {
+static void draw_windows(const series *data, const series_options *set, float *input, float *target,
+                         uint64_t *random) {
     for (int64_t b = 0; b < set->batch; b++) {
         int64_t from = data->lag + ex_below(random, data->cut - data->lag - set->steps);
         for (int64_t t = 0; t < set->steps; t++) {
@@ -152,8 +154,8 @@ static void draw_windows(const series *data, const series_options *set, float *i
 }
 
 static void train(tkr_cell *net, const series *data, const series_options *set, tkr_env *env) {
-    series_recipe how = {"train", set->rate, set->clip, 0.999, TKR_SCHEDULE_COSINE,
-                         set->iterations};
+    series_recipe how = {"train", set->rate,           set->clip,
+                         0.999,   TKR_SCHEDULE_COSINE, set->iterations};
     float *input = ex_alloc(set->steps * set->batch, sizeof *input);
     float *target = ex_alloc(set->steps * set->batch, sizeof *target);
     uint64_t random = (uint64_t)set->seed;
@@ -234,11 +236,12 @@ static const char *draw(ex_plot *plot, const series *data, const double *one, co
         fprintf(plot->data, "\n\n");
     }
     return ex_plot_draw(
-        plot, "set title 'The held-out end of the series, and its forecasts'\n"
-               "set xlabel 'row'\nset ylabel 'value'\n"
-               "plot DATA index 0 with lines lw 1.5 lc rgb '#1f77b4' title 'series', \\\n"
-               "  DATA index 1 with lines lw 1 lc rgb '#ff7f0e' title 'one step ahead', \\\n"
-               "  DATA index 2 with lines lw 2 lc rgb '#2ca02c' title 'all steps ahead'");
+        plot,
+        "set title 'The held-out end of the series, and its forecasts'\n"
+        "set xlabel 'row'\nset ylabel 'value'\n"
+        "plot DATA index 0 with lines lw 1.5 lc rgb '#1f77b4' title 'series', \\\n"
+        "  DATA index 1 with lines lw 1 lc rgb '#ff7f0e' title 'one step ahead', \\\n"
+        "  DATA index 2 with lines lw 2 lc rgb '#2ca02c' title 'all steps ahead'");
 }
 
 void series_csv(const series_options *set) {

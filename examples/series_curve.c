@@ -10,15 +10,15 @@
 #include <string.h>
 
 enum {
-    STEPS = 30,   /* of a window */
-    BATCH = 50,   /* windows of an iteration */
-    UNITS = 200,  /* rectified */
+    STEPS = 30,  /* of a window */
+    BATCH = 50,  /* windows of an iteration */
+    UNITS = 200, /* rectified */
     ITERATIONS = 300,
-    LAST = 10,    /* the mean of so many iterations' MSE is what is reported */
-    EVERY = 50,   /* a row of the table */
-    AHEAD = 40,   /* steps forecast beyond the end */
-    JUDGED = 15,  /* of them, how many count */
-    END = 300,    /* the curve ends at t = 30, its 300th step */
+    LAST = 10,   /* the mean of so many iterations' MSE is what is reported */
+    EVERY = 50,  /* a row of the table */
+    AHEAD = 40,  /* steps forecast beyond the end */
+    JUDGED = 15, /* of them, how many count */
+    END = 300,   /* the curve ends at t = 30, its 300th step */
     MAX_SEEDS = 100,
 };
 
@@ -27,7 +27,7 @@ static const double step = 0.1;
 /* What the page printed, at iterations 0, 100 and 200. */
 static const double printed[] = {280.63486, 0.089582793, 0.044634577};
 
-static const series_recipe of_the_page = {"page", 0.01, 0, 0.999, TKR_SCHEDULE_CONSTANT,
+static const series_recipe of_the_page = {"page",    0.01, 0, 0.999, TKR_SCHEDULE_CONSTANT,
                                           ITERATIONS};
 static const series_recipe of_ours = {"ours", 0.005, 1, 0.99, TKR_SCHEDULE_COSINE, ITERATIONS};
 
@@ -156,8 +156,9 @@ static void true_future(double *truth) {
 }
 
 static void print_table(const run *page, const run *ours) {
-    printf("                       mean squared error\n"
-           "iteration   page printed   page's settings   our recipe\n");
+    printf(
+        "                       mean squared error\n"
+        "iteration   page printed   page's settings   our recipe\n");
     for (int i = 0; i < ITERATIONS / EVERY; i++) {
         char figure[16] = "";
         if (i % 2 == 0) {
@@ -210,8 +211,9 @@ static const char *draw(ex_plot *plot, const run *page, const run *ours, uint64_
 
 /* All seeds' figures, a row each, then their medians, which are left in the first elements. */
 static void print_seeds(int64_t n, int64_t seed, double figures[4][MAX_SEEDS]) {
-    printf("        page's settings        our recipe\n"
-           "seed       mse   rmse15       mse   rmse15\n");
+    printf(
+        "        page's settings        our recipe\n"
+        "seed       mse   rmse15       mse   rmse15\n");
     for (int64_t i = 0; i < n; i++) {
         printf("%4lld %9.4f %8.3f %9.4f %8.3f\n", (long long)(seed + i), figures[0][i],
                figures[1][i], figures[2][i], figures[3][i]);

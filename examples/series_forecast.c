@@ -64,9 +64,9 @@ static void read_options(series_options *set, int argc, char **argv) {
         {"threads", EX_INT, &set->threads, 1, 64, "threads", 0},
         {0},
     };
-    static const char *const of_csv[] = {"column", "horizon", "season", "difference", "log",
-                                         "cell", "hidden", "steps", "batch", "lr", "clip",
-                                         "iterations", NULL};
+    static const char *const of_csv[] = {"column", "horizon",    "season", "difference", "log",
+                                         "cell",   "hidden",     "steps",  "batch",      "lr",
+                                         "clip",   "iterations", NULL};
     ex_options(about, options, argc, argv);
     for (const char *const *name = of_csv; *name != NULL && set->csv == NULL; name++) {
         if (ex_given(options, *name)) {

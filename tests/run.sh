@@ -91,10 +91,10 @@ if build "without a BLAS" build-test/noblas cc -Dblas=none -Dexamples=false \
     -Dbench=false; then
     check "without a BLAS" build-test/noblas --suite unit --suite golden
 fi
-targets='test_unit_threads test_unit_parallel'
+targets='test_unit_threads test_unit_team'
 if build "clang with TSan" build-test/tsan clang -Dbuildtype=debugoptimized -Db_sanitize=thread \
     -Db_lundef=false -Dblas=none -Dexamples=false -Dbench=false; then
-    check "TSan" build-test/tsan threads parallel --timeout-multiplier 10
+    check "TSan" build-test/tsan threads team --timeout-multiplier 10
 fi
 targets=
 if build "clang with MSan" build-test/msan clang -Dbuildtype=debugoptimized -Db_lundef=false \

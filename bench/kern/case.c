@@ -49,8 +49,8 @@ float operands_number(int array, int64_t i, int64_t j) {
 
 /* Put a cell of reduced precision in the place of o->cell. */
 static int32_t reduce(operands *o, int32_t precision, const tkr_env *env) {
-    const tkr_trial trial = {.size = sizeof trial, .steps = 1,
-                             .input = operands_room(o, o->cell->input)};
+    const tkr_trial trial = {
+        .size = sizeof trial, .steps = 1, .input = operands_room(o, o->cell->input)};
     double report[TKR_REPORT_LEN];
     tkr_cell *whole = o->cell;
     const int32_t status = tkr_cell_reduce(&o->cell, report, whole, precision, &trial, env);

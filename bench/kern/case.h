@@ -38,7 +38,7 @@ typedef struct operands {
     double sum; /* what a kernel returned */
     /* what the case says of itself */
     int64_t n_results;
-    double elements, flops; /* of one run; flops 0: not a product */
+    double elements, flops;    /* of one run; flops 0: not a product */
     double absolute, relative; /* what two tiers' results may differ by: the kernel's contract */
 } operands;
 

@@ -18,7 +18,10 @@ static const tkri_cell_ops *const ANY[][2] = {TKRI_TIERS(LIST_ANY)};
 
 static void make_cell(operands *o) {
     const int32_t kind = o->c->gates;
-    operands_cell(o, kind > 0 ? kind : kind == LSTM_ANY ? TKR_LSTM : TKR_GRU,
+    operands_cell(o,
+                  kind > 0           ? kind
+                  : kind == LSTM_ANY ? TKR_LSTM
+                                     : TKR_GRU,
                   kind == GRU_BEFORE ? TKR_RESET_BEFORE : 0, 0);
     if (kind <= LSTM_ANY) {
         o->ops = ANY[o->kern->tier][kind == GRU_ANY];
@@ -109,12 +112,18 @@ static void make_step(operands *o) {
     const tkri_recurrent *layer = tkri_recurrent_of(&o->cell->net->layers[0]);
     const tkri_direction *d = &layer->direction[0];
     const float *values = o->cell->net->values, *derived = o->cell->net->derived;
-    *s = (tkri_stream){.x = units(o, 1), .x_len = o->c->k, .input = o->c->k,
+    *s = (tkri_stream){.x = units(o, 1),
+                       .x_len = o->c->k,
+                       .input = o->c->k,
                        .units = o->c->units,
-                       .w_ih = values + d->w_ih, .w_hh = values + d->w_hh,
+                       .w_ih = values + d->w_ih,
+                       .w_hh = values + d->w_hh,
                        .bias = derived + d->bias,
-                       .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias, .h = units(o, 2),
-                       .h_next = units(o, 3), .c = units(o, 4), .ld_c = layer->units_ld};
+                       .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias,
+                       .h = units(o, 2),
+                       .h_next = units(o, 3),
+                       .c = units(o, 4),
+                       .ld_c = layer->units_ld};
     o->elements = (double)o->c->units;
     o->flops = 2.0 * (double)(o->ops->gates * o->c->units * (o->c->k + o->c->units));
     o->n_results = 2 * o->c->units;
@@ -132,12 +141,13 @@ static double read_step(const operands *o, int64_t i) {
 static const kern_family pointwise = {make, run, read, 0};
 static const kern_family steps = {make_step, run_step, read_step, 0};
 
-#define BOTH(name, kind, shape, rows, n, minor)                                     \
-    {name " forward", shape, &pointwise, rows, n, n, kind, FORWARD, minor},         \
-    {name " backward", shape, &pointwise, rows, n, n, kind, BACKWARD, minor}
+#define BOTH(name, kind, shape, rows, n, minor)                                \
+    {name " forward", shape, &pointwise, rows, n, n, kind, FORWARD, minor}, {  \
+        name " backward", shape, &pointwise, rows, n, n, kind, BACKWARD, minor \
+    }
 
-#define CELL(name, kind) BOTH(name, kind, "32 x 256", 32, 256, 0), \
-        BOTH(name, kind, "tails, 3 x 13", 3, 13, 1)
+#define CELL(name, kind) \
+    BOTH(name, kind, "32 x 256", 32, 256, 0), BOTH(name, kind, "tails, 3 x 13", 3, 13, 1)
 
 #define STEP_OF(name, shape, kind, k, n, minor) \
     {name " step", shape, &steps, 1, k, n, kind, STEP, minor}

@@ -18,10 +18,10 @@ typedef struct table {
     char name[24];
     const tkri_kern *kern;
     tkri_reduced_kern reduced;
-    int further; /* 1: only its reduced products are its own */
+    int further;       /* 1: only its reduced products are its own */
     int wins, kernels; /* sizes that matter, and those at least WIN times faster than one below */
     double best, worst;
-    char least[80];    /* where the win is smallest */
+    char least[80]; /* where the win is smallest */
 } table;
 
 typedef struct bench {
@@ -196,10 +196,11 @@ static void run_case(bench *b, const kern_case *c) {
 
 static void run_all(bench *b) {
     const kern_case *c;
-    printf("| kernel              | shape                       | tier         | ns/element |"
-           " GFLOP/s | %% of P | x generic | x below |\n"
-           "|---------------------|-----------------------------|--------------|------------|"
-           "---------|--------|-----------|---------|\n");
+    printf(
+        "| kernel              | shape                       | tier         | ns/element |"
+        " GFLOP/s | %% of P | x generic | x below |\n"
+        "|---------------------|-----------------------------|--------------|------------|"
+        "---------|--------|-----------|---------|\n");
     for (int i = 0; (c = kern_case_at(i)); i++) {
         if (!b->only || strstr(c->kernel, b->only)) {
             run_case(b, c);
@@ -213,10 +214,11 @@ static void print_verdicts(const bench *b) {
     for (int i = 1; i < b->n; i++) {
         const table *t = &b->tables[i];
         if (t->kernels) {
-            printf("- %s over %s: %s; %.1f times as fast or more in %d of the %d sizes that "
-                   "matter, %.2f times at most, %.2f at least (%s)\n",
-                   t->name, b->tables[i - 1].name, t->wins ? "it wins" : "NO WIN", WIN, t->wins,
-                   t->kernels, t->best, t->worst, t->least);
+            printf(
+                "- %s over %s: %s; %.1f times as fast or more in %d of the %d sizes that "
+                "matter, %.2f times at most, %.2f at least (%s)\n",
+                t->name, b->tables[i - 1].name, t->wins ? "it wins" : "NO WIN", WIN, t->wins,
+                t->kernels, t->best, t->worst, t->least);
         }
     }
 }

@@ -61,8 +61,8 @@ static void run_columns(operands *o) {
 
 /* A row of layer normalisation: scale in v, shift in b; its scale's gradient is not compared. */
 static void run_norm(operands *o, int64_t at, int back) {
-    const tkri_norm norm = {.n = o->c->units, .epsilon = 1e-5f, .scale = o->v, .shift = o->b,
-                            .dscale = o->gradient};
+    const tkri_norm norm = {
+        .n = o->c->units, .epsilon = 1e-5f, .scale = o->v, .shift = o->b, .dscale = o->gradient};
     float forward[2] = {0.125f, 0.5f};
     if (back) {
         o->kern->norm_gradient(o->y + at, o->v, o->x + at, forward, &norm);
@@ -121,7 +121,7 @@ static double read(const operands *o, int64_t i) {
 static const kern_family pointwise = {make, run, read, 0};
 
 #define CASE(name, shape, kernel, rows, units, option, minor) \
-    { name, shape, &pointwise, rows, 0, units, kernel, option, minor }
+    {name, shape, &pointwise, rows, 0, units, kernel, option, minor}
 
 const kern_case kern_pointwise_cases[] = {
     CASE("add", "4096", ADD, 1, 4096, 0, 0),

@@ -108,7 +108,7 @@ static double read(const operands *o, int64_t i) {
 static const kern_family products = {make, run, read, 0};
 
 #define GEMM(shape, m, k, units, gates, minor) \
-    { "gemm", shape, &products, m, k, units, gates, PRODUCT, minor }
+    {"gemm", shape, &products, m, k, units, gates, PRODUCT, minor}
 
 const kern_case kern_product_cases[] = {
     GEMM("step, Elman H 40, B 50", 50, 40, 40, 1, 0),

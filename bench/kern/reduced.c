@@ -19,11 +19,20 @@ static void make(operands *o) {
         o->x[i] = operands_number(1, i, 0);
     }
     o->q = (uint32_t *)operands_room(o, q_row);
-    *r = (tkri_reduced){.panels = o->panels, .k = c->k, .w = at.w, .scale = at.scale,
-                        .correction = at.correction, .rows = 1, .x = o->x, .q = o->q,
-                        .q_scale = &o->q_scale, .x_row = o->reduced->split ? q_row : c->k,
-                        .start = o->cell->net->derived + d->bias, .from = TKRI_FROM_ROW,
-                        .c = operands_room(o, columns), .c_row = columns,
+    *r = (tkri_reduced){.panels = o->panels,
+                        .k = c->k,
+                        .w = at.w,
+                        .scale = at.scale,
+                        .correction = at.correction,
+                        .rows = 1,
+                        .x = o->x,
+                        .q = o->q,
+                        .q_scale = &o->q_scale,
+                        .x_row = o->reduced->split ? q_row : c->k,
+                        .start = o->cell->net->derived + d->bias,
+                        .from = TKRI_FROM_ROW,
+                        .c = operands_room(o, columns),
+                        .c_row = columns,
                         .c_tile = 4 * o->kern->vl};
     o->n_results = 4 * c->units;
     o->elements = (double)o->n_results;

@@ -20,9 +20,16 @@ static void make(operands *o) {
     for (int64_t i = 0; i < o->c->units; i++) {
         o->v[i] = o->v[i] < 0 ? -o->v[i] : o->v[i];
     }
-    o->update = (tkri_update){.rate = 0.001f, .scale = 0.5f, .limit = o->c->option ? 0.75f : 0,
-                              .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .decay = 0.01f,
-                              .momentum = 0.9f, .correct1 = 1.25f, .correct2 = 1.5f};
+    o->update = (tkri_update){.rate = 0.001f,
+                              .scale = 0.5f,
+                              .limit = o->c->option ? 0.75f : 0,
+                              .beta1 = 0.9f,
+                              .beta2 = 0.999f,
+                              .epsilon = 1e-8f,
+                              .decay = 0.01f,
+                              .momentum = 0.9f,
+                              .correct1 = 1.25f,
+                              .correct2 = 1.5f};
     o->n_results = o->c->gates == SUM_SQUARES ? 1 : 4 * o->c->units;
     o->elements = (double)o->c->units;
     o->absolute = o->relative = 4e-6;
@@ -47,8 +54,7 @@ static void run(operands *o) {
 
 static double read(const operands *o, int64_t i) {
     const float *const arrays[] = {o->x, o->gradient, o->m, o->v};
-    return o->c->gates == SUM_SQUARES ? o->sum
-                                      : (double)arrays[i / o->c->units][i % o->c->units];
+    return o->c->gates == SUM_SQUARES ? o->sum : (double)arrays[i / o->c->units][i % o->c->units];
 }
 
 static const kern_family updates = {make, run, read, 0};

@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-#define TRY(expression)                        \
-    do {                                       \
-        dnnl_status_t status_ = (expression);  \
-        if (status_ != dnnl_success) {         \
-            return status_;                    \
-        }                                      \
+#define TRY(expression)                       \
+    do {                                      \
+        dnnl_status_t status_ = (expression); \
+        if (status_ != dnnl_success) {        \
+            return status_;                   \
+        }                                     \
     } while (0)
 
 /* Softmax of z + bias against one id; z becomes dL/dz. Returns -ln p. */

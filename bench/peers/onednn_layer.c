@@ -6,23 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRY(expression)                        \
-    do {                                       \
-        dnnl_status_t status_ = (expression);  \
-        if (status_ != dnnl_success) {         \
-            return status_;                    \
-        }                                      \
+#define TRY(expression)                       \
+    do {                                      \
+        dnnl_status_t status_ = (expression); \
+        if (status_ != dnnl_success) {        \
+            return status_;                   \
+        }                                     \
     } while (0)
 
 static const int value_args[ROLES] = {
-    DNNL_ARG_SRC_LAYER,     DNNL_ARG_SRC_ITER, DNNL_ARG_SRC_ITER_C,
+    DNNL_ARG_SRC_LAYER,     DNNL_ARG_SRC_ITER,     DNNL_ARG_SRC_ITER_C,
     DNNL_ARG_WEIGHTS_LAYER, DNNL_ARG_WEIGHTS_ITER, DNNL_ARG_BIAS,
-    DNNL_ARG_DST_LAYER,     DNNL_ARG_DST_ITER, DNNL_ARG_DST_ITER_C};
+    DNNL_ARG_DST_LAYER,     DNNL_ARG_DST_ITER,     DNNL_ARG_DST_ITER_C};
 
 static const int diff_args[ROLES] = {
-    DNNL_ARG_DIFF_SRC_LAYER,     DNNL_ARG_DIFF_SRC_ITER, DNNL_ARG_DIFF_SRC_ITER_C,
+    DNNL_ARG_DIFF_SRC_LAYER,     DNNL_ARG_DIFF_SRC_ITER,     DNNL_ARG_DIFF_SRC_ITER_C,
     DNNL_ARG_DIFF_WEIGHTS_LAYER, DNNL_ARG_DIFF_WEIGHTS_ITER, DNNL_ARG_DIFF_BIAS,
-    DNNL_ARG_DIFF_DST_LAYER,     DNNL_ARG_DIFF_DST_ITER, DNNL_ARG_DIFF_DST_ITER_C};
+    DNNL_ARG_DIFF_DST_LAYER,     DNNL_ARG_DIFF_DST_ITER,     DNNL_ARG_DIFF_DST_ITER_C};
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -156,16 +156,15 @@ static dnnl_status_t describe_backward(const layer *l, const roles *r, dnnl_rnn_
     const dnnl_memory_desc_t *const *m = r->at;
     const dnnl_rnn_direction_t way = dnnl_unidirectional_left2right;
     if (l->kind == 4) {
-        return dnnl_lstm_backward_desc_init(
-            desc, dnnl_backward, way, m[SRC], m[SRC_ITER], m[SRC_ITER_C], m[WX], m[WH], m[BIAS],
-            m[DST], NULL, NULL, m[SRC], m[SRC_ITER], m[SRC_ITER_C], m[WX], m[WH], m[BIAS], m[DST],
-            NULL, NULL, 0);
+        return dnnl_lstm_backward_desc_init(desc, dnnl_backward, way, m[SRC], m[SRC_ITER],
+                                            m[SRC_ITER_C], m[WX], m[WH], m[BIAS], m[DST], NULL,
+                                            NULL, m[SRC], m[SRC_ITER], m[SRC_ITER_C], m[WX], m[WH],
+                                            m[BIAS], m[DST], NULL, NULL, 0);
     }
     if (l->kind == 3) {
-        return dnnl_lbr_gru_backward_desc_init(desc, dnnl_backward, way, m[SRC], m[SRC_ITER],
-                                               m[WX], m[WH], m[BIAS], m[DST], NULL, m[SRC],
-                                               m[SRC_ITER], m[WX], m[WH], m[BIAS], m[DST], NULL,
-                                               0);
+        return dnnl_lbr_gru_backward_desc_init(desc, dnnl_backward, way, m[SRC], m[SRC_ITER], m[WX],
+                                               m[WH], m[BIAS], m[DST], NULL, m[SRC], m[SRC_ITER],
+                                               m[WX], m[WH], m[BIAS], m[DST], NULL, 0);
     }
     return dnnl_vanilla_rnn_backward_desc_init(
         desc, dnnl_backward, l->relu ? dnnl_eltwise_relu : dnnl_eltwise_tanh, way, m[SRC],

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-#define TRY(expression)                        \
-    do {                                       \
-        dnnl_status_t status_ = (expression);  \
-        if (status_ != dnnl_success) {         \
-            return status_;                    \
-        }                                      \
+#define TRY(expression)                       \
+    do {                                      \
+        dnnl_status_t status_ = (expression); \
+        if (status_ != dnnl_success) {        \
+            return status_;                   \
+        }                                     \
     } while (0)
 
 enum { LAYERS_MAX = 4, ARRAYS_MAX = 3 * LAYERS_MAX + 2 };
@@ -25,8 +25,8 @@ typedef struct job {
     job_shape shape;
     words words;
     layer layers[LAYERS_MAX];
-    float *input;             /* [T][B][I], one-hot from ids */
-    float *diff[LAYERS_MAX];  /* dL/d(output of layer k), [T][B][H] */
+    float *input;            /* [T][B][I], one-hot from ids */
+    float *diff[LAYERS_MAX]; /* dL/d(output of layer k), [T][B][H] */
     head head;
     moments adam[ARRAYS_MAX];
     buffer gradients[ARRAYS_MAX]; /* in the parameters' layout where backward's differs */
@@ -150,8 +150,7 @@ static dnnl_status_t make_layers(job *j, int kind, int streaming) {
                          j->diff[k]));
         if (k) { /* what this layer sends down is what the one below receives */
             j->layers[k - 1].diff[DST].data = l->diff[SRC].data;
-            TRY(dnnl_memory_set_data_handle(j->layers[k - 1].diff[DST].memory,
-                                            l->diff[SRC].data));
+            TRY(dnnl_memory_set_data_handle(j->layers[k - 1].diff[DST].memory, l->diff[SRC].data));
         }
     }
     return dnnl_success;
@@ -329,8 +328,9 @@ static void answer_run(job *j, const char *line) {
         return;
     }
     ns = malloc((size_t)(streaming ? 1 : n) * sizeof *ns);
-    status = !ns ? dnnl_out_of_memory
-                 : streaming ? run_stream(j, n, ns, check) : run_iterations(j, n, ns, check);
+    status = !ns         ? dnnl_out_of_memory
+             : streaming ? run_stream(j, n, ns, check)
+                         : run_iterations(j, n, ns, check);
     if (status != dnnl_success) {
         printf("error oneDNN status %d\n", (int)status);
     } else {

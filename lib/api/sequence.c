@@ -16,7 +16,7 @@ int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t max_ste
     }
     TRY(tkri_env_read(&own, env));
     TRY(tkri_sequence_plan(&planned, cell, &(tkri_shape){max_steps, max_batch, mode}, &own));
-    *bytes = tkri_add(tkri_allocation(planned.bytes), tkri_crew_size(&own));
+    *bytes = tkri_add(tkri_allocation(planned.bytes), tkri_team_size(&own));
     return TKR_OK;
 }
 

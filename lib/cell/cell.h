@@ -124,7 +124,8 @@ int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed);
 int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
                        const tkri_env *env);
 
-/* After any change of values: recompute what is derived from them, and say so in the version. */
+/* net.c: after any change of values, recompute what is derived from them, and say so in the
+ * version. */
 void tkri_cell_refresh(tkr_cell *cell);
 
 /* reduce.c: the words that a matrix of reduced precision takes, scales included; its parts. */

@@ -6,15 +6,6 @@
 
 #include "cell/cell.h"
 
-int32_t tkri_cell_takes(const tkr_cell *cell) {
-    int32_t takes = cell->kind->takes;
-    const int64_t asked = cell->kind->contains == TKRI_IN_A_ROW ? 1 : cell->n_parts;
-    for (int64_t i = 0; i < asked; i++) {
-        takes &= tkri_cell_takes(cell->parts[i]);
-    }
-    return takes;
-}
-
 static const char *part_name(tkr_cell *const *parts, int64_t i, char *buffer, size_t size) {
     (void)snprintf(buffer, size, "%d", (int)i);
     return parts[i]->name[0] ? parts[i]->name : buffer;

@@ -165,13 +165,3 @@ int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed) {
     tkri_cell_draw(cell, seed);
     return TKR_OK;
 }
-
-void tkri_cell_refresh(tkr_cell *cell) {
-    for (int64_t i = 0; i < cell->net->n_layers; i++) {
-        const tkri_layer *layer = &cell->net->layers[i];
-        if (layer->refresh) {
-            layer->refresh(cell, layer);
-        }
-    }
-    cell->version++;
-}

@@ -4,8 +4,10 @@
  *     r = s(W_r x + b_ir + U_r h_{t-1} + b_hr)      z = s(W_z x + b_iz + U_z h_{t-1} + b_hz)
  *     h_t = (1 - z) n + z h_{t-1}
  *
- * Reset after the product (cuDNN, PyTorch):     q = U_n h_{t-1} + b_hn,   n = tanh(W_n x + b_in + r
- * q) Reset before it (the paper; ONNX's default):  n = tanh(W_n x + b_in + U_n (r h_{t-1}) + b_hn)
+ *     reset after the product (cuDNN, PyTorch)
+ *         q = U_n h_{t-1} + b_hn        n = tanh(W_n x + b_in + r q)
+ *     reset before it (the paper; ONNX's default)
+ *         n = tanh(W_n x + b_in + U_n (r h_{t-1}) + b_hn)
  *
  * Backward, with dh = dL/dh_t, in both:
  *
@@ -30,7 +32,7 @@ enum { BEFORE_R = 0, BEFORE_Z = VL, BEFORE_N = 2 * VL };
 
 /* The part of a tile that belongs to row r. */
 #define AT_GATES(p, base, j, r) ((base) + (j) * (p)->tile_stride + (r) * (p)->row_stride)
-#define AT_UNIT(p, base, j, r) ((base) + (r) * (p)->ld_h + (j)*VL)
+#define AT_UNIT(p, base, j, r) ((base) + (r) * (p)->ld_h + (j) * VL)
 
 INLINE vf mix(vf z, vf n, vf h) {
     return v_fma(z, h - n, n);

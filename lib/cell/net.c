@@ -67,6 +67,15 @@ void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers) 
     *numbers = b.logical;
 }
 
+int32_t tkri_cell_takes(const tkr_cell *cell) {
+    int32_t takes = cell->kind->takes;
+    const int64_t asked = cell->kind->contains == TKRI_IN_A_ROW ? 1 : cell->n_parts;
+    for (int64_t i = 0; i < asked; i++) {
+        takes &= tkri_cell_takes(cell->parts[i]);
+    }
+    return takes;
+}
+
 /* From the output backwards: who is read by whom, and who by nobody. */
 static void count_readers(tkri_net *net) {
     int64_t of_input = 0;
@@ -163,4 +172,14 @@ void tkri_net_destroy(tkr_cell *cell) {
         tkri_release(&cell->env, cell->net, cell->net->bytes);
         cell->net = NULL;
     }
+}
+
+void tkri_cell_refresh(tkr_cell *cell) {
+    for (int64_t i = 0; i < cell->net->n_layers; i++) {
+        const tkri_layer *layer = &cell->net->layers[i];
+        if (layer->refresh) {
+            layer->refresh(cell, layer);
+        }
+    }
+    cell->version++;
 }

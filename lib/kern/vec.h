@@ -38,7 +38,7 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 
 /* A tile of a product: rows, vectors. */
-#define SHAPE(rows, width) ((width)*8 + (rows))
+#define SHAPE(rows, width) ((width) * 8 + (rows))
 #define ROWS_OF(shape) ((shape) % 8)
 #define WIDTH_OF(shape) ((shape) / 8)
 

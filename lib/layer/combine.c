@@ -105,7 +105,7 @@ static void find_backwards(tkri_wire *out, const tkri_wire *in, int64_t n, int32
     int seen = 0;
     out->backwards = how == TKR_CONCATENATE ? 0 : in[0].backwards;
     for (int64_t i = 0; i < n; i++) {
-        const int goes_back = in[i].backwards<in[i].width, goes_on = in[i].backwards> 0;
+        const int goes_back = in[i].backwards < in[i].width, goes_on = in[i].backwards > 0;
         out->mixed |= in[i].mixed || in[i].halves >= 0 || (seen && goes_on);
         if (how == TKR_CONCATENATE) {
             out->backwards = seen ? out->backwards : at + in[i].backwards;

@@ -21,9 +21,14 @@ static inline const tkri_conv *tkri_conv_of(const tkri_layer *layer) {
     return (const tkri_conv *)layer->own;
 }
 
-/* y [n][y.ld] = taps [n] W + b. */
+/* Taps of one group. */
+static inline int64_t tkri_conv_taps(const tkri_conv *c) {
+    return c->in * c->kernel;
+}
+
+/* conv_taps.c: y [n][y.ld] = taps [n] W + b. */
 void tkri_conv_apply(const tkr_cell *cell, const tkri_conv *c, tkri_view y, const float *taps,
-                     int64_t n, tkri_crew *crew);
+                     int64_t n, tkri_team *team);
 
 /* dtaps [n] = dy [n][dy.ld] W^T; w_t is the packed transpose of one group's weight. */
 void tkri_conv_unapply(const tkr_cell *cell, const tkri_conv *c, float *dtaps, tkri_view dy,

@@ -90,7 +90,7 @@ static int32_t forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk) {
     }
     const int64_t work = chunk->held * c->in * c->kernel * c->out;
     tkri_conv_apply(u->cell, c, tkri_layer_output(u, l, chunk), taps, chunk->held,
-                    tkri_lone_crew(u, work));
+                    tkri_lone_team(u, work));
     if (c->past > 0) {
         store(u, c, chunk, x, past);
     }

@@ -4,16 +4,16 @@
 
 #include "layer/layer.h"
 
-#define KINDS(X)                                                                            \
-    X(elman)                                                                                \
-    X(lstm) X(gru) X(linear) X(embedding) X(dropout) X(chain) X(branch) X(select) X(affine) \
-        X(norm) X(activate) X(last) X(conv)
+extern const tkri_kind tkri_kind_elman, tkri_kind_lstm, tkri_kind_gru, tkri_kind_linear,
+    tkri_kind_embedding, tkri_kind_dropout, tkri_kind_chain, tkri_kind_branch, tkri_kind_select,
+    tkri_kind_affine, tkri_kind_norm, tkri_kind_activate, tkri_kind_last, tkri_kind_conv;
 
-#define DECLARE(name) extern const tkri_kind tkri_kind_##name;
-#define LIST(name) &tkri_kind_##name,
-
-KINDS(DECLARE)
-static const tkri_kind *const kinds[] = {KINDS(LIST)};
+static const tkri_kind *const kinds[] = {
+    &tkri_kind_elman,     &tkri_kind_lstm,    &tkri_kind_gru,   &tkri_kind_linear,
+    &tkri_kind_embedding, &tkri_kind_dropout, &tkri_kind_chain, &tkri_kind_branch,
+    &tkri_kind_select,    &tkri_kind_affine,  &tkri_kind_norm,  &tkri_kind_activate,
+    &tkri_kind_last,      &tkri_kind_conv,
+};
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

@@ -25,7 +25,7 @@
 #include <stddef.h>
 
 #include "cell/cell.h"
-#include "core/parallel.h"
+#include "core/team.h"
 
 enum { TKRI_MAX_CHUNKS = 64 };
 
@@ -111,7 +111,7 @@ typedef struct tkri_gradients {
 typedef struct tkri_unroll {
     const tkr_cell *cell;
     const tkri_net *net;
-    tkri_crew crew;
+    tkri_team team;
     tkri_plan plan;
     tkri_tape tape;
     tkri_gradients grad;
@@ -272,8 +272,8 @@ static inline const int32_t *tkri_held_ids(const tkri_unroll *u, int64_t l,
 
 /* Where there is one chunk, threads share its units: who shares out `work` multiply-adds, or NULL
  * if it is too little to be worth a meeting. */
-static inline tkri_crew *tkri_lone_crew(tkri_unroll *u, int64_t work) {
-    return u->plan.n_chunks == 1 && u->crew.threads > 1 && work >= 1 << 17 ? &u->crew : NULL;
+static inline tkri_team *tkri_lone_team(tkri_unroll *u, int64_t work) {
+    return u->plan.n_chunks == 1 && u->team.threads > 1 && work >= 1 << 17 ? &u->team : NULL;
 }
 
 /* rows.c of lib/seq decides by it: chunks for a batch of this net. */

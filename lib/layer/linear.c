@@ -85,7 +85,7 @@ static int32_t forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk) {
     p.c = y.p;
     p.c_row = y.ld;
     p.bulk = 1;
-    p.crew = tkri_lone_crew(u, p.rows * layer->input * own->units);
+    p.team = tkri_lone_team(u, p.rows * layer->input * own->units);
     if (ids) {
         tkri_product_gather(&p, ids);
     } else {
@@ -107,7 +107,7 @@ static tkri_product gradient_product(tkri_unroll *u, int64_t l, const float *dy,
     p.bulk = 1;
     p.k = layer->output; /* what stands behind is zero */
     p.rows = rows;
-    p.crew = tkri_lone_crew(u, rows * layer->input * layer->output);
+    p.team = tkri_lone_team(u, rows * layer->input * layer->output);
     p.a = dy;
     p.a_row = tape->dy_ld;
     return p;

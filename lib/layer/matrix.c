@@ -32,9 +32,9 @@ static void run_group(void *argument, int64_t group) {
 }
 
 void tkri_product_run(const tkri_product *p) {
-    if (p->crew) {
+    if (p->team) {
         tkri_product lent = *p;
-        tkri_crew_run(p->crew, TKRI_GROUPS, run_group, &lent);
+        tkri_team_run(p->team, TKRI_GROUPS, run_group, &lent);
     } else {
         run_panels(p, 0, p->panels.n);
     }

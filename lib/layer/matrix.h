@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-#include "core/parallel.h"
+#include "core/team.h"
 #include "kern/kern.h"
 
-enum { TKRI_GROUPS = 8 }; /* of panels or tiles, which a crew shares out */
+enum { TKRI_GROUPS = 8 }; /* of panels or tiles, which a team shares out */
 
 /* A product with a packed matrix: C = start + A W, panel by panel. */
 typedef struct tkri_product {
@@ -27,7 +27,7 @@ typedef struct tkri_product {
     int32_t from;
     int32_t bulk;           /* CBLAS may do it */
     const tkri_term *terms; /* of tkri_gemm */
-    tkri_crew *crew;        /* shares out the panels; NULL: all here */
+    tkri_team *team;        /* shares out the panels; NULL: all here */
 } tkri_product;
 
 /* The plain case: A [rows][k] with rows a_row apart, W [k][units] with one gate. */

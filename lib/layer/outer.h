@@ -8,7 +8,7 @@
 
 enum {
     TKRI_BLOCK = 160
-};                       /* rows of dG that stay in the first-level cache while A's columns go by */
+}; /* rows of dG that stay in the first-level cache while A's columns go by */
 enum { TKRI_ROUND = 4 }; /* blocks of A that stay in the second */
 
 /* Columns of the operands before `end`: TKRI_OPERANDS for all. */

@@ -11,7 +11,7 @@ static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k,
     tkri_product p = tkri_plain_product(r->kern, layer->units, w, k);
     p.panels = tkri_panels_of(layer->units, layer->ops->gates, r->kern->vl);
     p.rows = r->rows;
-    p.crew = r->crew;
+    p.team = r->team;
     p.c = r->gates + slot * r->kern->vl;
     p.c_row = r->row_stride;
     p.c_tile = r->tile_stride;
@@ -145,9 +145,9 @@ void tkri_recur_forward(const tkri_recur *r) {
             p.c += first * r->kern->vl;
         }
         leave_out_zeros(r, &p);
-        if (r->crew) {
+        if (r->team) {
             shared f = {r, p, phase};
-            tkri_crew_run(r->crew, TKRI_GROUPS, forward_group, &f);
+            tkri_team_run(r->team, TKRI_GROUPS, forward_group, &f);
             continue;
         }
         for (int64_t panel = 0; panel < p.panels.n; panel++) {
@@ -168,7 +168,7 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
     tkri_product p =
         tkri_plain_product(r->kern, layer->out, r->w_hh_t, tiles * layer->ops->gates * vl);
     phase_gates(layer->ops, phase, &first, &n);
-    p.crew = r->crew;
+    p.team = r->team;
     p.rows = r->rows;
     p.a = r->dgates + (layer->ops->hh_slot + first) * vl;
     p.a_row = r->row_stride;
@@ -229,9 +229,9 @@ void tkri_recur_backward(const tkri_recur *r) {
         unproject(r);
     }
     for (int32_t number = r->layer->ops->phases - 1; number >= 0; number--) {
-        if (r->crew) {
+        if (r->team) {
             shared b = {.r = r, .number = number};
-            tkri_crew_run(r->crew, TKRI_GROUPS, backward_group, &b);
+            tkri_team_run(r->team, TKRI_GROUPS, backward_group, &b);
         } else {
             backward_tiles(r, number, 0, tkri_tiles(r->layer->units, r->kern->vl));
         }

@@ -14,7 +14,7 @@ typedef struct tkri_recur {
     const tkri_net *net;
     const tkri_recurrent *layer;
     const tkri_direction *direction;
-    tkri_crew *crew; /* shares out the units of a step; NULL: all here */
+    tkri_team *team; /* shares out the units of a step; NULL: all here */
     int64_t rows;
     float *gates, *dgates;
     int64_t row_stride, tile_stride;

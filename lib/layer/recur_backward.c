@@ -160,7 +160,7 @@ static void input_gradient(const tkri_scan *a, const tkri_window *w, tkri_view d
     p.bulk = 1;
     p.from = start;
     p.rows = to - from;
-    p.crew = tkri_lone_crew(a->u, p.rows * layer->input * layer->units * gates);
+    p.team = tkri_lone_team(a->u, p.rows * layer->input * layer->units * gates);
     p.a = a->run->dgates + a->chunk->tape * tkri_gate_floats(layer, kern->vl) + from * row_stride +
           layer->ops->ih_slot * vl;
     p.a_row = row_stride;

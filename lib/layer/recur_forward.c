@@ -34,8 +34,8 @@ tkri_recur tkri_recur_at(const tkri_scan *a, int64_t t) {
         .layer = layer,
         .direction = a->direction,
         .rows = chunk->active[t],
-        .crew =
-            tkri_lone_crew(a->u, chunk->active[t] * layer->units * layer->out * layer->ops->gates),
+        .team =
+            tkri_lone_team(a->u, chunk->active[t] * layer->units * layer->out * layer->ops->gates),
         .h_prev = a->run->h + (a->state_row + before) * layer->out_ld,
         .h = a->run->h + now * layer->out_ld,
     };
@@ -91,8 +91,8 @@ static int64_t run_input(const tkri_scan *a, int64_t t, tkri_view x, const int32
     for (some.rows = 0; t < a->chunk->to && some.rows < INPUT_ROWS; t++) {
         some.rows += a->chunk->active[t];
     }
-    some.crew =
-        tkri_lone_crew(a->u, some.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
+    some.team =
+        tkri_lone_team(a->u, some.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
     tkri_recur_input(&some, ids ? NULL : x.p + row * x.ld, x.ld, ids ? ids + row : NULL, 1);
     return t;
 }

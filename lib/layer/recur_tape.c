@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a sequence keeps of a recurrent layer, and the layer's table of functions. */
+ * What a sequence keeps of a recurrent layer. */
 #include "layer/masks.h"
 #include "layer/matrix.h"
 #include "layer/recurrent.h"
@@ -31,7 +31,7 @@ tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *c
 
 /* The hidden states are the output, unless two directions, another order or the net's whole output
  * must be put together of them. */
-static int32_t where(const tkri_unroll *u, int64_t l) {
+int32_t tkri_recurrent_where(const tkri_unroll *u, int64_t l) {
     const tkri_recurrent *layer = tkri_recurrent_of(&u->net->layers[l]);
     const int inside = layer->directions == 1 && !layer->direction[0].backwards &&
                        !layer->output_before &&
@@ -39,7 +39,7 @@ static int32_t where(const tkri_unroll *u, int64_t l) {
     return inside ? TKRI_INSIDE_ROWS : TKRI_OWN_ROWS;
 }
 
-static tkri_view rows(const tkri_unroll *u, int64_t l, const tkri_chunk *chunk) {
+tkri_view tkri_recurrent_rows(const tkri_unroll *u, int64_t l, const tkri_chunk *chunk) {
     const int64_t ld = tkri_recurrent_of(&u->net->layers[l])->out_ld;
     const int64_t row = chunk->tape + chunk->batch0 + chunk->batch;
     return (tkri_view){tkri_run_of(u, l, 0)->h + row * ld, ld};
@@ -125,8 +125,8 @@ static void place_run(const tkri_unroll *u, int64_t l, const tkri_direction *d, 
     }
 }
 
-static void place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_arena *arena,
-                  const tkri_room *room) {
+void tkri_recurrent_place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_arena *arena,
+                          const tkri_room *room) {
     const tkri_recurrent *layer = tkri_recurrent_of(&u->net->layers[l]);
     tkri_run measured, *run;
     TKRI_TAKE(arena, run, layer->directions);
@@ -153,27 +153,8 @@ static void draw_direction(tkri_unroll *u, int64_t l, int32_t d, const tkri_chun
     }
 }
 
-static void draw(tkri_unroll *u, int64_t l, const tkri_chunk *chunk) {
+void tkri_recurrent_draw(tkri_unroll *u, int64_t l, const tkri_chunk *chunk) {
     for (int32_t d = 0; d < tkri_recurrent_of(&u->net->layers[l])->directions; d++) {
         draw_direction(u, l, d, chunk);
     }
 }
-
-const tkri_layer_ops tkri_recurrent_ops = {
-    .where = where,
-    .rows = rows,
-    .place = place,
-    .draw = draw,
-    .forward = tkri_recurrent_forward,
-    .backward = tkri_recurrent_backward,
-    .begin = tkri_recurrent_begin,
-    .jobs = tkri_recurrent_jobs,
-    .columns = tkri_recurrent_columns,
-    .transpose = tkri_recurrent_transpose,
-    .gradient = tkri_recurrent_gradient,
-    .rest = tkri_recurrent_rest,
-    .pack = tkri_recurrent_pack,
-    .scratch = tkri_recurrent_scratch,
-    .wants_out = tkri_recurrent_wants_out,
-    .step = tkri_recurrent_step,
-};

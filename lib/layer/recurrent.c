@@ -290,6 +290,25 @@ static tkri_recurrent layer_of(const tkri_builder *b, int64_t index, int64_t inp
     return layer;
 }
 
+static const tkri_layer_ops recurrent_ops = {
+    .where = tkri_recurrent_where,
+    .rows = tkri_recurrent_rows,
+    .place = tkri_recurrent_place,
+    .draw = tkri_recurrent_draw,
+    .forward = tkri_recurrent_forward,
+    .backward = tkri_recurrent_backward,
+    .begin = tkri_recurrent_begin,
+    .jobs = tkri_recurrent_jobs,
+    .columns = tkri_recurrent_columns,
+    .transpose = tkri_recurrent_transpose,
+    .gradient = tkri_recurrent_gradient,
+    .rest = tkri_recurrent_rest,
+    .pack = tkri_recurrent_pack,
+    .scratch = tkri_recurrent_scratch,
+    .wants_out = tkri_recurrent_wants_out,
+    .step = tkri_recurrent_step,
+};
+
 static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tensors t) {
     tkri_recurrent own = layer_of(b, index, in.width);
     if (in.once) {
@@ -300,7 +319,7 @@ static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tenso
     }
     const int backwards = own.direction[0].backwards;
     const tkri_layer layer = {
-        .ops = &tkri_recurrent_ops,
+        .ops = &recurrent_ops,
         .output = own.directions * own.out,
         .without_input = own.output_before || in.without_input,
         .step_weights = (int64_t)tkri_mul(tkri_times(own.units, own.out), (uint64_t)own.ops->gates),

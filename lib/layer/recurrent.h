@@ -84,9 +84,12 @@ tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *c
 /* x = kept ? before : x, or with mask NULL the expectation of that. */
 void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
 
-/* recurrent.c: the table of every recurrent layer; its functions in the other files. */
-extern const tkri_layer_ops tkri_recurrent_ops;
-
+/* The table's functions, in the files recur_*.c. */
+int32_t tkri_recurrent_where(const tkri_unroll *u, int64_t l);
+tkri_view tkri_recurrent_rows(const tkri_unroll *u, int64_t l, const tkri_chunk *chunk);
+void tkri_recurrent_place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_arena *arena,
+                          const tkri_room *room);
+void tkri_recurrent_draw(tkri_unroll *u, int64_t l, const tkri_chunk *chunk);
 int32_t tkri_recurrent_forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk);
 int32_t tkri_recurrent_backward(tkri_unroll *u, int64_t l, tkri_chunk *chunk,
                                 const tkri_window *window);

@@ -204,12 +204,10 @@ static int32_t make(reading *r, tkr_cell **cell, spec *s) {
     tkri_options found;
     TRY(check_members(r, s));
     TRY(find_options(r, s, &found));
-    const tkri_parts parts = {s->parts, s->n_parts,
-                              (int32_t)tkri_options_int(&found, TKR_COMBINE)};
-    int32_t status =
-        s->kind->contains
-            ? tkri_cell_contain(cell, s->kind, &parts, &r->env)
-            : tkri_cell_create(cell, s->kind, width(s->input), width(s->hidden), &r->env);
+    const tkri_parts parts = {s->parts, s->n_parts, (int32_t)tkri_options_int(&found, TKR_COMBINE)};
+    int32_t status = s->kind->contains ? tkri_cell_contain(cell, s->kind, &parts, &r->env)
+                                       : tkri_cell_create(cell, s->kind, width(s->input),
+                                                          width(s->hidden), &r->env);
     if (status != TKR_OK) {
         return blame(r, status, NULL);
     }

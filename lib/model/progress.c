@@ -13,9 +13,8 @@ static const char *const sequence_names[TKRI_PROGRESS_LEN] = {
     "seed",           "draws",          "carry", "reduction",
     "truncate_every", "truncate_steps", "batch", "gradients"};
 
-const int32_t tkri_progress_option[TKRI_PROGRESS_OPTIONS] = {TKR_CARRY, TKR_REDUCTION,
-                                                             TKR_TRUNCATE_EVERY,
-                                                             TKR_TRUNCATE_STEPS};
+const int32_t tkri_progress_option[TKRI_PROGRESS_OPTIONS] = {
+    TKR_CARRY, TKR_REDUCTION, TKR_TRUNCATE_EVERY, TKR_TRUNCATE_STEPS};
 
 /* The largest that each may be. */
 static const uint64_t sequence_bounds[TKRI_PROGRESS_LEN] = {UINT64_MAX, UINT64_MAX, 1,         1,

@@ -10,8 +10,7 @@
 #include "core/utf8.h"
 #include "ngram/file.h"
 
-#define PRUNE(n) \
-    { TKR_PRUNE + (n), 0, "prune_" #n, TKRI_INT, 0, 0, TKRI_UNBOUNDED, 0 }
+#define PRUNE(n) {TKR_PRUNE + (n), 0, "prune_" #n, TKRI_INT, 0, 0, TKRI_UNBOUNDED, 0}
 
 static const tkri_option table[] = {
     {TKR_ADDEND, 0, "addend", TKRI_REAL, 0, DBL_MIN, 1e9, 0.01},

@@ -7,7 +7,7 @@
 #include "core/fpmode.h"
 #include "seq/seq.h"
 
-/* One pass over a window or a piece of it, as the crew sees it. */
+/* One pass over a window or a piece of it, as the team sees it. */
 typedef struct pass {
     tkri_unroll *u;
     tkri_window window;
@@ -96,7 +96,7 @@ static int32_t backward_piece(pass *p, tkri_detail *detail) {
             layer->ops->begin(u, l);
         }
     }
-    tkri_crew_run(&u->crew, u->plan.n_chunks, backward_chunk, p);
+    tkri_team_run(&u->team, u->plan.n_chunks, backward_chunk, p);
     for (int64_t c = 0; c < u->plan.n_chunks; c++) {
         const tkri_chunk *chunk = &u->plan.chunks[c];
         REQUIRE(chunk->status == TKR_OK, detail, chunk->status, "%s", chunk->detail.text);
@@ -138,7 +138,7 @@ int32_t tkri_backward(tkri_unroll *u, const tkri_options *options, tkri_detail *
     pass p = {.u = u, .first = 1};
     u->grad.truncate = k1;
     if (u->grad.packed_version != u->cell->version) {
-        tkri_crew_run(&u->crew, u->net->n_layers, pack_layer, u);
+        tkri_team_run(&u->team, u->net->n_layers, pack_layer, u);
         u->grad.packed_version = u->cell->version;
     }
     clear(u);

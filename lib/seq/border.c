@@ -75,7 +75,7 @@ static void run(copy *c) {
             copy_piece(c, i);
         }
     } else {
-        tkri_crew_run(&u->crew, n, copy_piece, c);
+        tkri_team_run(&u->team, n, copy_piece, c);
     }
 }
 

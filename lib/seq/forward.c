@@ -49,7 +49,7 @@ static void forward_chunk(void *argument, int64_t index) {
 
 int32_t tkri_forward(tkri_unroll *u, tkri_detail *detail) {
     u->tape.version = u->cell->version;
-    tkri_crew_run(&u->crew, u->plan.n_chunks, forward_chunk, u);
+    tkri_team_run(&u->team, u->plan.n_chunks, forward_chunk, u);
     for (int64_t c = 0; c < u->plan.n_chunks; c++) {
         const tkri_chunk *chunk = &u->plan.chunks[c];
         REQUIRE(chunk->status == TKR_OK, detail, chunk->status, "%s", chunk->detail.text);

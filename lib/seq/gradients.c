@@ -114,15 +114,15 @@ static int64_t count_blocks(const pass *all) {
 }
 
 static void run_jobs(pass *all, int64_t n) {
-    tkri_crew *crew = &all->u->crew;
+    tkri_team *team = &all->u->team;
     const int transposes = all->u->net->layers[all->jobs->layer].ops->transpose != NULL;
     all->blocks = count_blocks(all);
     do {
         all->end = tkri_min(all->first + TKRI_ROUND, all->blocks);
         if (transposes) {
-            tkri_crew_run(crew, (all->end - all->first) * TKRI_OPERANDS, transpose_block, all);
+            tkri_team_run(team, (all->end - all->first) * TKRI_OPERANDS, transpose_block, all);
         }
-        tkri_crew_run(crew, n, run_job, all);
+        tkri_team_run(team, n, run_job, all);
         all->first = all->end;
     } while (all->first < all->blocks);
 }

@@ -91,8 +91,8 @@ static void place_gradients(tkri_unroll *u, tkri_arena *arena) {
     TKRI_TAKE(arena, grad->jobs, grad->n_jobs);
 }
 
-/* All layers that share a buffer have rows of one length in it: chunks go through the layers each at
- * its own pace, and must not meet. */
+/* All layers that share a buffer have rows of one length in it: chunks go through the layers each
+ * at its own pace, and must not meet. */
 static void place_shared(tkri_unroll *u, tkri_arena *arena) {
     const int64_t rows = u->plan.segment * u->plan.max_batch;
     for (int64_t i = 0; i < u->net->n_buffers; i++) {

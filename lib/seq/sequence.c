@@ -82,7 +82,7 @@ int32_t tkri_sequence_create(tkr_sequence **seq, const tkr_cell *cell, const tkr
     if (made->u.grad.jobs) {
         (void)tkri_list_jobs(&made->u, made->u.grad.jobs);
     }
-    if (tkri_crew_start(&made->u.crew, env) < 0) {
+    if (tkri_team_start(&made->u.team, env) < 0) {
         tkri_sequence_destroy(made);
         return tkri_env_fail(env, TKR_ERR_MEMORY, "no memory for %d threads", (int)env->threads);
     }
@@ -94,7 +94,7 @@ int32_t tkri_sequence_create(tkr_sequence **seq, const tkr_cell *cell, const tkr
 void tkri_sequence_destroy(tkr_sequence *seq) {
     if (seq) {
         const tkri_env env = seq->env;
-        tkri_crew_stop(&seq->u.crew, &env);
+        tkri_team_stop(&seq->u.team, &env);
         tkri_release(&env, seq, seq->bytes);
     }
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Losses. With w the weight of a step of a sequence and S the sum of all weights (or 1: the sum):
  *
- *     cross-entropy   L = 1/S sum w (ln sum_j e^{y_j} - y_target)       dL/dy = w/S (softmax(y) -
- * 1[target]) squared error   L = 1/(S O) sum w sum_o (y_o - t_o)^2             dL/dy = 2 w/(S O) (y
- * - t) binary          L = 1/(S O) sum w sum_o (softplus(y_o) - t_o y_o) dL/dy = w/(S O) (s(y) - t)
+ *     cross-entropy   L = 1/S     sum w (ln sum_j e^{y_j} - y_target)
+ *                     dL/dy = w/S (softmax(y) - 1[target])
+ *     squared error   L = 1/(S O) sum w sum_o (y_o - t_o)^2
+ *                     dL/dy = 2 w/(S O) (y - t)
+ *     binary          L = 1/(S O) sum w sum_o (softplus(y_o) - t_o y_o)
+ *                     dL/dy = w/(S O) (s(y) - t)
  *
  * Terms are summed in double, in the caller's order. */
 #include "train/loss.h"
@@ -137,7 +140,7 @@ int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const flo
     if (!tkri_options_int(&seq->options, TKR_REDUCTION)) {
         k.scale = 1 / weight_sum;
     }
-    tkri_crew_run(&seq->u.crew, seq->u.plan.n_chunks, loss_chunk, &k);
+    tkri_team_run(&seq->u.team, seq->u.plan.n_chunks, loss_chunk, &k);
     const double sum = total(seq) * k.scale;
     const int back = tkri_has_gone_back(seq);
     seq->phase = back ? TKRI_BACK : TKRI_RAN;

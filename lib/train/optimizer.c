@@ -41,7 +41,7 @@ const tkri_option tkri_optimizer_options[] = {
 };
 TKRI_OPTIONS_FIT(tkri_optimizer_options);
 
-/* What a task of the crew works on: a slice of the flat arrays. */
+/* What a task of the team works on: a slice of the flat arrays. */
 enum { SLICE = 1 << 16 };
 
 static int64_t slices(int64_t numbers) {
@@ -93,7 +93,7 @@ static double gradient_norm(task *k, float limit) {
     const int64_t n = slices(k->seq->u.net->numbers);
     double sum = 0;
     k->update.limit = limit;
-    tkri_crew_run(&k->seq->u.crew, n, square_slice, k);
+    tkri_team_run(&k->seq->u.team, n, square_slice, k);
     for (int64_t i = 0; i < n; i++) {
         sum += k->opt->squares[i];
     }
@@ -140,7 +140,7 @@ int32_t tkri_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
     REQUIRE(limited * scale <= LARGEST_NORM, &opt->detail, TKR_ERR_NUMERIC,
             "the gradient's norm %g is too large; the parameters were not changed", limited);
     k.update = update_of(opt, scale);
-    tkri_crew_run(&seq->u.crew, slices(seq->u.net->numbers), update_slice, &k);
+    tkri_team_run(&seq->u.team, slices(seq->u.net->numbers), update_slice, &k);
     tkri_options_set_real(options, TKR_GRADIENT_NORM, norm);
     tkri_options_set_int(options, TKR_STEP_COUNT, tkri_options_int(options, TKR_STEP_COUNT) + 1);
     tkri_cell_refresh(opt->cell);

@@ -129,10 +129,9 @@ int main(void) {
         return EXIT_FAILURE;
     }
     for (int i = 0; i < n; i++) {
-        tests[i] = (struct CMUnitTest){.name = strrchr(paths[i], '/') + 1,
-                                       .test_func = test_file,
-                                       .initial_state = paths[i]};
+        tests[i] = (struct CMUnitTest){
+            .name = strrchr(paths[i], '/') + 1, .test_func = test_file, .initial_state = paths[i]};
     }
     return _cmocka_run_group_tests("golden", tests, (size_t)n, NULL, NULL) == 0 ? EXIT_SUCCESS
-                                                                               : EXIT_FAILURE;
+                                                                                : EXIT_FAILURE;
 }

@@ -121,8 +121,8 @@ void golden_check_training(tensors_file *file) {
         {.name = "cell", .kind = golden_kind(file), .input = E, .hidden = H},
         {.name = "linear", .kind = TKR_LINEAR, .input = H, .hidden = V},
     };
-    run r = {.file = file, .steps = golden_whole(file, "T", 0),
-             .batch = golden_whole(file, "B", 0)};
+    run r = {
+        .file = file, .steps = golden_whole(file, "T", 0), .batch = golden_whole(file, "B", 0)};
     assert_string_equal(golden_text(file, "loss", ""), "mean cross-entropy over T*B");
     assert_true(updates > 0);
     twin_open(&r.t, specs, 3, 1, NULL);

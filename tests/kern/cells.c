@@ -12,10 +12,10 @@
     extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
         tkri_gru_before_##tier, tkri_lstm_any_##tier, tkri_gru_after_any_##tier,           \
         tkri_gru_before_any_##tier;
-#define LIST_OPS(tier, id)                                                               \
-    [TKR_TIER_##id] = {&tkri_elman_##tier,         &tkri_lstm_##tier,                    \
-                       &tkri_gru_after_##tier,     &tkri_gru_before_##tier,              \
-                       &tkri_lstm_any_##tier,      &tkri_gru_after_any_##tier,           \
+#define LIST_OPS(tier, id)                                                     \
+    [TKR_TIER_##id] = {&tkri_elman_##tier,         &tkri_lstm_##tier,          \
+                       &tkri_gru_after_##tier,     &tkri_gru_before_##tier,    \
+                       &tkri_lstm_any_##tier,      &tkri_gru_after_any_##tier, \
                        &tkri_gru_before_any_##tier},
 
 enum { ELMAN, LSTM, GRU_AFTER, GRU_BEFORE, LSTM_ANY, GRU_AFTER_ANY, GRU_BEFORE_ANY };
@@ -95,8 +95,8 @@ static void gru_before(unit *u, pair of) {
     u->dh_in += u->daux * r;
 }
 
-static void (*const EQUATIONS[])(unit *u, pair of) = {elman,     lstm, gru_after, gru_before, lstm,
-                                                      gru_after, gru_before};
+static void (*const EQUATIONS[])(unit *u, pair of) = {elman, lstm,      gru_after, gru_before,
+                                                      lstm,  gru_after, gru_before};
 
 /* The case: sizes and the arrays of one tkri_point. */
 enum { ROWS = 3, MOST_UNITS = 40 };
@@ -109,8 +109,8 @@ typedef struct arrays {
 } arrays;
 
 static float *gate(const arrays *x, const float *base, int64_t row, int64_t j, int64_t slot) {
-    return (float *)base + j / x->vl * x->p.tile_stride + row * x->p.row_stride +
-           slot * x->vl + j % x->vl;
+    return (float *)base + j / x->vl * x->p.tile_stride + row * x->p.row_stride + slot * x->vl +
+           j % x->vl;
 }
 
 static double draw(orc_random *random, float *to) {
@@ -155,8 +155,8 @@ static void make(arrays *x, const tkri_kern *kern, int kind, int64_t units, int 
     p->row_stride = (x->ops->slots + 1) * x->vl, p->tile_stride = ROWS * p->row_stride + x->vl;
     p->ld_h = p->ld_c = p->tiles * x->vl + 16;
     p->activation = of.cell, p->gate_activation = of.gate;
-    guard *all[] = {&x->h_prev, &x->h_in, &x->h, &x->c_prev, &x->c,   &x->aux,
-                    &x->dh,     &x->dh_in, &x->dc, &x->daux};
+    guard *all[] = {&x->h_prev, &x->h_in, &x->h,     &x->c_prev, &x->c,
+                    &x->aux,    &x->dh,   &x->dh_in, &x->dc,     &x->daux};
     for (int i = 0; i < 10; i++) {
         *all[i] = zeros(ROWS * p->ld_h, i % 3);
     }
@@ -174,8 +174,8 @@ static void make(arrays *x, const tkri_kern *kern, int kind, int64_t units, int 
 }
 
 static void destroy(arrays *x) {
-    guard *all[] = {&x->gates, &x->dgates, &x->h_prev, &x->h_in, &x->h,  &x->c_prev, &x->c,
-                    &x->aux,   &x->dh,     &x->dh_in,  &x->dc,   &x->daux, &x->peep, &x->dpeep};
+    guard *all[] = {&x->gates, &x->dgates, &x->h_prev, &x->h_in, &x->h,    &x->c_prev, &x->c,
+                    &x->aux,   &x->dh,     &x->dh_in,  &x->dc,   &x->daux, &x->peep,   &x->dpeep};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         guard_free(all[i]);
     }
@@ -289,10 +289,10 @@ static void check_same(const tkri_kern *kern) {
             make(&y, kern, kind + TO_ANY, units, 0, kind == LSTM, USUAL);
             assert_null(y.ops->step);
             run(&x), run(&y);
-            const guard *a[] = {&x.gates, &x.dgates, &x.h,     &x.c,    &x.aux,
-                                &x.dh,    &x.dh_in,  &x.dc,    &x.daux, &x.dpeep};
-            const guard *b[] = {&y.gates, &y.dgates, &y.h,     &y.c,    &y.aux,
-                                &y.dh,    &y.dh_in,  &y.dc,    &y.daux, &y.dpeep};
+            const guard *a[] = {&x.gates, &x.dgates, &x.h,  &x.c,    &x.aux,
+                                &x.dh,    &x.dh_in,  &x.dc, &x.daux, &x.dpeep};
+            const guard *b[] = {&y.gates, &y.dgates, &y.h,  &y.c,    &y.aux,
+                                &y.dh,    &y.dh_in,  &y.dc, &y.daux, &y.dpeep};
             for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
                 assert_true(compare_bits(a[i]->data, b[i]->data, a[i]->n));
             }

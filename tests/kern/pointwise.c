@@ -183,11 +183,21 @@ static void check_kinks(const tkri_kern *kern) {
         int32_t f;
         double x, slope;
     } cases[] = {
-        {TKR_RELU, 0, 0},           {TKR_HARD_SIGMOID, -2.5, 0},  {TKR_HARD_SIGMOID, 2.5, 0},
-        {TKR_HARD_SIGMOID_6, -3, 0}, {TKR_HARD_SIGMOID_6, 3, 0},   {TKR_HARD_TANH, -1, 0},
-        {TKR_HARD_TANH, 1, 0},      {TKR_LEAKY_RELU, 0, 0.01},    {TKR_SQRT, 0, 0},
-        {TKR_ELU, 0, 1},            {TKR_HARD_TANH, INFINITY, 0}, {TKR_SOFTSIGN, INFINITY, 0},
-        {TKR_GELU, INFINITY, 1},    {TKR_GELU, -INFINITY, 0},     {TKR_SOFTPLUS, -INFINITY, 0},
+        {TKR_RELU, 0, 0},
+        {TKR_HARD_SIGMOID, -2.5, 0},
+        {TKR_HARD_SIGMOID, 2.5, 0},
+        {TKR_HARD_SIGMOID_6, -3, 0},
+        {TKR_HARD_SIGMOID_6, 3, 0},
+        {TKR_HARD_TANH, -1, 0},
+        {TKR_HARD_TANH, 1, 0},
+        {TKR_LEAKY_RELU, 0, 0.01},
+        {TKR_SQRT, 0, 0},
+        {TKR_ELU, 0, 1},
+        {TKR_HARD_TANH, INFINITY, 0},
+        {TKR_SOFTSIGN, INFINITY, 0},
+        {TKR_GELU, INFINITY, 1},
+        {TKR_GELU, -INFINITY, 0},
+        {TKR_SOFTPLUS, -INFINITY, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const double got = slope_at(kern, cases[i].f, cases[i].x);

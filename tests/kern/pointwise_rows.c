@@ -17,8 +17,8 @@ static int64_t rounded(const tkri_kern *kern, int64_t n) {
 }
 
 /* n numbers of this size around a mean; behind them NaN. */
-static guard drawn(const tkri_kern *kern, orc_random *random, int64_t n, int64_t shift,
-                   double size, double mean) {
+static guard drawn(const tkri_kern *kern, orc_random *random, int64_t n, int64_t shift, double size,
+                   double mean) {
     guard g = guard_make(rounded(kern, n), shift);
     for (int64_t i = 0; i < n; i++) {
         g.data[i] = (float)(mean + (double)orc_number(random, size));
@@ -158,8 +158,7 @@ static void make(arrays *a, const tkri_kern *kern, int64_t n, double size, doubl
 }
 
 static void destroy(arrays *a) {
-    guard *all[] = {&a->x,     &a->y,     &a->dy,     &a->dx,
-                    &a->scale, &a->shift, &a->dscale, &a->dshift};
+    guard *all[] = {&a->x, &a->y, &a->dy, &a->dx, &a->scale, &a->shift, &a->dscale, &a->dshift};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         guard_free(all[i]);
     }
@@ -342,9 +341,9 @@ TEST(softmax_nan)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oracle),   cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_oracle),        cmocka_unit_test(test_norm),
         cmocka_unit_test(test_norm_constant), cmocka_unit_test(test_norm_nan),
-        cmocka_unit_test(test_softmax),  cmocka_unit_test(test_softmax_nan),
+        cmocka_unit_test(test_softmax),       cmocka_unit_test(test_softmax_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

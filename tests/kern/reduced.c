@@ -21,9 +21,9 @@ typedef struct operands {
     tkri_reduced r;
     int64_t columns;
     guard w, scale, correction, q, x, x_scale, start, c;
-    int8_t *number;   /* int8: [k][columns] */
-    double *weight;   /* the same as they count: with scale, or bf16 */
-    float *before;    /* C before the product */
+    int8_t *number; /* int8: [k][columns] */
+    double *weight; /* the same as they count: with scale, or bf16 */
+    float *before;  /* C before the product */
 } operands;
 
 typedef struct shape {
@@ -49,8 +49,8 @@ static int64_t packed_byte(const operands *o, int64_t k, int64_t column) {
     }
     const int64_t first = tkri_panel_start(&o->r.panels, panel);
     const int64_t width = tkri_panel_width(&o->r.panels, panel);
-    const int64_t word = (first * words + k / each * width + vector - first) * o->vl +
-                         column % o->vl;
+    const int64_t word =
+        (first * words + k / each * width + vector - first) * o->vl + column % o->vl;
     return word * 4 + k % each * (4 / each);
 }
 
@@ -61,8 +61,8 @@ static void fill_int8(operands *o, orc_random *random, int extreme) {
         int32_t sum = 0;
         o->scale.data[column] = column % 5 == 3 ? 0.0f : fabsf(orc_number(random, 0.01));
         for (int64_t k = 0; k < o->r.k; k++) {
-            const int8_t n = (int8_t)(extreme ? column % 2 ? -127 : 127
-                                              : orc_below(random, 255) - 127);
+            const int8_t n =
+                (int8_t)(extreme ? column % 2 ? -127 : 127 : orc_below(random, 255) - 127);
             memcpy(bytes + packed_byte(o, k, column), &n, 1);
             o->number[k * o->columns + column] = n;
             o->weight[k * o->columns + column] = (double)n * (double)o->scale.data[column];
@@ -229,8 +229,8 @@ static void check_bf16(const operands *o, const tkri_reduced_kern *kern) {
         const int64_t row = i / o->columns, column = i % o->columns;
         double want = (double)start_value(o, row, column), size = fabs(want);
         for (int64_t k = 0; k < o->r.k; k++) {
-            const double term = (double)o->x.data[row * (o->r.k + 1) + k] *
-                                o->weight[k * o->columns + column];
+            const double term =
+                (double)o->x.data[row * (o->r.k + 1) + k] * o->weight[k * o->columns + column];
             want += term;
             size += fabs(term);
         }
@@ -294,8 +294,11 @@ static void each_table(void (*check)(const tkri_reduced_kern *kern, int32_t vl))
 static void check_shapes(const tkri_reduced_kern *kern, int32_t vl) {
     for (int64_t i = 0; i < N_SIZES * N_SIZES; i++) {
         const int32_t gates[] = {1, 3, 4};
-        shape s = {.units = SIZES[i / N_SIZES], .k = SIZES[i % N_SIZES], .rows = 1 + i % MOST_ROWS,
-                   .gates = gates[(i + i / N_SIZES) % 3], .from = (int32_t)(i / 2 % 3)};
+        shape s = {.units = SIZES[i / N_SIZES],
+                   .k = SIZES[i % N_SIZES],
+                   .rows = 1 + i % MOST_ROWS,
+                   .gates = gates[(i + i / N_SIZES) % 3],
+                   .from = (int32_t)(i / 2 % 3)};
         for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
             check_product(kern, vl, precision, s);
             check_gather(kern, vl, precision, s);
@@ -348,8 +351,8 @@ static void check_row(const tkri_reduced_kern *kern, const float *x, int64_t k, 
 }
 
 static void check_rows(const tkri_reduced_kern *kern, int32_t vl) {
-    static const float ends[] = {0.0f, -0.0f, 1e-31f, -1e-38f, 1e-44f, 2e-30f, 1.0f, 3e38f,
-                                 -FLT_MAX};
+    static const float ends[] = {0.0f,   -0.0f, 1e-31f, -1e-38f, 1e-44f,
+                                 2e-30f, 1.0f,  3e38f,  -FLT_MAX};
     (void)vl;
     for (size_t i = 0; i < N_SIZES; i++) {
         const int64_t k = SIZES[i];
@@ -376,12 +379,12 @@ static void test_rows(void **unused) {
 /* NaN anywhere in x makes its row of C NaN and no other; so does infinity with int8, and with bf16
  * it goes where float32 takes it. */
 static void check_poison(const tkri_reduced_kern *kern, int32_t vl) {
-    static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0x7FFFFFFF, 0xFF80FFFF,
-                                    0x7F800000};
+    static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001,
+                                    0x7FFFFFFF, 0xFF80FFFF, 0x7F800000};
     for (size_t i = 0; i < 2 * sizeof bits / sizeof *bits; i++) {
         const int32_t precision = i % 2 ? TKR_INT8 : TKR_BF16;
-        const shape s = {.units = 19, .k = 21, .rows = 2, .gates = i % 4 < 2 ? 4 : 3,
-                         .from = TKRI_FROM_ROW};
+        const shape s = {
+            .units = 19, .k = 21, .rows = 2, .gates = i % 4 < 2 ? 4 : 3, .from = TKRI_FROM_ROW};
         operands o = make(vl, precision, s, 0);
         memcpy(&o.x.data[i], &bits[i / 2], sizeof *bits);
         prepare(&o, kern);

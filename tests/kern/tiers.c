@@ -27,8 +27,7 @@ static void check_case(const kern_case *c, const operands *want) {
             const int64_t at = operands_compare(&got, want);
             if (at >= 0) {
                 fail_msg("%s, %s, tier %d: result %d is %.9g, not %.9g", c->kernel, c->shape,
-                         (int)tier, (int)at, c->family->read(&got, at),
-                         c->family->read(want, at));
+                         (int)tier, (int)at, c->family->read(&got, at), c->family->read(want, at));
             }
             operands_free(&got);
             tables++;

@@ -93,7 +93,8 @@ static void check_rule(rule kernel, void (*one)(number *x, const tkri_update *u)
     number want[3 * TKRI_MAX_VL];
     orc_random random = {42};
     for (int64_t i = 0; i < n; i++) {
-        want[i] = (number){.p = (double)orc_number(&random, 1), .m = (double)orc_number(&random, 1),
+        want[i] = (number){.p = (double)orc_number(&random, 1),
+                           .m = (double)orc_number(&random, 1),
                            .v = orc_uniform(&random)};
         p.data[i] = (float)want[i].p, m.data[i] = (float)want[i].m, v.data[i] = (float)want[i].v;
         want[i].v = (double)v.data[i];
@@ -118,11 +119,18 @@ static void check_rule(rule kernel, void (*one)(number *x, const tkri_update *u)
 /* Each option off and on. */
 static void check_rules(const tkri_kern *kern) {
     for (int options = 0; options < 32; options++) {
-        tkri_update u = {.rate = 0.1F, .scale = options & 1 ? 0.5F : 1,
-                         .limit = options & 2 ? 0.75F : 0, .decay = options & 4 ? 0.01F : 0,
-                         .beta1 = 0.875F, .beta2 = 0.96875F, .epsilon = 0.001F, .correct1 = 1.25F,
-                         .correct2 = 1.5F, .momentum = options & 8 ? 0.5F : 0,
-                         .nesterov = options & 16 ? 1 : 0, .decoupled = options & 16 ? 1 : 0};
+        tkri_update u = {.rate = 0.1F,
+                         .scale = options & 1 ? 0.5F : 1,
+                         .limit = options & 2 ? 0.75F : 0,
+                         .decay = options & 4 ? 0.01F : 0,
+                         .beta1 = 0.875F,
+                         .beta2 = 0.96875F,
+                         .epsilon = 0.001F,
+                         .correct1 = 1.25F,
+                         .correct2 = 1.5F,
+                         .momentum = options & 8 ? 0.5F : 0,
+                         .nesterov = options & 16 ? 1 : 0,
+                         .decoupled = options & 16 ? 1 : 0};
         for (int64_t n = kern->vl; n <= 3 * kern->vl; n += kern->vl) {
             check_rule(kern->adam, adam, 1, &u, n);
             check_rule(kern->sgd, sgd, 0, &u, n);

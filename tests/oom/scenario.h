@@ -11,11 +11,11 @@
 enum { NO, YES, MAYBE };
 
 typedef struct scenario {
-    const char *call;            /* the function; "/variant" after it where there are several */
-    int32_t (*run)(world *w);    /* the call, nothing else */
-    int32_t (*ready)(world *w);  /* what has to come before it, or NULL */
-    char makes;                  /* what it puts into w->made, see world_destroy(); 0 nothing */
-    char allocates;              /* may it ask the allocator? NO is held as strictly as YES */
+    const char *call;           /* the function; "/variant" after it where there are several */
+    int32_t (*run)(world *w);   /* the call, nothing else */
+    int32_t (*ready)(world *w); /* what has to come before it, or NULL */
+    char makes;                 /* what it puts into w->made, see world_destroy(); 0 nothing */
+    char allocates;             /* may it ask the allocator? NO is held as strictly as YES */
 } scenario;
 
 /* Each ends with a row whose call is NULL. */

@@ -9,14 +9,14 @@
 #include <tekrar/tekrar.h>
 
 typedef struct heap {
-    int64_t calls;     /* of allocate, so far */
-    int64_t fail_at;   /* the call (from 0) that returns NULL; -1 none */
-    int forever;       /* so do all calls after it */
-    int64_t failures;  /* how many calls returned NULL */
-    int64_t blocks;    /* handed out and not yet given back */
-    uint64_t bytes;    /* the sum of their sizes */
-    uint64_t peak;     /* the largest `bytes` ever */
-    int64_t mistakes;  /* releases of another size, of unknown blocks, writes past an end */
+    int64_t calls;    /* of allocate, so far */
+    int64_t fail_at;  /* the call (from 0) that returns NULL; -1 none */
+    int forever;      /* so do all calls after it */
+    int64_t failures; /* how many calls returned NULL */
+    int64_t blocks;   /* handed out and not yet given back */
+    uint64_t bytes;   /* the sum of their sizes */
+    uint64_t peak;    /* the largest `bytes` ever */
+    int64_t mistakes; /* releases of another size, of unknown blocks, writes past an end */
 } heap;
 
 /* A heap that never fails yet, and the env that allocates from it. `env` keeps a pointer to it. */

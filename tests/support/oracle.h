@@ -71,8 +71,8 @@ typedef struct orc_net {
     orc_tensor *tensors;
     int64_t n_tensors;
     int64_t steps, batch;
-    int32_t *lengths;      /* [B] */
-    bool given;            /* the parts' h_0, c_0 hold an initial state of the caller's */
+    int32_t *lengths;         /* [B] */
+    bool given;               /* the parts' h_0, c_0 hold an initial state of the caller's */
     double *input, *dinput;   /* [T][B][I] of the first part */
     double *output, *doutput; /* [T][B][O] of the last part */
     void **blocks;            /* all memory, freed together */
@@ -157,9 +157,9 @@ double orc_distance(const double *a, const double *b, int64_t n);
 typedef struct orc_random {
     uint64_t state;
 } orc_random;
-double orc_uniform(orc_random *random);                       /* [0,1) */
-int64_t orc_below(orc_random *random, int64_t n);             /* 0..n-1 */
-float orc_number(orc_random *random, double scale);           /* about normal, a float */
+double orc_uniform(orc_random *random);             /* [0,1) */
+int64_t orc_below(orc_random *random, int64_t n);   /* 0..n-1 */
+float orc_number(orc_random *random, double scale); /* about normal, a float */
 void orc_fill(orc_random *random, double *values, int64_t n, double scale); /* floats as doubles */
 
 #endif

@@ -17,36 +17,61 @@ static double between(double low, double a, double high) {
 
 double orc_activate(int64_t activation, double a) {
     switch (activation) {
-    case TKR_TANH: return tanh(a);
-    case TKR_RELU: return a > 0 ? a : 0;
-    case TKR_LOGISTIC: return logistic(a);
-    case TKR_HARD_SIGMOID: return between(0, 0.2 * a + 0.5, 1);
-    case TKR_HARD_SIGMOID_6: return between(0, a / 6 + 0.5, 1);
-    case TKR_SOFTSIGN: return a / (1 + fabs(a));
-    case TKR_HARD_TANH: return between(-1, a, 1);
-    case TKR_ELU: return a > 0 ? a : expm1(a);
-    case TKR_LEAKY_RELU: return a > 0 ? a : 0.01 * a;
-    case TKR_SOFTPLUS: return between(0, a, INFINITY) + log1p(exp(-fabs(a)));
-    case TKR_GELU: return 0.5 * a * erfc(-sqrt(0.5) * a);
-    case TKR_SQRT: return sqrt(a);
-    default: return a;
+        case TKR_TANH:
+            return tanh(a);
+        case TKR_RELU:
+            return a > 0 ? a : 0;
+        case TKR_LOGISTIC:
+            return logistic(a);
+        case TKR_HARD_SIGMOID:
+            return between(0, 0.2 * a + 0.5, 1);
+        case TKR_HARD_SIGMOID_6:
+            return between(0, a / 6 + 0.5, 1);
+        case TKR_SOFTSIGN:
+            return a / (1 + fabs(a));
+        case TKR_HARD_TANH:
+            return between(-1, a, 1);
+        case TKR_ELU:
+            return a > 0 ? a : expm1(a);
+        case TKR_LEAKY_RELU:
+            return a > 0 ? a : 0.01 * a;
+        case TKR_SOFTPLUS:
+            return between(0, a, INFINITY) + log1p(exp(-fabs(a)));
+        case TKR_GELU:
+            return 0.5 * a * erfc(-sqrt(0.5) * a);
+        case TKR_SQRT:
+            return sqrt(a);
+        default:
+            return a;
     }
 }
 
 double orc_activate_slope(int64_t activation, double y) {
     switch (activation) {
-    case TKR_TANH: return 1 - y * y;
-    case TKR_RELU: return y > 0 ? 1 : 0;
-    case TKR_LOGISTIC: return y * (1 - y);
-    case TKR_HARD_SIGMOID: return y > 0 && y < 1 ? 0.2 : 0;
-    case TKR_HARD_SIGMOID_6: return y > 0 && y < 1 ? 1.0 / 6 : 0;
-    case TKR_SOFTSIGN: return (1 - fabs(y)) * (1 - fabs(y));
-    case TKR_HARD_TANH: return y > -1 && y < 1 ? 1 : 0;
-    case TKR_ELU: return y > 0 ? 1 : 1 + y;
-    case TKR_LEAKY_RELU: return y > 0 ? 1 : 0.01;
-    case TKR_SOFTPLUS: return -expm1(-y);
-    case TKR_SQRT: return y > 0 ? 0.5 / y : 0;
-    default: return 1;
+        case TKR_TANH:
+            return 1 - y * y;
+        case TKR_RELU:
+            return y > 0 ? 1 : 0;
+        case TKR_LOGISTIC:
+            return y * (1 - y);
+        case TKR_HARD_SIGMOID:
+            return y > 0 && y < 1 ? 0.2 : 0;
+        case TKR_HARD_SIGMOID_6:
+            return y > 0 && y < 1 ? 1.0 / 6 : 0;
+        case TKR_SOFTSIGN:
+            return (1 - fabs(y)) * (1 - fabs(y));
+        case TKR_HARD_TANH:
+            return y > -1 && y < 1 ? 1 : 0;
+        case TKR_ELU:
+            return y > 0 ? 1 : 1 + y;
+        case TKR_LEAKY_RELU:
+            return y > 0 ? 1 : 0.01;
+        case TKR_SOFTPLUS:
+            return -expm1(-y);
+        case TKR_SQRT:
+            return y > 0 ? 0.5 / y : 0;
+        default:
+            return 1;
     }
 }
 
@@ -104,8 +129,8 @@ static masks masks_at(const orc_part *part, orc_where at) {
     return found;
 }
 
-static void elman_forward(const orc_part *part, const orc_weights *w, orc_where at,
-                          const double *x, orc_record *r) {
+static void elman_forward(const orc_part *part, const orc_weights *w, orc_where at, const double *x,
+                          orc_record *r) {
     int64_t h = part->spec.hidden;
     for (int64_t i = 0; i < h; i++) {
         double a = row_product(w->w_ih, x, w->b_ih, i, at.width) +
@@ -128,8 +153,8 @@ static void elman_backward(const orc_part *part, orc_where at, const double *x, 
 }
 
 /* gates [4][H] receives i, f, g, o after their activations. */
-static void lstm_forward(const orc_part *part, const orc_weights *w, orc_where at,
-                         const double *x, orc_record *r) {
+static void lstm_forward(const orc_part *part, const orc_weights *w, orc_where at, const double *x,
+                         orc_record *r) {
     int64_t h = part->spec.hidden, R = part->recur;
     for (int64_t j = 0; j < h; j++) {
         double a[4];
@@ -268,9 +293,15 @@ void orc_cell_forward(const orc_part *part, orc_where at, const double *x, orc_r
         r->k[j] = r->h_prev[j] * (mask.m ? mask.m[j] : 1);
     }
     switch (part->spec.kind) {
-    case TKR_ELMAN: elman_forward(part, w, at, x, r); break;
-    case TKR_LSTM: lstm_forward(part, w, at, x, r); break;
-    default: gru_forward(part, w, at, x, r); break;
+        case TKR_ELMAN:
+            elman_forward(part, w, at, x, r);
+            break;
+        case TKR_LSTM:
+            lstm_forward(part, w, at, x, r);
+            break;
+        default:
+            gru_forward(part, w, at, x, r);
+            break;
     }
     for (int64_t j = 0; j < part->recur; j++) {
         double keep = element(mask.zone_h, j);

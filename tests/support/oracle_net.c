@@ -70,8 +70,7 @@ static void add_slot(orc_net *net, orc_part *part, int64_t slot) {
     int64_t in = layer ? s->directions * part->recur : s->input;
     orc_weights *w = &part->value[slot], *d = &part->grad[slot];
     char suffix[20];
-    snprintf(suffix, sizeof suffix, "_l%d%s", (int)layer,
-             slot % s->directions ? "_reverse" : "");
+    snprintf(suffix, sizeof suffix, "_l%d%s", (int)layer, slot % s->directions ? "_reverse" : "");
     ADD(w_ih, "weight_ih", 2, gh, in);
     ADD(w_hh, "weight_hh", 2, gh, part->recur);
     if (s->biases == 1) {

@@ -39,8 +39,7 @@ static double row_cross_entropy(const double *y, double *dy, int64_t n, int32_t 
     return w * (most + log(sum) - y[target]);
 }
 
-double orc_loss_ids(orc_net *net, const int32_t *targets, const float *weights,
-                    int32_t reduction) {
+double orc_loss_ids(orc_net *net, const int32_t *targets, const float *weights, int32_t reduction) {
     int64_t width = orc_output_width(net), rows = net->steps * net->batch;
     double sum = weight_sum(net, weights, reduction), loss = 0;
     memset(net->doutput, 0, (size_t)(rows * width) * sizeof *net->doutput);
@@ -173,8 +172,8 @@ void orc_optimizer_step(orc_optimizer *opt, orc_net *net) {
     for (int64_t i = 0; i < net->n_tensors; i++) {
         orc_tensor *t = &net->tensors[i];
         for (int64_t j = 0; j < t->rows * t->cols; j++, at++) {
-            t->value[j] = updated(opt, t->value[j], t->grad[j], &opt->first[at], &opt->second[at],
-                                  rate);
+            t->value[j] =
+                updated(opt, t->value[j], t->grad[j], &opt->first[at], &opt->second[at], rate);
         }
     }
     opt->taken++;

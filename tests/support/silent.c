@@ -69,17 +69,17 @@ static int judge(int status) {
         return SILENT_FAILED;
     }
     switch (WEXITSTATUS(status)) {
-    case EXIT_DONE:
-        return SILENT_YES;
-    case EXIT_CAUGHT:
-        fprintf(stderr, "silent: system call number %ld was made\n", shared->system_call);
-        return SILENT_NO;
-    case EXIT_FAILED:
-        fprintf(stderr, "silent: the work returned %d\n", shared->result);
-        return SILENT_FAILED;
-    default:
-        fprintf(stderr, "silent: seccomp is not available here\n");
-        return SILENT_UNABLE;
+        case EXIT_DONE:
+            return SILENT_YES;
+        case EXIT_CAUGHT:
+            fprintf(stderr, "silent: system call number %ld was made\n", shared->system_call);
+            return SILENT_NO;
+        case EXIT_FAILED:
+            fprintf(stderr, "silent: the work returned %d\n", shared->result);
+            return SILENT_FAILED;
+        default:
+            fprintf(stderr, "silent: seccomp is not available here\n");
+            return SILENT_UNABLE;
     }
 }
 

@@ -19,8 +19,7 @@
 #define assert_ok(call) assert_status((call), TKR_OK)
 
 /* Fails the test, naming both, when `call` returns another status than `expected`. */
-#define assert_status(call, expected) \
-    expect_status((call), (expected), #call, __FILE__, __LINE__)
+#define assert_status(call, expected) expect_status((call), (expected), #call, __FILE__, __LINE__)
 
 /* Fails the test, with the worst element's report, when `got` is not near `want`. */
 #define assert_near(got, want, n, tolerance) \
@@ -31,8 +30,8 @@
     expect_norm_near((got), (want), (n), (tolerance), __FILE__, __LINE__)
 
 void expect_status(int32_t status, int32_t expected, const char *call, const char *file, int line);
-void expect_near(const float *got, const float *want, int64_t n, double tolerance,
-                 const char *file, int line);
+void expect_near(const float *got, const float *want, int64_t n, double tolerance, const char *file,
+                 int line);
 void expect_norm_near(const float *got, const double *want, int64_t n, double tolerance,
                       const char *file, int line);
 

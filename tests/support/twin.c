@@ -276,8 +276,8 @@ void twin_forward_piece(const twin *t, tkr_sequence *seq, int64_t from, int64_t 
         assert_ok(tkr_sequence_forward_ids(seq, t->ids + from * batch, lengths, to - from, batch));
     } else {
         float *input = twin_poisoned(t, t->net->input, width);
-        assert_ok(tkr_sequence_forward(seq, input + from * batch * width, lengths, to - from,
-                                       batch));
+        assert_ok(
+            tkr_sequence_forward(seq, input + from * batch * width, lengths, to - from, batch));
         free(input);
     }
     free(lengths);

@@ -17,10 +17,10 @@ typedef struct twin {
     tkr_sequence *seq; /* made by twin_shape() */
     orc_random random;
     const tkr_env *env;
-    int32_t *ids;      /* [T][B], or NULL: net->input */
+    int32_t *ids; /* [T][B], or NULL: net->input */
     bool by_ids;
-    char label[160];   /* what a failure prints */
-    double least;      /* gradients: errors are relative to their norm, but to no less than this,
+    char label[160]; /* what a failure prints */
+    double least;    /* gradients: errors are relative to their norm, but to no less than this,
                           because a single number may cancel to nearly nothing; 1 unless changed */
 } twin;
 

@@ -145,8 +145,8 @@ static int32_t save_to_disk(world *w) {
 
 static int32_t save_to_memory(world *w) {
     const uint64_t cursor[4] = {1, 2, 3, 4};
-    world_file *files[] = {&w->cell_file, &w->state_file, &w->run_file,
-                           &w->ngram_file, &w->arpa_file, &w->written};
+    world_file *files[] = {&w->cell_file,  &w->state_file, &w->run_file,
+                           &w->ngram_file, &w->arpa_file,  &w->written};
     for (int i = 0; i < 6; i++) {
         world_file_empty(files[i]);
     }
@@ -189,15 +189,32 @@ world *world_create(int32_t threads, int on_malloc) {
 
 static void destroy_made(world *w, char kind) {
     switch (kind) {
-    case 'c': tkr_cell_destroy(w->made.cell); break;
-    case 's': tkr_state_destroy(w->made.state); break;
-    case 'q': tkr_sequence_destroy(w->made.seq); break;
-    case 'o': tkr_optimizer_destroy(w->made.opt); break;
-    case 'v': tkr_vocabulary_destroy(w->made.vocabulary); break;
-    case 'p': tkr_sampler_destroy(w->made.sampler); break;
-    case 'n': tkr_ngram_destroy(w->made.ngram); break;
-    case 'a': tkr_cache_destroy(w->made.cache); break;
-    default: break;
+        case 'c':
+            tkr_cell_destroy(w->made.cell);
+            break;
+        case 's':
+            tkr_state_destroy(w->made.state);
+            break;
+        case 'q':
+            tkr_sequence_destroy(w->made.seq);
+            break;
+        case 'o':
+            tkr_optimizer_destroy(w->made.opt);
+            break;
+        case 'v':
+            tkr_vocabulary_destroy(w->made.vocabulary);
+            break;
+        case 'p':
+            tkr_sampler_destroy(w->made.sampler);
+            break;
+        case 'n':
+            tkr_ngram_destroy(w->made.ngram);
+            break;
+        case 'a':
+            tkr_cache_destroy(w->made.cache);
+            break;
+        default:
+            break;
     }
 }
 
@@ -223,8 +240,7 @@ int world_destroy(world *w, char kind) {
     }
     int clean = heap_is_clean(&w->heap);
     if (w->folder[0] && rmdir(w->folder) != 0) {
-        fprintf(stderr, "world: %s is not empty: a save left something behind\n",
-                w->folder);
+        fprintf(stderr, "world: %s is not empty: a save left something behind\n", w->folder);
         clean = 0;
     }
     free(w);

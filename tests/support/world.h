@@ -52,7 +52,7 @@ typedef struct world {
     tkr_cache *cache;
 
     world_file cell_file, state_file, run_file, ngram_file, arpa_file; /* what _save_to wrote */
-    world_file written;                         /* for the test's own writing */
+    world_file written; /* for the test's own writing */
     world_file fingerprint_file;
     char folder[64], path[128]; /* `path` is of no file yet */
     char cell_path[128], state_path[128], run_path[128], ngram_path[128], arpa_path[128];

@@ -71,10 +71,8 @@ static void test_arena_sticks(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums_stick),
-        cmocka_unit_test(test_products_stick),
-        cmocka_unit_test(test_rounding_sticks),
-        cmocka_unit_test(test_measure_equals_place),
+        cmocka_unit_test(test_sums_stick),      cmocka_unit_test(test_products_stick),
+        cmocka_unit_test(test_rounding_sticks), cmocka_unit_test(test_measure_equals_place),
         cmocka_unit_test(test_arena_sticks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,9 +95,10 @@ static void check_linear(const tkr_env *env) {
     int64_t number = 0;
     for (int64_t f = TKR_TANH; f <= TKR_IDENTITY; f++) {
         for (int64_t size = 0; size < N_SIZES; size++) {
-            check_spec((orc_spec){.kind = TKR_LINEAR, .activation = f,
-                                  .biases = size % 2 ? ORC_NO_BIAS : 1},
-                       number++, env);
+            check_spec(
+                (orc_spec){
+                    .kind = TKR_LINEAR, .activation = f, .biases = size % 2 ? ORC_NO_BIAS : 1},
+                number++, env);
         }
     }
 }
@@ -105,7 +106,8 @@ static void check_linear(const tkr_env *env) {
 /* Every kind at every pair of sizes. */
 static void check_sizes(const tkr_env *env) {
     for (int64_t i = 0; i < N_SIZES * N_SIZES; i++) {
-        orc_spec spec = {.kind = (int32_t)(TKR_ELMAN + i % 4), .hidden = SIZES[i / N_SIZES],
+        orc_spec spec = {.kind = (int32_t)(TKR_ELMAN + i % 4),
+                         .hidden = SIZES[i / N_SIZES],
                          .input = SIZES[i % N_SIZES]};
         for (int32_t kind = TKR_ELMAN; kind <= TKR_LINEAR; kind++) {
             char label[64];
@@ -196,8 +198,12 @@ static void check_large(const tkr_env *env) {
         lengths[b] = b * 7 % 24;
     }
     for (int32_t kind = TKR_ELMAN; kind <= TKR_GRU; kind++) {
-        const orc_spec spec = {.kind = kind, .input = 70, .hidden = 100, .layers = 2,
-                               .directions = 2, .reset = kind == TKR_GRU};
+        const orc_spec spec = {.kind = kind,
+                               .input = 70,
+                               .hidden = 100,
+                               .layers = 2,
+                               .directions = 2,
+                               .reset = kind == TKR_GRU};
         twin t;
         twin_open(&t, &spec, 1, 66, env);
         snprintf(t.label, sizeof t.label, "large, kind %d", (int)kind);
@@ -207,10 +213,10 @@ static void check_large(const tkr_env *env) {
     }
 }
 
-#define TEST(name)                               \
-    static void test_##name(void **unused) {     \
-        (void)unused;                            \
-        tiers_each_env(check_##name);            \
+#define TEST(name)                           \
+    static void test_##name(void **unused) { \
+        (void)unused;                        \
+        tiers_each_env(check_##name);        \
     }
 TEST(elman)
 TEST(lstm)

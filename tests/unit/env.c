@@ -169,7 +169,8 @@ static void test_from_memory_is_enough(void **unused) {
             tkr_env from;
             tkri_env env;
             assert_int_equal(tkr_env_from_memory(&from, memory + shift,
-                                                 objects * (tkri_allocation(bytes) + 128)), TKR_OK);
+                                                 objects * (tkri_allocation(bytes) + 128)),
+                             TKR_OK);
             assert_int_equal(tkri_env_read(&env, &from), TKR_OK);
             for (uint64_t i = 0; i < objects; i++) {
                 assert_non_null(tkri_allocate(&env, bytes));

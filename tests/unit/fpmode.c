@@ -24,11 +24,11 @@ static uint64_t mode_now(void) {
     return mode;
 }
 
-#define KEEPS_MODE(call)                                   \
-    do {                                                   \
-        uint64_t before_ = mode_now();                     \
-        assert_ok(call);                                   \
-        assert_true(mode_now() == before_);                \
+#define KEEPS_MODE(call)                    \
+    do {                                    \
+        uint64_t before_ = mode_now();      \
+        assert_ok(call);                    \
+        assert_true(mode_now() == before_); \
     } while (0)
 
 static const orc_spec SPECS[] = {{.kind = TKR_LSTM, .input = 3, .hidden = 5},

@@ -271,8 +271,11 @@ static void test_chains(void **unused) {
 static void test_planted(void **unused) {
     (void)unused;
     for (int32_t kind = TKR_ELMAN; kind <= TKR_LINEAR; kind++) {
-        const orc_spec spec = {.kind = kind, .input = 4, .hidden = 6,
-                               .peepholes = kind == TKR_LSTM, .learned = kind <= TKR_GRU};
+        const orc_spec spec = {.kind = kind,
+                               .input = 4,
+                               .hidden = 6,
+                               .peepholes = kind == TKR_LSTM,
+                               .learned = kind <= TKR_GRU};
         check_net(&spec, 1, true, 1, "planted, given state");
         check_net(&spec, 1, false, 1, "planted, learned state");
     }
@@ -300,8 +303,10 @@ static void test_planted_truncation(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_chains),  cmocka_unit_test(test_planted),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_planted),
         cmocka_unit_test(test_planted_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

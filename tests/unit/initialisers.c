@@ -94,8 +94,8 @@ static void check_constant(const tkr_cell *cell, const char *name, float value) 
     free(x.values);
 }
 
-static const orc_spec LSTM = {.kind = TKR_LSTM, .input = 40, .hidden = 50, .peepholes = 1,
-                              .learned = 1};
+static const orc_spec LSTM = {
+    .kind = TKR_LSTM, .input = 40, .hidden = 50, .peepholes = 1, .learned = 1};
 static const orc_spec GRU = {.kind = TKR_GRU, .input = 40, .hidden = 50};
 static const orc_spec LINEAR = {.kind = TKR_LINEAR, .input = 60, .hidden = 45};
 static const orc_spec TABLE = {.kind = TKR_EMBEDDING, .input = 70, .hidden = 30};
@@ -224,8 +224,8 @@ static void test_tiers(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uniform),    cmocka_unit_test(test_glorot),
-        cmocka_unit_test(test_normal),     cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_uniform),     cmocka_unit_test(test_glorot),
+        cmocka_unit_test(test_normal),      cmocka_unit_test(test_orthogonal),
         cmocka_unit_test(test_forget_bias), cmocka_unit_test(test_tiers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

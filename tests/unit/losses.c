@@ -36,8 +36,8 @@ static void draw(trial *r, int64_t width) {
         r->weights[row] = valid(r, row) ? r->weights[row] : NAN;
         r->ids[row] = looked_at ? (int32_t)orc_below(&r->t.random, width) : INT32_MAX;
         for (int64_t j = 0; j < width; j++) {
-            double target = r->kind == BINARY ? orc_uniform(&r->t.random)
-                                              : (double)orc_number(&r->t.random, 1);
+            double target =
+                r->kind == BINARY ? orc_uniform(&r->t.random) : (double)orc_number(&r->t.random, 1);
             r->targets[row * width + j] = looked_at ? (float)target : NAN;
         }
     }

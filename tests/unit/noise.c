@@ -77,8 +77,8 @@ static int64_t read_part(twin *t, orc_part *part, int64_t l) {
     }
     part->noise.zoneout = orc_zeros(t->net, part->slots * rows * part->recur);
     part->noise.zoneout_c = orc_zeros(t->net, part->slots * rows * s->hidden);
-    part->noise.recurrent = s->recurrent > 0 ? orc_zeros(t->net, part->slots * BATCH * part->recur)
-                                             : NULL;
+    part->noise.recurrent =
+        s->recurrent > 0 ? orc_zeros(t->net, part->slots * BATCH * part->recur) : NULL;
     part->noise.between = s->between > 0 ? orc_zeros(t->net, s->layers * rows * part->out) : NULL;
     for (int64_t layer = 0; layer < s->layers; layer++) {
         if (layer > 0 && s->between > 0) {
@@ -158,10 +158,16 @@ static void check_options(const tkr_env *env) {
 static void check_chains(const tkr_env *env) {
     for (int64_t per_sequence = 0; per_sequence < 2; per_sequence++) {
         const orc_spec specs[] = {
-            {.kind = TKR_DROPOUT, .input = 6, .hidden = 6, .rate = 0.3,
+            {.kind = TKR_DROPOUT,
+             .input = 6,
+             .hidden = 6,
+             .rate = 0.3,
              .per_sequence = per_sequence},
             {.kind = TKR_LSTM, .input = 6, .hidden = 7, .layers = 2, .between = 0.2},
-            {.kind = TKR_DROPOUT, .input = 7, .hidden = 7, .per_sequence = !per_sequence,
+            {.kind = TKR_DROPOUT,
+             .input = 7,
+             .hidden = 7,
+             .per_sequence = !per_sequence,
              .rate = 0.5},
             {.kind = TKR_LINEAR, .input = 7, .hidden = 3},
             {.kind = TKR_DROPOUT, .input = 3, .hidden = 3, .rate = 0.1},
@@ -197,8 +203,8 @@ static void show(shown *s) {
 
 static void show_open(shown *s, double rate, int64_t per_sequence, int32_t mode,
                       const tkr_env *env) {
-    const orc_spec spec = {.kind = TKR_DROPOUT, .input = 40, .hidden = 40, .rate = rate,
-                           .per_sequence = per_sequence};
+    const orc_spec spec = {
+        .kind = TKR_DROPOUT, .input = 40, .hidden = 40, .rate = rate, .per_sequence = per_sequence};
     s->cell = twin_cell(&spec, 1, env);
     assert_ok(tkr_sequence_create(&s->seq, s->cell, STEPS, BATCH, mode, env));
     for (size_t i = 0; i < sizeof s->ones / sizeof *s->ones; i++) {
@@ -295,8 +301,14 @@ static void check_inference(const tkr_env *env) {
     assert_true(compare_bits(s.mask, s.ones, STEPS * BATCH * 40));
     show_close(&s);
     for (int32_t kind = TKR_ELMAN; kind <= TKR_GRU; kind++) {
-        const orc_spec spec = {.kind = kind, .input = 5, .hidden = 9, .layers = 2, .directions = 2,
-                               .between = 0.3, .recurrent = 0.4, .zoneout = 0.3,
+        const orc_spec spec = {.kind = kind,
+                               .input = 5,
+                               .hidden = 9,
+                               .layers = 2,
+                               .directions = 2,
+                               .between = 0.3,
+                               .recurrent = 0.4,
+                               .zoneout = 0.3,
                                .zoneout_cell = kind == TKR_LSTM ? 0.6 : 0};
         twin t;
         twin_open(&t, &spec, 1, 801, env);
@@ -316,9 +328,9 @@ static void test_inference(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),      cmocka_unit_test(test_chains),
-        cmocka_unit_test(test_rate),         cmocka_unit_test(test_per_sequence),
-        cmocka_unit_test(test_seed),         cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_rate),    cmocka_unit_test(test_per_sequence),
+        cmocka_unit_test(test_seed),    cmocka_unit_test(test_inference),
     };
     for (int32_t b = 0; b < BATCH; b++) {
         lengths[b] = (b * 4 + 3) % (STEPS + 1);

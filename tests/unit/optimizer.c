@@ -287,12 +287,12 @@ static void test_options(void **unused) {
         int32_t kind, key;
         double standard;
     } reals[] = {
-        {TKR_SGD, TKR_LEARNING_RATE, 0.01},    {TKR_ADAM, TKR_LEARNING_RATE, 0.001},
-        {TKR_ADAM, TKR_BETA1, 0.9},            {TKR_ADAMW, TKR_BETA2, 0.999},
-        {TKR_ADAM, TKR_EPSILON, 1e-8},         {TKR_ADAM, TKR_WEIGHT_DECAY, 0},
-        {TKR_ADAMW, TKR_WEIGHT_DECAY, 0.01},   {TKR_SGD, TKR_MOMENTUM, 0},
-        {TKR_RMSPROP, TKR_SMOOTHING, 0.99},    {TKR_RMSPROP, TKR_CLIP_NORM, 0},
-        {TKR_SGD, TKR_CLIP_VALUE, 0},          {TKR_ADAM, TKR_SCHEDULE_FACTOR, 0.1},
+        {TKR_SGD, TKR_LEARNING_RATE, 0.01},  {TKR_ADAM, TKR_LEARNING_RATE, 0.001},
+        {TKR_ADAM, TKR_BETA1, 0.9},          {TKR_ADAMW, TKR_BETA2, 0.999},
+        {TKR_ADAM, TKR_EPSILON, 1e-8},       {TKR_ADAM, TKR_WEIGHT_DECAY, 0},
+        {TKR_ADAMW, TKR_WEIGHT_DECAY, 0.01}, {TKR_SGD, TKR_MOMENTUM, 0},
+        {TKR_RMSPROP, TKR_SMOOTHING, 0.99},  {TKR_RMSPROP, TKR_CLIP_NORM, 0},
+        {TKR_SGD, TKR_CLIP_VALUE, 0},        {TKR_ADAM, TKR_SCHEDULE_FACTOR, 0.1},
         {TKR_ADAM, TKR_SCHEDULE_FLOOR, 0},
     };
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
@@ -326,8 +326,8 @@ static void test_keys(void **unused) {
     double real;
     int64_t whole;
     open_pair(&p, TKR_ADAM, 0.5, NULL);
-    const int32_t no_reals[] = {TKR_MOMENTUM, TKR_SMOOTHING, TKR_NESTEROV, TKR_SCHEDULE, 0, -1,
-                                1000, TKR_GRADIENT_NORM, TKR_CURRENT_RATE};
+    const int32_t no_reals[] = {TKR_MOMENTUM, TKR_SMOOTHING, TKR_NESTEROV,      TKR_SCHEDULE,    0,
+                                -1,           1000,          TKR_GRADIENT_NORM, TKR_CURRENT_RATE};
     for (size_t i = 0; i < sizeof no_reals / sizeof *no_reals; i++) {
         assert_status(tkr_optimizer_set_float(p.opt, no_reals[i], 0), TKR_ERR_KEY);
         assert_status(i < 7 ? tkr_optimizer_get_float(p.opt, no_reals[i], &real) : TKR_ERR_KEY,
@@ -347,9 +347,9 @@ static void test_keys(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),    cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_rules),      cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_not_finite), cmocka_unit_test(test_exploded),
-        cmocka_unit_test(test_options),  cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_options),    cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,9 +198,14 @@ static void test_noise(void **unused) {
     (void)unused;
     for (int32_t kind = TKR_ELMAN; kind <= TKR_GRU; kind++) {
         for (int64_t option = 0; option < 2; option++) {
-            check_one((orc_spec){.kind = kind, .reset = kind == TKR_GRU ? option : 0,
-                                 .peepholes = kind == TKR_LSTM ? option : 0, .layers = 2,
-                                 .directions = 2, .between = 0.2, .recurrent = 0.3, .zoneout = 0.3,
+            check_one((orc_spec){.kind = kind,
+                                 .reset = kind == TKR_GRU ? option : 0,
+                                 .peepholes = kind == TKR_LSTM ? option : 0,
+                                 .layers = 2,
+                                 .directions = 2,
+                                 .between = 0.2,
+                                 .recurrent = 0.3,
+                                 .zoneout = 0.3,
                                  .zoneout_cell = kind == TKR_LSTM ? 0.3 : 0});
         }
     }
@@ -353,10 +358,10 @@ static void test_distance(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elman),      cmocka_unit_test(test_lstm),
-        cmocka_unit_test(test_gru),        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_chain),      cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_losses),     cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_elman),  cmocka_unit_test(test_lstm),
+        cmocka_unit_test(test_gru),    cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_chain),  cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_losses), cmocka_unit_test(test_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,9 @@ static void test_known_answers(void **unused) {
     } answers[] = {
         {0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {UINT64_MAX, UINT64_MAX, UINT64_MAX, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88),
+        {UINT64_C(0x299f31d0a4093822),
+         UINT64_C(0x0370734413198a2e),
+         UINT64_C(0x85a308d3243f6a88),
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -129,12 +131,9 @@ static void test_many(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),
-        cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_counter_values),
-        cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_known_answers), cmocka_unit_test(test_uniform),
+        cmocka_unit_test(test_normal),        cmocka_unit_test(test_counter_values),
+        cmocka_unit_test(test_fill),          cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,13 +22,31 @@ static const struct net {
     orc_spec specs[5];
 } NETS[] = {
     {1, {{.kind = TKR_ELMAN, .input = 3, .hidden = 17, .activation = TKR_RELU, .learned = 1}}},
-    {1, {{.kind = TKR_LSTM, .input = 5, .hidden = 7, .layers = 2, .peepholes = 1, .learned = 1,
-          .between = 0.3}}},
-    {1, {{.kind = TKR_LSTM, .input = 5, .hidden = 9, .projection = 4, .before = 1,
-          .zoneout = 0.2, .zoneout_cell = 0.4, .layers = 2}}},
+    {1,
+     {{.kind = TKR_LSTM,
+       .input = 5,
+       .hidden = 7,
+       .layers = 2,
+       .peepholes = 1,
+       .learned = 1,
+       .between = 0.3}}},
+    {1,
+     {{.kind = TKR_LSTM,
+       .input = 5,
+       .hidden = 9,
+       .projection = 4,
+       .before = 1,
+       .zoneout = 0.2,
+       .zoneout_cell = 0.4,
+       .layers = 2}}},
     {1, {{.kind = TKR_GRU, .input = 4, .hidden = 33, .layers = 3, .recurrent = 0.2}}},
-    {1, {{.kind = TKR_GRU, .input = 8, .hidden = 15, .reset = TKR_RESET_BEFORE, .zoneout = 0.3,
-          .recurrent = 0.4}}},
+    {1,
+     {{.kind = TKR_GRU,
+       .input = 8,
+       .hidden = 15,
+       .reset = TKR_RESET_BEFORE,
+       .zoneout = 0.3,
+       .recurrent = 0.4}}},
     {3,
      {{.kind = TKR_EMBEDDING, .input = 7, .hidden = 6},
       {.kind = TKR_LSTM, .input = 6, .hidden = 16, .layers = 2},
@@ -237,9 +255,9 @@ typedef struct course {
 
 static course train(int32_t mode, int32_t threads) {
     enum { T = 50, B = 35 };
-    static const orc_spec specs[] = {{.kind = TKR_LSTM, .input = 3, .hidden = 8, .layers = 2,
-                                      .between = 0.2, .peepholes = 1},
-                                     {.kind = TKR_LINEAR, .input = 8, .hidden = 2}};
+    static const orc_spec specs[] = {
+        {.kind = TKR_LSTM, .input = 3, .hidden = 8, .layers = 2, .between = 0.2, .peepholes = 1},
+        {.kind = TKR_LINEAR, .input = 8, .hidden = 2}};
     const tkr_env env = {.size = sizeof env, .threads = threads};
     static float x[T * B * 3], y[T * B * 2], weights[T * B];
     course c;

@@ -105,8 +105,8 @@ static void check_reports(const tkr_env *env) {
         f.trial.target_ids = i / 2 % 4 == 1 ? f.targets : NULL;
         f.trial.target_values = i / 2 % 4 > 1 ? f.values : NULL;
         f.trial.loss = i / 2 % 4 == 3 ? TKR_BINARY_CROSS_ENTROPY : 0;
-        assert_ok(tkr_cell_reduce(&reduced, report, f.t.cell, i < 8 ? TKR_BF16 : TKR_INT8,
-                                  &f.trial, env));
+        assert_ok(tkr_cell_reduce(&reduced, report, f.t.cell, i < 8 ? TKR_BF16 : TKR_INT8, &f.trial,
+                                  env));
         check_report(&f, report, reduced);
         assert_ok(tkr_cell_compare(again, f.t.cell, reduced, &f.trial, env));
         assert_memory_equal(report, again, sizeof report);
@@ -283,8 +283,8 @@ static void check_nan(const tkr_env *env) {
         tkr_cell *reduced;
         tkr_state *state;
         float x[B * V] = {0}, y[B * V], clean[B * V];
-        assert_ok(tkr_cell_reduce(&reduced, NULL, f.t.cell, i == 3 ? TKR_BF16 : TKR_INT8, NULL,
-                                  env));
+        assert_ok(
+            tkr_cell_reduce(&reduced, NULL, f.t.cell, i == 3 ? TKR_BF16 : TKR_INT8, NULL, env));
         assert_ok(tkr_state_create(&state, reduced, B, env));
         assert_ok(tkr_cell_step(reduced, state, clean, x));
         assert_ok(tkr_state_reset(state));
@@ -316,10 +316,10 @@ static void check_ends(const tkr_env *env) {
     } cases[] = {
         {FLT_MAX, 0.5f, 0x1.FEp126f, 0x1.FFFFFEp126f}, /* the largest bf16, not infinity */
         {-FLT_MAX, 0.5f, -0x1.FEp126f, -0x1.FFFFFEp126f},
-        {0x1.01p0f, 1, 1, 0x1.01p0f},                       /* halfway: to even */
+        {0x1.01p0f, 1, 1, 0x1.01p0f}, /* halfway: to even */
         {0x1.03p0f, 1, 0x1.04p0f, 0x1.03p0f},
-        {0x1p-99f, 0x1p99f, 1, 1},                          /* 1.6e-30 */
-        {0x1p-101f, 0x1p101f, 1, 0},                        /* 3.9e-31: zero in int8 */
+        {0x1p-99f, 0x1p99f, 1, 1},   /* 1.6e-30 */
+        {0x1p-101f, 0x1p101f, 1, 0}, /* 3.9e-31: zero in int8 */
         {0x1p101f, 0x1p-101f, 1, 0},
         {0, 1, 0, 0},
         {-0.0f, 3e38f, 0, 0},
@@ -391,10 +391,10 @@ static void test_unsupported(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report),   cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_memory),   cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_rows),     cmocka_unit_test(test_states),
-        cmocka_unit_test(test_nan),      cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_report),      cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_memory),      cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_nan),         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,8 +191,7 @@ static double tolerance_of(const pair *p) {
     return p->precision == TKR_INT8 ? 2e-6 : 1e-4;
 }
 
-static void check_numbers(const pair *p, const float *got, const double *want,
-                          const double *size) {
+static void check_numbers(const pair *p, const float *got, const double *want, const double *size) {
     for (int64_t j = 0; j < p->units; j++) {
         const double error = fabs((double)got[j] - want[j]);
         if (!(error <= tolerance_of(p) * fmax(1, size[j]))) {
@@ -389,9 +388,8 @@ static double bound_of(const pair *p, const float *w, const float *x) {
         both += fabs((double)w[i] * (double)x[i]);
     }
     const double rounding = 0x1p-22 * (double)(p->input + 2) * (both + sum_w * longest + 1);
-    return rounding + (p->precision == TKR_INT8
-                           ? largest / 254 * sum_x + longest / 254 * sum_w
-                           : (0x1p-8 + 0x1p-16) * both);
+    return rounding + (p->precision == TKR_INT8 ? largest / 254 * sum_x + longest / 254 * sum_w
+                                                : (0x1p-8 + 0x1p-16) * both);
 }
 
 /* Linear maps: no sum is further from the unreduced one than the bound, and some are near it. */

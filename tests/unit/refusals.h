@@ -9,18 +9,18 @@
 
 /* `call` on objects that a text can be left in: `detail` is where it is found, or NULL where there
  * is none (const objects, NULL handles). */
-#define REFUSES(w, status, detail, call)                            \
-    do {                                                            \
-        refusal refusal_ = refusal_begin(w);                        \
-        int32_t status_ = (call);                                   \
+#define REFUSES(w, status, detail, call)                                         \
+    do {                                                                         \
+        refusal refusal_ = refusal_begin(w);                                     \
+        int32_t status_ = (call);                                                \
         refusal_end(&refusal_, status_, (status), (detail), 0, #call, __LINE__); \
     } while (0)
 
 /* The same of a call that puts a handle into w->made. */
-#define REFUSES_TO_MAKE(w, status, call)                            \
-    do {                                                            \
-        refusal refusal_ = refusal_begin(w);                        \
-        int32_t status_ = (call);                                   \
+#define REFUSES_TO_MAKE(w, status, call)                                            \
+    do {                                                                            \
+        refusal refusal_ = refusal_begin(w);                                        \
+        int32_t status_ = (call);                                                   \
         refusal_end(&refusal_, status_, (status), (w)->detail, 1, #call, __LINE__); \
     } while (0)
 

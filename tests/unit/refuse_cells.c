@@ -59,8 +59,7 @@ static void test_options(void **state) {
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_float(cell, TKR_ZONEOUT, -0.1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_float(cell, TKR_ZONEOUT, (double)NAN));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_float(cell, TKR_FORGET_BIAS, (double)NAN));
-    REFUSES(w, TKR_ERR_ARGUMENT, text,
-            tkr_cell_set_float(cell, TKR_FORGET_BIAS, (double)INFINITY));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_float(cell, TKR_FORGET_BIAS, (double)INFINITY));
     REFUSES(w, TKR_ERR_KEY, net_text, tkr_cell_set_int(net, TKR_LAYERS, 1));
     REFUSES(w, TKR_ERR_KEY, NULL, tkr_cell_get_int(cell, TKR_RESET, n));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_get_int(cell, TKR_LAYERS, NULL));
@@ -232,15 +231,13 @@ static void test_load(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_load_memory(made, NULL, 8, env));
     REFUSES_TO_MAKE(w, TKR_ERR_FORMAT, tkr_cell_load_memory(made, file->bytes, 0, env));
     REFUSES_TO_MAKE(w, TKR_ERR_FORMAT, tkr_cell_load_memory(made, file->bytes, 7, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_FORMAT,
-                    tkr_cell_load_memory(made, file->bytes, file->len - 1, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_FORMAT,
-                    tkr_cell_load_memory(made, file->bytes, file->len + 1, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_FORMAT, tkr_cell_load_memory(made, file->bytes, file->len - 1, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_FORMAT, tkr_cell_load_memory(made, file->bytes, file->len + 1, env));
 }
 
 static tkr_trial trial_of(const world *w) {
-    return (tkr_trial){.size = sizeof(tkr_trial), .steps = WORLD_T, .batch = WORLD_B,
-                       .input = w->io.input};
+    return (tkr_trial){
+        .size = sizeof(tkr_trial), .steps = WORLD_T, .batch = WORLD_B, .input = w->io.input};
 }
 
 /* One field of the trial at a time is wrong. */
@@ -275,9 +272,9 @@ static void test_trial(void **state) {
     for (int i = 0; i < n; i++) {
         REFUSES(w, cases[i].status, w->detail,
                 tkr_cell_compare(report, w->net, w->net, &cases[i].trial, &env));
-        REFUSES_TO_MAKE(w, cases[i].status,
-                        tkr_cell_reduce(&w->made.cell, report, w->net, TKR_INT8, &cases[i].trial,
-                                        &env));
+        REFUSES_TO_MAKE(
+            w, cases[i].status,
+            tkr_cell_reduce(&w->made.cell, report, w->net, TKR_INT8, &cases[i].trial, &env));
     }
     REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, w->net, w->net, NULL, &env));
 }
@@ -314,8 +311,7 @@ static void test_reduce(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, 3, NULL, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, TKR_INT8, &t, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, report, net, TKR_INT8, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ORDER,
-                    tkr_cell_reduce(made, NULL, w->part[0], TKR_BF16, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ORDER, tkr_cell_reduce(made, NULL, w->part[0], TKR_BF16, NULL, env));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(NULL, net, TKR_BF16));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, NULL, TKR_BF16));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, net, TKR_FLOAT32));
@@ -332,7 +328,7 @@ static void test_irreducible(void **state) {
     const int32_t kinds[] = {TKR_EMBEDDING, TKR_GRU, TKR_LSTM, TKR_ELMAN, TKR_LINEAR, TKR_LINEAR};
     const float weights[] = {1, 1, 1, NAN, -INFINITY, 3e38f};
     const int32_t status[] = {TKR_ERR_UNSUPPORTED, TKR_ERR_UNSUPPORTED, TKR_ERR_UNSUPPORTED,
-                              TKR_ERR_NUMERIC, TKR_ERR_NUMERIC, TKR_ERR_NUMERIC};
+                              TKR_ERR_NUMERIC,     TKR_ERR_NUMERIC,     TKR_ERR_NUMERIC};
     const float x[WORLD_V] = {3e38f, 3e38f, 3e38f, 3e38f};
     for (int i = 0; i < 6; i++) {
         tkr_cell *cell = NULL;
@@ -369,8 +365,8 @@ static void test_too_wide(void **state) {
             REFUSES_TO_MAKE(w, TKR_ERR_UNSUPPORTED,
                             tkr_cell_reduce(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
         }
-        assert_ok(tkr_cell_reduce(&w->made.cell, NULL, cell, more ? TKR_BF16 : TKR_INT8, NULL,
-                                  NULL));
+        assert_ok(
+            tkr_cell_reduce(&w->made.cell, NULL, cell, more ? TKR_BF16 : TKR_INT8, NULL, NULL));
         tkr_cell_destroy(w->made.cell);
         tkr_cell_destroy(cell);
     }
@@ -380,10 +376,14 @@ static void test_too_wide(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_create),     CASE(test_env),   CASE(test_options), CASE(test_options_too_late),
-        CASE(test_chain),      CASE(test_names), CASE(test_parameters), CASE(test_clone),
-        CASE(test_notes),      CASE(test_save),  CASE(test_load),
-        CASE(test_trial),      CASE(test_reduce), CASE(test_irreducible), CASE(test_too_wide),
+        CASE(test_create),     CASE(test_env),
+        CASE(test_options),    CASE(test_options_too_late),
+        CASE(test_chain),      CASE(test_names),
+        CASE(test_parameters), CASE(test_clone),
+        CASE(test_notes),      CASE(test_save),
+        CASE(test_load),       CASE(test_trial),
+        CASE(test_reduce),     CASE(test_irreducible),
+        CASE(test_too_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,8 +214,7 @@ static void test_files(void **state) {
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_ngram_save_arpa(NULL, w->path));
     REFUSES(w, TKR_ERR_IO, text, tkr_ngram_save_arpa(g, "/nowhere/at/all"));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_save_arpa_to(g, NULL));
-    REFUSES(w, TKR_ERR_ORDER, tkr_ngram_detail(w->counts),
-            tkr_ngram_save_arpa(w->counts, w->path));
+    REFUSES(w, TKR_ERR_ORDER, tkr_ngram_detail(w->counts), tkr_ngram_save_arpa(w->counts, w->path));
     assert_ok(tkr_ngram_estimate(g, TKR_MAXIMUM_LIKELIHOOD));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_ngram_save_arpa(g, w->path));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_ngram_save_arpa_to(g, &w->written.writer));
@@ -328,9 +327,9 @@ static void test_cache(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_create),    CASE(test_options), CASE(test_count), CASE(test_count_from),
-        CASE(test_estimate),  CASE(test_questions), CASE(test_carried), CASE(test_files),
-        CASE(test_loads),     CASE(test_names),   CASE(test_mixes), CASE(test_cache),
+        CASE(test_create),   CASE(test_options),   CASE(test_count),   CASE(test_count_from),
+        CASE(test_estimate), CASE(test_questions), CASE(test_carried), CASE(test_files),
+        CASE(test_loads),    CASE(test_names),     CASE(test_mixes),   CASE(test_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,8 +96,7 @@ static void test_create(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, 0, B, 1, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, -1, 1, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, B, 33, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
-                    tkr_sequence_create(made, w->net, T, B, TKR_RETAIN, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_sequence_create(made, w->net, T, B, TKR_RETAIN, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ORDER, tkr_sequence_create(made, w->part[0], T, B, 1, env));
     REFUSES_TO_MAKE(w, TKR_ERR_MEMORY,
                     tkr_sequence_create(made, w->net, INT32_MAX, INT32_MAX, 1, env));
@@ -198,8 +197,7 @@ static void test_inference(void **state) {
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_sequence_backward(seq, w->io.input, NULL));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_sequence_zero_gradients(seq));
     REFUSES(w, TKR_ERR_UNSUPPORTED, text, tkr_sequence_gradients(seq, &values, w->io.n));
-    REFUSES(w, TKR_ERR_UNSUPPORTED, NULL,
-            tkr_sequence_gradient(seq, "out.bias", w->io.values, V));
+    REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_sequence_gradient(seq, "out.bias", w->io.values, V));
     REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_sequence_input_gradient(seq, w->io.values, ALL));
     REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_sequence_step_norms(seq, w->io.real, 2 * T));
     REFUSES(w, TKR_ERR_UNSUPPORTED, tkr_optimizer_detail(w->opt), tkr_optimizer_step(w->opt, seq));
@@ -328,8 +326,7 @@ static void test_checkpoints(void **state) {
     REFUSES(w, TKR_ERR_IO, text, tkr_checkpoint_load(opt, NULL, NULL, u, "/nowhere/at/all"));
     REFUSES(w, TKR_ERR_MISMATCH, text, tkr_checkpoint_load(opt, NULL, NULL, u, w->cell_path));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_checkpoint_load_from(opt, NULL, NULL, u, NULL));
-    REFUSES(w, TKR_ERR_MISMATCH, text,
-            tkr_checkpoint_load_from(opt, NULL, NULL, u, &file->reader));
+    REFUSES(w, TKR_ERR_MISMATCH, text, tkr_checkpoint_load_from(opt, NULL, NULL, u, &file->reader));
     /* Of another kind; and one that was saved without what is asked for. */
     assert_ok(tkr_optimizer_create(&other, TKR_SGD, w->net, &w->env));
     REFUSES(w, TKR_ERR_MISMATCH, tkr_optimizer_detail(other),
@@ -346,11 +343,21 @@ static void test_checkpoints(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_states),         CASE(test_state_files),      CASE(test_step),
-        CASE(test_two_directions), CASE(test_create),           CASE(test_sequence_options),
-        CASE(test_forward),        CASE(test_losses),           CASE(test_backward),
-        CASE(test_inference),      CASE(test_results),          CASE(test_link),
-        CASE(test_optimizer_create), CASE(test_optimizer_options), CASE(test_optimizer_step),
+        CASE(test_states),
+        CASE(test_state_files),
+        CASE(test_step),
+        CASE(test_two_directions),
+        CASE(test_create),
+        CASE(test_sequence_options),
+        CASE(test_forward),
+        CASE(test_losses),
+        CASE(test_backward),
+        CASE(test_inference),
+        CASE(test_results),
+        CASE(test_link),
+        CASE(test_optimizer_create),
+        CASE(test_optimizer_options),
+        CASE(test_optimizer_step),
         CASE(test_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

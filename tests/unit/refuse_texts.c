@@ -15,8 +15,7 @@ static void test_vocabulary(void **state) {
     char *text = (char *)w->io.values;
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_create(NULL, TKR_BYTES, NULL, 0, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_vocabulary_create(made, 0, "a", 1, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
-                    tkr_vocabulary_create(made, TKR_CHARACTERS, NULL, 0, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_vocabulary_create(made, TKR_CHARACTERS, NULL, 0, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_vocabulary_create(made, TKR_CHARACTERS, "", 0, env));
     const char *wrong[] = {"a\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82"};
     const uint64_t len[] = {2, 2, 3, 4, 2};
@@ -131,8 +130,8 @@ static void test_gradient_check(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_vocabulary), CASE(test_sampler),       CASE(test_draw),
-        CASE(test_spelling), CASE(test_gradient_check),
+        CASE(test_vocabulary), CASE(test_sampler),        CASE(test_draw),
+        CASE(test_spelling),   CASE(test_gradient_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

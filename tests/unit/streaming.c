@@ -37,8 +37,7 @@ static void check_net(const orc_spec *specs, int64_t n, int64_t batch, bool ids,
     int64_t n_state;
     twin_open(&t, specs, n, 500 + (uint64_t)batch, env);
     snprintf(t.label, sizeof t.label, "kind %d, I %d, H %d, batch %d, tier %d", (int)specs[0].kind,
-             (int)specs[0].input, (int)specs[0].hidden, (int)batch,
-             (int)tkr_cell_tier(t.cell));
+             (int)specs[0].input, (int)specs[0].hidden, (int)batch, (int)tkr_cell_tier(t.cell));
     t.by_ids = ids;
     twin_shape(&t, STEPS, batch, NULL, TKR_INFERENCE, given);
     orc_forward(t.net);
@@ -279,10 +278,10 @@ static void test_other_cell(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_chain),         cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_no_output),     cmocka_unit_test(test_output_before),
-        cmocka_unit_test(test_tensors),       cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_options),
+        cmocka_unit_test(test_chain),      cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_no_output),  cmocka_unit_test(test_output_before),
+        cmocka_unit_test(test_tensors),    cmocka_unit_test(test_independent),
         cmocka_unit_test(test_other_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

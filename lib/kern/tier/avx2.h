@@ -60,11 +60,11 @@ INLINE vf v_sqrt(vf a) {
     SPREAD(A0(k), "12") \
     SPREAD(A1(k), "13") \
     COLUMN_2("0" b, "0") COLUMN_2("32" b, "1") COLUMN_2("64" b, "2") COLUMN_2("96" b, "3")
-#define ONE_3X4(k, b)                                                                    \
-    SPREAD(A0(k), "12")                                                                  \
-    SPREAD(A1(k), "13")                                                                  \
-    SPREAD(A2(k), "14") COLUMN_3("0" b, "0") COLUMN_3("32" b, "1") COLUMN_3("64" b, "2") \
-        COLUMN_3("96" b, "3")
+#define ONE_3X4(k, b)   \
+    SPREAD(A0(k), "12") \
+    SPREAD(A1(k), "13") \
+    SPREAD(A2(k), "14") \
+    COLUMN_3("0" b, "0") COLUMN_3("32" b, "1") COLUMN_3("64" b, "2") COLUMN_3("96" b, "3")
 
 #define SUM(r, j) [s##r##j] "+x"(sum[r][j])
 #define SUMS_2(r) SUM(r, 0), SUM(r, 1)

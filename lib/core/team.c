@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/parallel.h"
+#include "core/team.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -105,7 +105,7 @@ static int own_threads(const tkri_env *env) {
     return env->threads > 1 && !env->parallel_for;
 }
 
-uint64_t tkri_crew_size(const tkri_env *env) {
+uint64_t tkri_team_size(const tkri_env *env) {
     return own_threads(env) ? tkri_allocation(pool_bytes(env->threads)) : 0;
 }
 
@@ -121,8 +121,8 @@ static void start_threads(tkri_pool *pool, int32_t n) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int32_t tkri_crew_start(tkri_crew *crew, const tkri_env *env) {
-    *crew = (tkri_crew){env->parallel_for, env->parallel_user, NULL, env->threads};
+int32_t tkri_team_start(tkri_team *team, const tkri_env *env) {
+    *team = (tkri_team){env->parallel_for, env->parallel_user, NULL, env->threads};
     if (!own_threads(env)) {
         return TKR_OK;
     }
@@ -133,17 +133,17 @@ int32_t tkri_crew_start(tkri_crew *crew, const tkri_env *env) {
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->idle, NULL);
-    crew->pool = pool;
+    team->pool = pool;
     start_threads(pool, env->threads - 1);
     if (pool->started < env->threads - 1) {
-        tkri_crew_stop(crew, env);
+        tkri_team_stop(team, env);
         return TKR_ERR_MEMORY;
     }
     return TKR_OK;
 }
 
-void tkri_crew_stop(tkri_crew *crew, const tkri_env *env) {
-    tkri_pool *pool = crew->pool;
+void tkri_team_stop(tkri_team *team, const tkri_env *env) {
+    tkri_pool *pool = team->pool;
     if (!pool) {
         return;
     }
@@ -155,19 +155,19 @@ void tkri_crew_stop(tkri_crew *crew, const tkri_env *env) {
     pthread_cond_destroy(&pool->idle);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
-    tkri_release(env, pool, pool_bytes(crew->threads));
-    crew->pool = NULL;
+    tkri_release(env, pool, pool_bytes(team->threads));
+    team->pool = NULL;
 }
 
-void tkri_crew_run(tkri_crew *crew, int64_t n, tkr_task task, void *argument) {
-    if (n <= 1 || (!crew->parallel_for && !crew->pool)) {
+void tkri_team_run(tkri_team *team, int64_t n, tkr_task task, void *argument) {
+    if (n <= 1 || (!team->parallel_for && !team->pool)) {
         for (int64_t i = 0; i < n; i++) {
             task(argument, i);
         }
-    } else if (crew->parallel_for) {
-        crew->parallel_for(crew->parallel_user, n, task, argument);
+    } else if (team->parallel_for) {
+        team->parallel_for(team->parallel_user, n, task, argument);
     } else {
-        tkri_pool *pool = crew->pool;
+        tkri_pool *pool = team->pool;
         pool->task = task;
         pool->argument = argument;
         pool->n = n;
