@@ -2,7 +2,7 @@
  *
  * long_memory: the adding problem. At each step the net is shown a number and a mark; two of the
  * numbers are marked, and after the last step it must tell their sum. To always say 1 has a mean
- * squared error of 1/6. What the net needs, it saw up to --steps steps ago: does any gradient get
+ * squared error of 1/6. Elman, LSTM and GRU are the library's; the minGRU is a cell of one's own. What the net needs, it saw up to --steps steps ago: does any gradient get
  * there? The picture shows |dL/dh_t| from the last step back to the first.
  */
 #include <math.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "mingru.h"
 
 typedef struct settings {
     const char *picture;
@@ -17,11 +18,13 @@ typedef struct settings {
     double rate, clip;
 } settings;
 
-/* One of the three cells, all trained on the same examples. */
+enum { CONTENDERS = 4 };
+
+/* One of the cells, all trained on the same examples. */
 typedef struct contender {
     int32_t kind;
     tkr_cell *net;
-    double *before, *after; /* [steps] |dL/dh_t|, untrained and trained */
+    double *before, *after; /* [steps] |dL/dh_t|, untrained and trained; NULL of a minGRU */
     double mse, seconds;
 } contender;
 
@@ -31,6 +34,10 @@ typedef struct examples {
 } examples;
 
 enum { TEST_BATCHES = 10, REPORTS = 10 };
+
+static const char *name_of(int32_t kind) {
+    return kind == TKR_USER ? "mingru" : ex_cell_name(kind);
+}
 
 static examples make_examples(const settings *set) {
     int64_t n = set->steps * set->batch;
@@ -69,7 +76,11 @@ static void draw_examples(examples *made, const settings *set, uint64_t *random)
 /* The LSTM's forget bias of 1 is Jozefowicz's; the recurrent weights are orthogonal for all. */
 static tkr_cell *make_net(const settings *set, int32_t kind, tkr_env *env) {
     tkr_cell *parts[2], *net;
-    ex_try(env, tkr_cell_create(&parts[0], kind, 2, set->hidden, env));
+    if (kind == TKR_USER) {
+        ex_try(env, mingru_create(&parts[0], 2, set->hidden, env));
+    } else {
+        ex_try(env, tkr_cell_create(&parts[0], kind, 2, set->hidden, env));
+    }
     ex_try(env, tkr_cell_create(&parts[1], TKR_LINEAR, set->hidden, 1, env));
     ex_try(parts[0], tkr_cell_set_int(parts[0], TKR_INIT, TKR_INIT_ORTHOGONAL));
     if (kind == TKR_LSTM) {
@@ -100,6 +111,9 @@ static double loss_of(tkr_sequence *seq, const settings *set, const examples *sh
 /* |dL/dh_t| at every step, over a fresh batch. The parameters stay as they are. */
 static void record_norms(tkr_sequence *seq, const settings *set, examples *shown, double *norms) {
     uint64_t random = (uint64_t)set->seed + 12345;
+    if (!norms) {
+        return;
+    }
     draw_examples(shown, set, &random);
     loss_of(seq, set, shown);
     ex_try(seq, tkr_sequence_backward(seq, NULL, NULL));
@@ -126,8 +140,8 @@ static void train(contender *who, const settings *set, examples *shown, double *
     ex_try(env, tkr_sequence_create(&seq, who->net, set->steps, set->batch,
                                     TKR_TRAINING | TKR_STEP_NORMS, env));
     record_norms(seq, set, shown, who->before);
-    ex_progress progress = ex_progress_start(ex_cell_name(who->kind), 0, set->iterations,
-                                             (double)set->batch, "examples");
+    ex_progress progress =
+        ex_progress_start(name_of(who->kind), 0, set->iterations, (double)set->batch, "examples");
     for (int64_t i = 1; i <= set->iterations; i++) {
         draw_examples(shown, set, &random);
         double loss = loss_of(seq, set, shown);
@@ -146,17 +160,19 @@ static void train(contender *who, const settings *set, examples *shown, double *
 
 static contender compete(const settings *set, int32_t kind, examples *shown, double *history) {
     contender who = {.kind = kind, .net = make_net(set, kind, ex_env(set->threads))};
-    who.before = ex_alloc(set->steps, sizeof *who.before);
-    who.after = ex_alloc(set->steps, sizeof *who.after);
+    if (kind != TKR_USER) { /* whose h the library does not know from other states */
+        who.before = ex_alloc(set->steps, sizeof *who.before);
+        who.after = ex_alloc(set->steps, sizeof *who.after);
+    }
     train(&who, set, shown, history);
     return who;
 }
 
-static void print_history(const settings *set, double history[3][REPORTS]) {
-    printf("\niteration    elman     lstm      gru   (squared error of one batch)\n");
+static void print_history(const settings *set, double history[CONTENDERS][REPORTS]) {
+    printf("\niteration    elman     lstm      gru   mingru   (squared error of one batch)\n");
     for (int i = 0; i < REPORTS; i++) {
-        printf("%9lld %8.4f %8.4f %8.4f\n", (long long)(set->iterations * (i + 1) / REPORTS),
-               history[0][i], history[1][i], history[2][i]);
+        printf("%9lld %8.4f %8.4f %8.4f %8.4f\n", (long long)(set->iterations * (i + 1) / REPORTS),
+               history[0][i], history[1][i], history[2][i], history[3][i]);
     }
 }
 
@@ -169,10 +185,15 @@ static void print_result(const settings *set, const contender *all) {
     printf(
         "\n          error on    |dL/dh_1| / |dL/dh_T|\n"
         "       new examples   untrained     trained   seconds\n");
-    for (int k = 0; k < 3; k++) {
-        printf("%-6s %12.6f %11.1e %11.1e %9.1f\n", ex_cell_name(all[k].kind), all[k].mse,
-               arriving(all[k].before, set->steps), arriving(all[k].after, set->steps),
-               all[k].seconds);
+    for (int k = 0; k < CONTENDERS; k++) {
+        printf("%-6s %12.6f", name_of(all[k].kind), all[k].mse);
+        if (all[k].before) {
+            printf(" %11.1e %11.1e", arriving(all[k].before, set->steps),
+                   arriving(all[k].after, set->steps));
+        } else {
+            printf(" %11s %11s", "-", "-");
+        }
+        printf(" %9.1f\n", all[k].seconds);
     }
     printf("to say 1 always: %.4f\n", 1.0 / 6);
 }
@@ -212,8 +233,9 @@ static void read_options(settings *set, int argc, char **argv) {
         {"threads", EX_INT, &set->threads, 1, 64, "threads", 0},
         {0},
     };
-    ex_options("The adding problem: Elman against LSTM and GRU, and how far back a gradient goes.",
-               options, argc, argv);
+    ex_options(
+        "The adding problem: Elman against LSTM, GRU and minGRU, and how far back a gradient goes.",
+        options, argc, argv);
 }
 
 int main(int argc, char **argv) {
@@ -226,9 +248,9 @@ int main(int argc, char **argv) {
                     .threads = 1,
                     .rate = 0.005,
                     .clip = 0.3};
-    static const int32_t kinds[3] = {TKR_ELMAN, TKR_LSTM, TKR_GRU};
-    double history[3][REPORTS] = {{0}};
-    contender all[3];
+    static const int32_t kinds[CONTENDERS] = {TKR_ELMAN, TKR_LSTM, TKR_GRU, TKR_USER};
+    double history[CONTENDERS][REPORTS] = {{0}};
+    contender all[CONTENDERS];
     ex_plot plot;
     read_options(&set, argc, argv);
     ex_plot_open(&plot, set.picture);
@@ -236,15 +258,15 @@ int main(int argc, char **argv) {
            (long long)set.steps, (long long)set.hidden, (long long)set.iterations,
            (long long)set.batch);
     examples shown = make_examples(&set);
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < CONTENDERS; k++) {
         all[k] = compete(&set, kinds[k], &shown, history[k]);
     }
     print_history(&set, history);
     print_result(&set, all);
     const char *picture = draw(&plot, &set, all);
-    printf("\nlong_memory: elman=%.6f lstm=%.6f gru=%.6f picture=%s\n", all[0].mse, all[1].mse,
-           all[2].mse, picture);
-    for (int k = 0; k < 3; k++) {
+    printf("\nlong_memory: elman=%.6f lstm=%.6f gru=%.6f mingru=%.6f picture=%s\n", all[0].mse,
+           all[1].mse, all[2].mse, all[3].mse, picture);
+    for (int k = 0; k < CONTENDERS; k++) {
         tkr_cell_destroy(all[k].net);
         free(all[k].before);
         free(all[k].after);

@@ -163,6 +163,9 @@ typedef struct tkr_env {
     /** Where a failed _create, _load or _chain writes its text, NUL-terminated, cut to fit. */
     char *detail;
     uint64_t detail_len;
+    /** The caller's own cells that a load may find in its file, by name; read during the call. */
+    const struct tkr_user_cell *const *user_cells;
+    int64_t n_user_cells;
 } tkr_env;
 
 /**
@@ -358,6 +361,67 @@ TKR_API int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, co
  */
 TKR_API int32_t tkr_cell_branch(tkr_cell **branch, tkr_cell **parts, int64_t n, int32_t combine,
                                 const tkr_env *env);
+
+/*
+ * A CELL OF THE CALLER'S OWN: one step, forward and backward, as functions over plain arrays. The
+ * library unrolls, truncates, stacks, streams and saves it as any other part. examples/mingru.c is one.
+ *
+ * The functions may run on several threads at the same time, over different rows, and forward again
+ * under TKR_RECOMPUTE; so they keep nothing between calls but what `saved` and the states carry. They
+ * return TKR_OK, or a status that ends the call that led to them: a pass then counts as not run. A
+ * NaN in what they made ends it with TKR_ERR_NUMERIC. They must not call the library with the object
+ * that runs them.
+ */
+
+/** A parameter or a state of it. */
+typedef struct tkr_user_tensor {
+    const char *name;  /**< 1..63 of [A-Za-z0-9_-]; no two parameters, no two states of one name */
+    int64_t rank;      /**< 1..4; of a state 1 */
+    int64_t shape[4];  /**< each at least 1; of a state its width alone */
+} tkr_user_tensor;
+
+/** One step of `rows` sequences. Arrays are dense, rows first. */
+typedef struct tkr_user_step {
+    uint64_t size; /**< sizeof(tkr_user_step) of the library: what it knows */
+    int64_t rows, input, output;    /**< rows, I, O */
+    const float *x;                 /**< [rows][I] */
+    const float *const *parameters; /**< as listed, each in its shape */
+    const float *const *states;     /**< as listed, [rows][width] each: before the step */
+    float *const *new_states;       /**< forward: to be written; backward: what forward wrote */
+    float *y;                       /**< [rows][O]: forward writes it; NULL backward */
+    float *saved;                   /**< [rows][saved]: forward leaves there what backward wants */
+    /* Backward alone; NULL forward. */
+    const float *dy;              /**< [rows][O]: dL/dy */
+    float *dx;                    /**< [rows][I]: to be written */
+    float *const *dstates;        /**< holds dL/d new_states; becomes dL/d states */
+    float *const *dparameters;    /**< to be added to */
+} tkr_user_step;
+
+/** What such a cell is. Copied when the cell is made, but for what `user` points at. */
+typedef struct tkr_user_cell {
+    uint64_t size;    /**< sizeof(tkr_user_cell) */
+    const char *name; /**< what files call it: 1..63 of [A-Za-z0-9_-] */
+    void *user;       /**< handed to the functions; must outlive the cell and its copies */
+    int64_t output;   /**< O */
+    int64_t saved;    /**< floats that forward leaves for each row; 0 or more */
+    int64_t n_parameters, n_states;    /**< 0..32, 0..8 */
+    const tkr_user_tensor *parameters; /**< drawn by TKR_INIT: of rank 1 as biases, else as weights */
+    const tkr_user_tensor *states;
+    int32_t (*forward)(void *user, const tkr_user_step *step);
+    int32_t (*backward)(void *user, const tkr_user_step *step);
+} tkr_user_cell;
+
+/**
+ * Make a cell of the caller's own. Allocates.
+ * @param cell      receives the handle; NULL on failure
+ * @param input     I, at least 1
+ * @param functions what it is; copied
+ * @param env       or NULL
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_KEY (two of one name), TKR_ERR_UNSUPPORTED (tier),
+ *         TKR_ERR_MEMORY. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_create_user(tkr_cell **cell, int64_t input, const tkr_user_cell *functions,
+                                     const tkr_env *env);
 
 /** Name a part for its parameters, 1..63 of [A-Za-z0-9_-]; before it is chained.
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER. Since: 0.1 */

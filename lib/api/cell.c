@@ -15,6 +15,17 @@ int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hi
     return tkri_cell_create(cell, tkri_kind_of(kind), input, hidden, &own);
 }
 
+int32_t tkr_cell_create_user(tkr_cell **cell, int64_t input, const tkr_user_cell *functions,
+                             const tkr_env *env) {
+    tkri_env own;
+    if (!cell) {
+        return TKR_ERR_ARGUMENT;
+    }
+    *cell = NULL;
+    TRY(tkri_env_read(&own, env));
+    return tkri_cell_create_user(cell, tkri_kind_of(TKR_USER), input, functions, &own);
+}
+
 void tkr_cell_destroy(tkr_cell *cell) {
     tkri_cell_destroy(cell);
 }

@@ -16,15 +16,15 @@ enum { TKRI_MAX_PARTS = 256, TKRI_MAX_BRANCHES = 64, TKRI_MAX_DEPTH = 8 };
 /* What an input may be, or-ed. */
 enum { TKRI_VALUES = 1, TKRI_IDS = 2 };
 
-/* How a container's parts stand. */
-enum { TKRI_IN_A_ROW = 1, TKRI_SIDE_BY_SIDE };
+/* How a container's parts stand; or what a cell is made of are the caller's functions. */
+enum { TKRI_IN_A_ROW = 1, TKRI_SIDE_BY_SIDE, TKRI_FUNCTIONS };
 
 /* A kind of cell, as the table of kinds (layer/kinds.c) has it. */
 struct tkri_kind {
     int32_t number;   /* TKR_LSTM... */
     const char *name; /* as in files */
     int32_t takes;    /* TKRI_VALUES, TKRI_IDS; of a container: what its parts do */
-    int32_t contains; /* parts, which tkri_cell_contain() takes: TKRI_IN_A_ROW... */
+    int32_t contains; /* TKRI_IN_A_ROW... of parts or functions, not of widths alone */
     const tkri_option *options;
 
     /* Are these options and parts possible together, and these widths? Asked whenever one of them
@@ -65,8 +65,13 @@ struct tkr_cell {
     uint64_t version;          /* grows whenever a parameter changes */
     int32_t precision;         /* TKR_FLOAT32, or that of a cell for streaming alone */
     tkri_reduced_kern reduced; /* of a reduced cell */
+    const tkr_user_cell *user; /* the caller's functions, behind the cell; or NULL */
     uint64_t bytes;            /* of this block */
 };
+
+static inline int32_t tkri_has_parts(const tkri_kind *kind) {
+    return kind->contains == TKRI_IN_A_ROW || kind->contains == TKRI_SIDE_BY_SIDE;
+}
 
 /* Why a call refuses a reduced cell. */
 extern const char tkri_reduced_text[];
@@ -88,8 +93,17 @@ typedef struct tkri_parts {
 int32_t tkri_cell_contain(tkr_cell **cell, const tkri_kind *kind, const tkri_parts *parts,
                           const tkri_env *env);
 
+/* user.c: a cell of the caller's own; `kind` is that of all such. */
+int32_t tkri_cell_create_user(tkr_cell **cell, const tkri_kind *kind, int64_t input,
+                              const tkr_user_cell *functions, const tkri_env *env);
+
+/* Copy what such a cell is into a block of tkri_user_bytes() bytes. */
+uint64_t tkri_user_bytes(const tkr_user_cell *functions);
+const tkr_user_cell *tkri_user_place(void *block, const tkr_user_cell *functions);
+
 /* Name it, set one of its options; the text of a refusal goes to cell->detail. */
 int32_t tkri_cell_set_name(tkr_cell *cell, const char *name);
+int32_t tkri_is_name(const char *name); /* 1..63 of what names may have */
 int32_t tkri_cell_set_int(tkr_cell *cell, int32_t key, int64_t value);
 int32_t tkri_cell_set_real(tkr_cell *cell, int32_t key, double value);
 

@@ -46,7 +46,7 @@ static int32_t copy_shell(tkr_cell **copy, const tkr_cell *cell, const tkri_env 
     tkr_cell *made;
     int32_t status;
     TRY(tkri_cell_new(&made, cell->kind, cell->bytes - sizeof *cell, env));
-    memcpy(made + 1, cell + 1, (size_t)(cell->bytes - sizeof *cell));
+    made->user = cell->user ? tkri_user_place(made + 1, cell->user) : NULL;
     made->input = cell->input;
     made->hidden = cell->hidden;
     TRY_OR_FAIL(copy_settings(made, cell));

@@ -33,6 +33,8 @@ int32_t tkri_cell_new(tkr_cell **cell, const tkri_kind *kind, uint64_t more, con
     }
     made->env = *env;
     made->env.detail = NULL;
+    made->env.user_cells = NULL;
+    made->env.n_user_cells = 0;
     made->kern = kern;
     made->kind = kind;
     made->bytes = bytes;
@@ -74,7 +76,7 @@ void tkri_cell_destroy(tkr_cell *cell) {
     tkri_release(&env, cell, cell->bytes);
 }
 
-static int is_name(const char *name) {
+int32_t tkri_is_name(const char *name) {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     size_t len = strspn(name, allowed);
@@ -82,11 +84,11 @@ static int is_name(const char *name) {
 }
 
 int32_t tkri_cell_set_name(tkr_cell *cell, const char *name) {
-    REQUIRE(name && is_name(name), &cell->detail, TKR_ERR_ARGUMENT,
+    REQUIRE(name && tkri_is_name(name), &cell->detail, TKR_ERR_ARGUMENT,
             "a name is 1 to 63 letters, digits, '_' or '-'");
     REQUIRE(!cell->net, &cell->detail, TKR_ERR_ORDER, "the cell is initialised already");
     /* the tensors of a checkpoint begin so, and parameters of a container in a container could */
-    REQUIRE(!cell->kind->contains || strcmp(name, "checkpoint") != 0, &cell->detail,
+    REQUIRE(!tkri_has_parts(cell->kind) || strcmp(name, "checkpoint") != 0, &cell->detail,
             TKR_ERR_ARGUMENT, "no container can be named 'checkpoint'");
     memcpy(cell->name, name, strlen(name) + 1);
     return TKR_OK;

@@ -29,6 +29,9 @@ static int32_t check_env(const tkr_env *env) {
     if (env->threads < 0 || env->threads > MAX_THREADS) {
         return TKR_ERR_ARGUMENT;
     }
+    if (env->n_user_cells < 0 || (env->n_user_cells > 0 && !env->user_cells)) {
+        return TKR_ERR_ARGUMENT;
+    }
     return env->tier < 0 ? TKR_ERR_ARGUMENT : TKR_OK;
 }
 
@@ -51,6 +54,8 @@ int32_t tkri_env_read(tkri_env *env, const tkr_env *from) {
     env->tier = known.tier;
     env->detail = known.detail_len ? known.detail : NULL;
     env->detail_len = known.detail_len;
+    env->user_cells = known.user_cells;
+    env->n_user_cells = known.n_user_cells;
     return TKR_OK;
 }
 

@@ -15,6 +15,8 @@ typedef struct tkri_env {
     int32_t tier;
     char *detail;
     uint64_t detail_len;
+    const tkr_user_cell *const *user_cells; /* of a load; an object does not keep them */
+    int64_t n_user_cells;
 } tkri_env;
 
 /* Read the caller's env (NULL for the defaults), field by field as far as its size goes. */

@@ -6,13 +6,14 @@
 
 extern const tkri_kind tkri_kind_elman, tkri_kind_lstm, tkri_kind_gru, tkri_kind_linear,
     tkri_kind_embedding, tkri_kind_dropout, tkri_kind_chain, tkri_kind_branch, tkri_kind_select,
-    tkri_kind_affine, tkri_kind_norm, tkri_kind_activate, tkri_kind_last, tkri_kind_conv;
+    tkri_kind_affine, tkri_kind_norm, tkri_kind_activate, tkri_kind_last, tkri_kind_conv,
+    tkri_kind_user;
 
 static const tkri_kind *const kinds[] = {
     &tkri_kind_elman,     &tkri_kind_lstm,    &tkri_kind_gru,   &tkri_kind_linear,
     &tkri_kind_embedding, &tkri_kind_dropout, &tkri_kind_chain, &tkri_kind_branch,
     &tkri_kind_select,    &tkri_kind_affine,  &tkri_kind_norm,  &tkri_kind_activate,
-    &tkri_kind_last,      &tkri_kind_conv,
+    &tkri_kind_last,      &tkri_kind_conv,    &tkri_kind_user,
 };
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds };

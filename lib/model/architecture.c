@@ -39,15 +39,20 @@ void tkri_architecture_put(tkri_text *out, const void *about) {
         tkri_text_put(out, cell->name);
     }
     tkri_text_put(out, "\"");
-    if (!cell->kind->contains) {
+    if (!tkri_has_parts(cell->kind)) {
         put_widths(out, cell);
     }
-    if (tkri_options_next(&cell->options, NULL) || !cell->kind->contains) {
+    if (cell->user) {
+        tkri_text_put(out, ",\"user\":\"");
+        tkri_text_put(out, cell->user->name);
+        tkri_text_put(out, "\"");
+    }
+    if (tkri_options_next(&cell->options, NULL) || !tkri_has_parts(cell->kind)) {
         tkri_text_put(out, ",\"options\":{");
         tkri_options_put(out, &cell->options);
         tkri_text_put(out, "}");
     }
-    if (cell->kind->contains) {
+    if (tkri_has_parts(cell->kind)) {
         put_parts(out, cell);
     }
     tkri_text_put(out, "}");
@@ -56,7 +61,7 @@ void tkri_architecture_put(tkri_text *out, const void *about) {
 /* What one object of the JSON said. */
 typedef struct spec {
     const tkri_kind *kind;
-    char name[TKRI_NAME_LEN];
+    char name[TKRI_NAME_LEN], user[TKRI_NAME_LEN];
     uint64_t input, hidden;
     uint64_t members;  /* bits of those that were there */
     tkri_json options; /* where they stand: to be read when the kind is known */
@@ -64,7 +69,7 @@ typedef struct spec {
     int32_t n_parts;
 } spec;
 
-enum { KIND = 1, NAME = 2, INPUT = 4, HIDDEN = 8, OPTIONS = 16, PARTS = 32 };
+enum { KIND = 1, NAME = 2, INPUT = 4, HIDDEN = 8, OPTIONS = 16, PARTS = 32, USER = 64 };
 
 /* A reading in progress. */
 typedef struct reading {
@@ -88,10 +93,18 @@ static int32_t read_kind(reading *r, spec *s) {
     return s->kind ? TKR_OK : TKR_ERR_UNSUPPORTED;
 }
 
-static int32_t read_name(reading *r, spec *s) {
+static int32_t read_word(reading *r, char word[TKRI_NAME_LEN]) {
     uint64_t len;
-    TRY(tkri_json_string(&r->json, s->name, sizeof s->name - 1, &len));
-    return len > 0 && len == strlen(s->name) ? TKR_OK : refuse(r, "not a name of 1 to 63 letters");
+    TRY(tkri_json_string(&r->json, word, TKRI_NAME_LEN - 1, &len));
+    return len > 0 && len == strlen(word) ? TKR_OK : refuse(r, "not a name of 1 to 63 letters");
+}
+
+static int32_t read_name(reading *r, spec *s) {
+    return read_word(r, s->name);
+}
+
+static int32_t read_user(reading *r, spec *s) {
+    return read_word(r, s->user);
 }
 
 static int32_t read_input(reading *r, spec *s) {
@@ -129,13 +142,14 @@ static int32_t read_parts(reading *r, spec *s) {
 }
 
 static int32_t read_members(reading *r, spec *s) {
-    static const char *const names[] = {"kind", "name", "input", "hidden", "options", "parts"};
-    static int32_t (*const readers[])(reading *, spec *) = {read_kind,   read_name,    read_input,
-                                                            read_hidden, read_options, read_parts};
+    static const char *const names[] = {"kind",    "name",  "input", "hidden",
+                                        "options", "parts", "user"};
+    static int32_t (*const readers[])(reading *, spec *) = {
+        read_kind, read_name, read_input, read_hidden, read_options, read_parts, read_user};
     int index;
     TRY(tkri_json_open(&r->json, '{'));
     for (;;) {
-        TRY(tkri_json_member(&r->json, names, 6, &s->members, &index));
+        TRY(tkri_json_member(&r->json, names, 7, &s->members, &index));
         if (index < 0) {
             return s->kind ? TKR_OK : refuse(r, "a cell has a kind");
         }
@@ -149,7 +163,8 @@ static int32_t blame(reading *r, int32_t status, const tkr_cell *cell) {
     if (cell && cell->detail.text[0]) {
         (void)tkri_fail(r->detail, status, "%s", cell->detail.text);
     }
-    return status == TKR_OK || status == TKR_ERR_MEMORY || status == TKR_ERR_UNSUPPORTED
+    return status == TKR_OK || status == TKR_ERR_MEMORY || status == TKR_ERR_UNSUPPORTED ||
+                   status == TKR_ERR_MISMATCH
                ? status
                : TKR_ERR_FORMAT;
 }
@@ -189,14 +204,41 @@ static int64_t width(uint64_t n) {
 /* Members that the kind does not have, or lacks. */
 static int32_t check_members(reading *r, const spec *s) {
     const uint64_t members = s->members | NAME;
-    if (s->kind->contains) {
+    const uint64_t user = s->kind->contains == TKRI_FUNCTIONS ? USER : 0;
+    if (tkri_has_parts(s->kind)) {
         return (members | OPTIONS) == (KIND | NAME | OPTIONS | PARTS)
                    ? TKR_OK
                    : refuse(r, "a container has a kind and parts");
     }
-    return members == (KIND | NAME | INPUT | HIDDEN | OPTIONS)
+    return members == (KIND | NAME | INPUT | HIDDEN | OPTIONS | user)
                ? TKR_OK
                : refuse(r, "a cell has a kind, input, hidden and options");
+}
+
+/* The caller's functions of that name, which he lent to this load. */
+static int32_t make_user(reading *r, tkr_cell **cell, const spec *s) {
+    const tkr_user_cell *const *lent = r->env.user_cells;
+    int64_t i = 0;
+    while (i < r->env.n_user_cells &&
+           !(lent[i] && lent[i]->name && !strcmp(lent[i]->name, s->user))) {
+        i++;
+    }
+    REQUIRE(i < r->env.n_user_cells, r->detail, TKR_ERR_UNSUPPORTED,
+            "the file has a cell '%s' of its writer's own, whose functions env->user_cells lacks",
+            s->user);
+    REQUIRE(lent[i]->size < sizeof **lent || (uint64_t)lent[i]->output == s->hidden, r->detail,
+            TKR_ERR_MISMATCH, "'%s' has %lld outputs, in the file %llu", s->user,
+            (long long)lent[i]->output, (unsigned long long)s->hidden);
+    return tkri_cell_create_user(cell, s->kind, width(s->input), lent[i], &r->env);
+}
+
+static int32_t make_cell(reading *r, tkr_cell **cell, const spec *s, const tkri_parts *parts) {
+    if (tkri_has_parts(s->kind)) {
+        return tkri_cell_contain(cell, s->kind, parts, &r->env);
+    }
+    return s->kind->contains == TKRI_FUNCTIONS
+               ? make_user(r, cell, s)
+               : tkri_cell_create(cell, s->kind, width(s->input), width(s->hidden), &r->env);
 }
 
 /* Make what a spec says. */
@@ -205,9 +247,7 @@ static int32_t make(reading *r, tkr_cell **cell, spec *s) {
     TRY(check_members(r, s));
     TRY(find_options(r, s, &found));
     const tkri_parts parts = {s->parts, s->n_parts, (int32_t)tkri_options_int(&found, TKR_COMBINE)};
-    int32_t status = s->kind->contains ? tkri_cell_contain(cell, s->kind, &parts, &r->env)
-                                       : tkri_cell_create(cell, s->kind, width(s->input),
-                                                          width(s->hidden), &r->env);
+    int32_t status = make_cell(r, cell, s, &parts);
     if (status != TKR_OK) {
         return blame(r, status, NULL);
     }
@@ -233,14 +273,14 @@ static int32_t read_cell(reading *r, tkr_cell **cell) {
     return status;
 }
 
-int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file) {
+int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file, const tkri_env *env) {
     tkr_cell *made = NULL;
     int32_t key = tkri_header_key(&file->header, "tekrar.cell");
     REQUIRE(key >= 0, file->detail, TKR_ERR_MISMATCH, "the file has no tekrar.cell: no cell");
     const tkri_string text = file->header.text[key];
     reading r = {
         .json = tkri_json_begin(text.text, text.len),
-        .env = file->env,
+        .env = *env,
         .detail = file->detail,
     };
     r.env.detail = file->detail->text;
@@ -276,7 +316,7 @@ static int32_t compare_options(const tkr_cell *found, const tkr_cell *wanted, tk
 static int32_t compare(const tkr_cell *found, const tkr_cell *wanted, const char *what,
                        tkri_detail *detail) {
     const int64_t n = tkri_max(wanted->n_parts, 1), there = tkri_max(found->n_parts, 1);
-    REQUIRE(!found->kind->contains == !wanted->kind->contains && there == n, detail,
+    REQUIRE(tkri_has_parts(found->kind) == tkri_has_parts(wanted->kind) && there == n, detail,
             TKR_ERR_MISMATCH, "the file's cell has %lld parts, this one has %lld", (long long)there,
             (long long)n);
     REQUIRE(found->kind == wanted->kind && found->input == wanted->input &&
@@ -284,6 +324,9 @@ static int32_t compare(const tkr_cell *found, const tkr_cell *wanted, const char
             detail, TKR_ERR_MISMATCH, "%s is %s %lld x %lld in the file, %s %lld x %lld here", what,
             found->kind->name, (long long)found->input, (long long)found->hidden,
             wanted->kind->name, (long long)wanted->input, (long long)wanted->hidden);
+    REQUIRE(!wanted->user || strcmp(found->user->name, wanted->user->name) == 0, detail,
+            TKR_ERR_MISMATCH, "%s is '%s' in the file, '%s' here", what, found->user->name,
+            wanted->user->name);
     REQUIRE(strcmp(found->name, wanted->name) == 0, detail, TKR_ERR_MISMATCH,
             "%s is named '%s' in the file, '%s' here", what, found->name, wanted->name);
     for (int64_t i = 0; i < wanted->n_parts; i++) {

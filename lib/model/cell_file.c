@@ -68,7 +68,7 @@ static int32_t load_notes(tkr_cell *cell, const tkri_file *file) {
 static int32_t load_cell(tkr_cell **cell, const tkri_file *file) {
     tkr_cell *made;
     int32_t status;
-    TRY(tkri_architecture_make(&made, file));
+    TRY(tkri_architecture_make(&made, file, &file->env));
     TRY_OR_FAIL(load_parameters(made, file));
     TRY_OR_FAIL(load_notes(made, file));
     *cell = made;

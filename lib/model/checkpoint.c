@@ -164,9 +164,30 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const uint64_t *cursor,
     return status;
 }
 
+/* The caller's own cells among the parts. */
+enum { MAX_USERS = 64 };
+typedef struct users {
+    const tkr_user_cell *cell[MAX_USERS];
+    int64_t n;
+} users;
+
+static void find_users(const tkr_cell *cell, users *found) {
+    if (cell->user && found->n < MAX_USERS) {
+        found->cell[found->n++] = cell->user;
+    }
+    for (int64_t i = 0; i < cell->n_parts; i++) {
+        find_users(cell->parts[i], found);
+    }
+}
+
 static int32_t check_cell(const tkr_cell *cell, const tkri_file *file) {
     tkr_cell *found;
-    TRY(tkri_architecture_make(&found, file));
+    users lent = {.n = 0};
+    tkri_env env = file->env;
+    find_users(cell, &lent);
+    env.user_cells = lent.cell;
+    env.n_user_cells = lent.n;
+    TRY(tkri_architecture_make(&found, file, &env));
     int32_t status = tkri_architecture_compare(found, cell, file->detail);
     tkri_cell_destroy(found);
     return status;

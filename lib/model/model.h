@@ -70,7 +70,7 @@ int32_t tkri_model_explain(const tkri_json *json, const char *key, int32_t statu
 /* architecture.c: kinds, widths, names and options of a cell as JSON; a cell from it, without
  * parameters; TKR_ERR_MISMATCH unless two cells compute the same from the same parameters. */
 void tkri_architecture_put(tkri_text *out, const void *cell);
-int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file);
+int32_t tkri_architecture_make(tkr_cell **cell, const tkri_file *file, const tkri_env *env);
 int32_t tkri_architecture_compare(const tkr_cell *found, const tkr_cell *wanted,
                                   tkri_detail *detail);
 

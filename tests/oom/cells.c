@@ -32,6 +32,25 @@ static int32_t create(world *w) {
     return tkr_cell_create(&w->made.cell, TKR_GRU, 3, 5, w->lent);
 }
 
+static int32_t nothing(void *user, const tkr_user_step *step) {
+    (void)user, (void)step;
+    return TKR_OK;
+}
+
+static int32_t create_user(world *w) {
+    static const tkr_user_tensor tensor[] = {{"w", 1, {2, 0, 0, 0}}};
+    const tkr_user_cell functions = {.size = sizeof functions,
+                                     .name = "own",
+                                     .output = 2,
+                                     .n_parameters = 1,
+                                     .n_states = 1,
+                                     .parameters = tensor,
+                                     .states = tensor,
+                                     .forward = nothing,
+                                     .backward = nothing};
+    return tkr_cell_create_user(&w->made.cell, 3, &functions, w->lent);
+}
+
 static int32_t destroy(world *w) {
     tkr_cell_destroy(w->part[0]);
     w->part[0] = NULL;
@@ -182,6 +201,7 @@ const scenario cell_scenarios[] = {
     {"tkr_blas_text", blas_text, NULL, 0, NO},
     {"tkr_env_from_memory", env_from_memory, NULL, 0, NO},
     {"tkr_cell_create", create, NULL, 'c', YES},
+    {"tkr_cell_create_user", create_user, NULL, 'c', YES},
     {"tkr_cell_destroy", destroy, NULL, 0, NO},
     {"tkr_cell_branch", branch, NULL, 'c', YES},
     {"tkr_cell_chain", chain, NULL, 'c', YES},
