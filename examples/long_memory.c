@@ -2,8 +2,9 @@
  *
  * long_memory: the adding problem. At each step the net is shown a number and a mark; two of the
  * numbers are marked, and after the last step it must tell their sum. To always say 1 has a mean
- * squared error of 1/6. Elman, LSTM and GRU are the library's; the minGRU is a cell of one's own. What the net needs, it saw up to --steps steps ago: does any gradient get
- * there? The picture shows |dL/dh_t| from the last step back to the first.
+ * squared error of 1/6. What the net needs, it saw up to --steps steps ago: does any gradient get
+ * there? The picture shows |dL/dh_t| from the last step back to the first. Elman, LSTM and GRU are
+ * the library's; the minGRU is a cell of one's own.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -56,7 +56,8 @@ static int32_t backward(void *user, const tkr_user_step *s) {
         for (int64_t i = 0; i < n; i++) {
             s->dparameters[W_Z][j * n + i] += dz * s->x[row + i];
             s->dparameters[W_C][j * n + i] += dc * s->x[row + i];
-            s->dx[row + i] += s->parameters[W_Z][j * n + i] * dz + s->parameters[W_C][j * n + i] * dc;
+            s->dx[row + i] +=
+                s->parameters[W_Z][j * n + i] * dz + s->parameters[W_C][j * n + i] * dc;
         }
     }
     return TKR_OK;
@@ -68,7 +69,7 @@ int32_t mingru_create(tkr_cell **cell, int64_t input, int64_t hidden, const tkr_
                                           {"weight_c", 2, {hidden, input}},
                                           {"bias_c", 1, {hidden}}};
     const tkr_user_tensor states[] = {{"h", 1, {hidden}}};
-    const tkr_user_cell functions = {sizeof functions, "mingru", NULL, hidden,  2 * hidden, 4, 1,
+    const tkr_user_cell functions = {sizeof functions, "mingru", NULL,    hidden,  2 * hidden, 4, 1,
                                      parameters,       states,   forward, backward};
     return tkr_cell_create_user(cell, input, &functions, env);
 }

@@ -245,7 +245,7 @@ typedef struct tkr_optimizer tkr_optimizer;
                                   mean, product ([H]); of a branch as it was made, read only there */
 #define TKR_GATE_ACTIVATION 13 /**< L G: logistic (default), hard_sigmoid, hard_sigmoid_6 */
 #define TKR_LAYER_NORM 14    /**< L: 1 normalises both products and c in each step (Ba 2016, eq. 20-22);
-                                  default 0 */
+                                  default 0. Biases are those of the normalisations */
 #define TKR_FIRST 15         /**< select: the first column, 0..I-H; default 0 */
 #define TKR_KERNEL 16        /**< C: taps, 1..65536; default 1 */
 #define TKR_DILATION 17      /**< C: distance of taps, 1..65536; default 1 */

@@ -7,6 +7,7 @@
 
 #include "layer/combine.h"
 #include "layer/dropout.h"
+#include "layer/lstm_norm.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Options
@@ -35,11 +36,13 @@ static const tkri_option options[] = {
      TKR_CONCATENATE},
     {TKR_GATE_ACTIVATION, L | G, "gate_activation", TKRI_INT, TKRI_FIXED, TKR_LOGISTIC,
      TKR_HARD_SIGMOID_6, TKR_LOGISTIC},
+    {TKR_LAYER_NORM, L, "layer_norm", TKRI_INT, TKRI_FIXED, 0, 1, 0},
     {TKR_FORGET_BIAS, L, "forget_bias", TKRI_REAL, 0, -1e6, 1e6, (double)NAN},
     {TKR_DROPOUT_BETWEEN, ALL, "dropout_between", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
     {TKR_DROPOUT_RECURRENT, ALL, "dropout_recurrent", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
     {TKR_ZONEOUT, ALL, "zoneout", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
     {TKR_ZONEOUT_CELL, L, "zoneout_cell", TKRI_REAL, TKRI_FIXED, 0, TKRI_BELOW_ONE, 0},
+    {TKR_NORM_EPSILON, L, "norm_epsilon", TKRI_REAL, TKRI_FIXED, 1e-12, 1, 1e-5},
     {TKR_INIT_SCALE, ALL, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN},
     {0},
 };
@@ -52,7 +55,20 @@ static int is_of_cell(int64_t function) {
            function == TKR_LEAKY_RELU;
 }
 
+/* What the layer-normalised LSTM has not. */
+static int is_plain(const tkr_cell *cell) {
+    return tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_FORWARD &&
+           !tkri_cell_int(cell, TKR_PEEPHOLES) && !tkri_cell_int(cell, TKR_PROJECTION) &&
+           !tkri_cell_int(cell, TKR_LEARNED_STATE) && !tkri_cell_int(cell, TKR_OUTPUT_BEFORE) &&
+           tkri_cell_int(cell, TKR_ACTIVATION) == TKR_TANH &&
+           tkri_cell_int(cell, TKR_GATE_ACTIVATION) == TKR_LOGISTIC;
+}
+
 static int32_t check(const tkr_cell *cell, tkri_detail *detail) {
+    REQUIRE(
+        !tkri_cell_int(cell, TKR_LAYER_NORM) || is_plain(cell), detail, TKR_ERR_ARGUMENT,
+        "layer_norm goes with one direction, forward, tanh and logistic, and without peepholes, "
+        "projection, learned_state and output_before");
     const int gated = tkri_cell_option(cell, TKR_GATE_ACTIVATION, TKRI_INT) != NULL;
     REQUIRE(!tkri_cell_int(cell, TKR_OUTPUT_BEFORE) ||
                 tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_FORWARD,
@@ -341,11 +357,17 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     if (ops_of(b)->has_c) {
         t.c = tkri_build_state(b, "c", TKRI_CARRY_C, part->hidden);
     }
+    const int normalised = tkri_cell_int(part, TKR_LAYER_NORM) != 0;
+    if (normalised && (tkri_cell_real(part, TKR_ZONEOUT) > 0.0f ||
+                       tkri_cell_real(part, TKR_ZONEOUT_CELL) > 0.0f ||
+                       tkri_cell_real(part, TKR_DROPOUT_RECURRENT) > 0.0f)) {
+        tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "layer_norm goes without zoneout and dropout on h");
+    }
     for (int64_t i = 0; i < tkri_cell_int(part, TKR_LAYERS); i++) {
         if (i > 0 && between > 0.0f) {
             in = tkri_build_dropout(b, in, between, 0);
         }
-        in = build_layer(b, i, in, t);
+        in = normalised ? tkri_build_lstm_norm(b, in, i, t.h, t.c) : build_layer(b, i, in, t);
     }
     return in;
 }

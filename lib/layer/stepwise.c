@@ -182,8 +182,7 @@ static void place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_a
     TKRI_TAKE(arena, to->saved, tkri_times(room->rows, f->saved));
     TKRI_TAKE(arena, to->room, tkri_times(room->batch, room_len(layer)));
     if (tkri_trains(u)) {
-        TKRI_TAKE(arena, to->sums,
-                  tkri_times(tkri_chunks_of(u->net, room->batch), sums_len(own)));
+        TKRI_TAKE(arena, to->sums, tkri_times(tkri_chunks_of(u->net, room->batch), sums_len(own)));
     }
 }
 
@@ -243,8 +242,8 @@ static int32_t forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk) {
 }
 
 static void begin(tkri_unroll *u, int64_t l) {
-    const int64_t n = tkri_chunks_of(u->net, u->plan.max_batch) *
-                      sums_len(stepwise_of(&u->net->layers[l]));
+    const int64_t n =
+        tkri_chunks_of(u->net, u->plan.max_batch) * sums_len(stepwise_of(&u->net->layers[l]));
     memset(tape_of(u, l)->sums, 0, (size_t)n * sizeof(float));
 }
 
@@ -365,8 +364,8 @@ void tkri_stepwise_state(tkri_builder *b, tkri_stepwise *own, int64_t tensor, in
     own->column[own->n_states++] = tkri_build_slot(b, tensor, tkri_row_len(width), -1);
 }
 
-tkri_wire tkri_stepwise_build(tkri_builder *b, tkri_wire in, tkri_stepwise *own,
-                              uint64_t own_bytes) {
+tkri_wire tkri_stepwise_build(tkri_builder *b, tkri_wire in, tkri_stepwise *own, uint64_t own_bytes,
+                              void (*refresh)(tkr_cell *cell, const tkri_layer *layer)) {
     const size_t path = strlen(b->path);
     if (in.once && own->n_states > 0) {
         tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "it has a state, but there is but one step");
@@ -379,6 +378,7 @@ tkri_wire tkri_stepwise_build(tkri_builder *b, tkri_wire in, tkri_stepwise *own,
         .ops = &stepwise_ops,
         .output = own->output,
         .without_input = in.without_input,
+        .refresh = refresh,
     };
     return tkri_build_layer(b, &layer, &in, 1, own, own_bytes);
 }

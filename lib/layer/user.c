@@ -57,7 +57,7 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     if (!b->path[0]) {
         memcpy(own.name, f->name, strlen(f->name));
     }
-    return tkri_stepwise_build(b, in, &own, sizeof own);
+    return tkri_stepwise_build(b, in, &own, sizeof own, NULL);
 }
 
 const tkri_kind tkri_kind_user = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A cell of the caller's own: the minGRU of examples/, checked, unrolled, truncated, streamed, saved;
- * and what happens when its functions fail. */
+ * A cell of the caller's own: the minGRU of examples/, checked, unrolled, truncated, streamed,
+ * saved; and what happens when its functions fail. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -400,10 +400,14 @@ static void test_refusals(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),     cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_threads_and_windows), cmocka_unit_test(test_failing_passes),
-        cmocka_unit_test(test_failing_carry), cmocka_unit_test(test_failing_steps),
-        cmocka_unit_test(test_files),         cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_threads_and_windows),
+        cmocka_unit_test(test_failing_passes),
+        cmocka_unit_test(test_failing_carry),
+        cmocka_unit_test(test_failing_steps),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
