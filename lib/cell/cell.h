@@ -74,7 +74,7 @@ static inline int32_t tkri_has_parts(const tkri_kind *kind) {
 }
 
 /* Why a call refuses a reduced cell. */
-extern const char tkri_reduced_text[];
+extern const char tkri_no_kind_text[], tkri_reduced_text[];
 
 /* create.c: a zeroed cell of that kind, with `more` bytes behind it; one of these widths, checked,
  * `kind` NULL refused. A failure's text goes to env->detail. */

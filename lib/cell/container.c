@@ -35,6 +35,9 @@ static int32_t check_part(tkr_cell *const *parts, int64_t i, const tkri_env *env
 
 static int32_t check_parts(const tkri_kind *kind, tkr_cell *const *parts, int64_t n,
                            const tkri_env *env) {
+    if (!kind) {
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_no_kind_text);
+    }
     const int most = kind->contains == TKRI_SIDE_BY_SIDE ? TKRI_MAX_BRANCHES : TKRI_MAX_PARTS;
     if (!parts || n < 1 || n > most) {
         return tkri_env_fail(env, TKR_ERR_ARGUMENT, "a %s has 1 to %d parts", kind->name, most);

@@ -5,13 +5,14 @@
 
 #include "cell/cell.h"
 
+const char tkri_no_kind_text[] = "this build has no cells of this kind";
 const char tkri_reduced_text[] = "a cell of reduced precision can only be streamed and compared";
 
 static int32_t check_new(const tkri_kind *kind, int64_t input, int64_t hidden,
                          const tkri_env *env) {
     const int64_t limit = INT32_MAX;
     if (!kind || kind->contains) {
-        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "no kind of cell has this number");
+        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "this build has no cell of this kind's number");
     }
     if (input < 1 || input > limit || hidden < 1 || hidden > limit) {
         return tkri_env_fail(env, TKR_ERR_ARGUMENT, "input %lld or hidden %lld is not in 1..2^31-1",
@@ -22,6 +23,9 @@ static int32_t check_new(const tkri_kind *kind, int64_t input, int64_t hidden,
 
 int32_t tkri_cell_new(tkr_cell **cell, const tkri_kind *kind, uint64_t more, const tkri_env *env) {
     const tkri_kern *kern = tkri_kern_select(env->tier);
+    if (!kind) {
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_no_kind_text);
+    }
     if (!kern) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "this machine or build has no tier %d",
                              (int)env->tier);

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The table of kinds. */
+ * The table of kinds: TKRI_KINDS(X) is X(name) of every kind of this build. */
 #include <string.h>
 
 #include "layer/layer.h"
 
-extern const tkri_kind tkri_kind_elman, tkri_kind_lstm, tkri_kind_gru, tkri_kind_linear,
-    tkri_kind_embedding, tkri_kind_dropout, tkri_kind_chain, tkri_kind_branch, tkri_kind_select,
-    tkri_kind_affine, tkri_kind_norm, tkri_kind_activate, tkri_kind_last, tkri_kind_conv,
-    tkri_kind_user;
+#define DECLARE(kind) extern const tkri_kind tkri_kind_##kind;
+#define ADDRESS(kind) &tkri_kind_##kind,
 
-static const tkri_kind *const kinds[] = {
-    &tkri_kind_elman,     &tkri_kind_lstm,    &tkri_kind_gru,   &tkri_kind_linear,
-    &tkri_kind_embedding, &tkri_kind_dropout, &tkri_kind_chain, &tkri_kind_branch,
-    &tkri_kind_select,    &tkri_kind_affine,  &tkri_kind_norm,  &tkri_kind_activate,
-    &tkri_kind_last,      &tkri_kind_conv,    &tkri_kind_user,
-};
+TKRI_KINDS(DECLARE)
+static const tkri_kind *const kinds[] = {TKRI_KINDS(ADDRESS)};
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

@@ -271,7 +271,7 @@ static void list_parameters(tkri_builder *b, lstm_norm *own, int64_t index) {
     list_norm(b, own, "c", suffix, own->units);
 }
 
-tkri_wire tkri_build_lstm_norm(tkri_builder *b, tkri_wire in, int64_t index, int64_t h, int64_t c) {
+tkri_wire tkri_build_lstm_norm(tkri_builder *b, tkri_wire in, int64_t index, tkri_carried t) {
     const int64_t units = b->part->hidden;
     lstm_norm own = {
         .step = {.forward = forward, .backward = backward, .takes_own = 1, .output = units},
@@ -286,7 +286,7 @@ tkri_wire tkri_build_lstm_norm(tkri_builder *b, tkri_wire in, int64_t index, int
     list_parameters(b, &own, index);
     own.wt_ih = transpose_room(b, units, in.width);
     own.wt_hh = transpose_room(b, units, units);
-    tkri_stepwise_state(b, &own.step, h, units);
-    tkri_stepwise_state(b, &own.step, c, units);
+    tkri_stepwise_state(b, &own.step, t.h, units);
+    tkri_stepwise_state(b, &own.step, t.c, units);
     return tkri_stepwise_build(b, in, &own.step, sizeof own, refresh);
 }

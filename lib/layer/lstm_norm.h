@@ -3,9 +3,8 @@
 #ifndef TKRI_LAYER_LSTM_NORM_H
 #define TKRI_LAYER_LSTM_NORM_H
 
-#include "layer/layer.h"
+#include "layer/recurrent.h"
 
-/* Layer `index` of the part at hand, with the state tensors h and c. */
-tkri_wire tkri_build_lstm_norm(tkri_builder *b, tkri_wire in, int64_t index, int64_t h, int64_t c);
+tkri_layer_builder tkri_build_lstm_norm;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Elman, LSTM and GRU: options, parameters, and what a sequence keeps of such a layer. */
+ * What Elman, LSTM and GRU have in common: options, parameters, and their layers. */
 #include "layer/recurrent.h"
 
 #include <math.h>
@@ -7,7 +7,6 @@
 
 #include "layer/combine.h"
 #include "layer/dropout.h"
-#include "layer/lstm_norm.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Options
@@ -18,7 +17,7 @@
 #define G (1u << TKR_GRU)
 #define ALL (E | L | G)
 
-static const tkri_option options[] = {
+const tkri_option tkri_recurrent_options[] = {
     {TKR_LAYERS, ALL, "layers", TKRI_INT, TKRI_FIXED, 1, 64, 1},
     {TKR_DIRECTIONS, ALL, "directions", TKRI_INT, TKRI_FIXED, TKR_FORWARD, TKR_REVERSE,
      TKR_FORWARD},
@@ -46,7 +45,7 @@ static const tkri_option options[] = {
     {TKR_INIT_SCALE, ALL, "init_scale", TKRI_REAL, 0, 0, 1e6, (double)NAN},
     {0},
 };
-TKRI_OPTIONS_FIT(options);
+TKRI_OPTIONS_FIT(tkri_recurrent_options);
 
 /* Functions of a cell whose gradients are known from what they gave. */
 static int is_of_cell(int64_t function) {
@@ -55,20 +54,7 @@ static int is_of_cell(int64_t function) {
            function == TKR_LEAKY_RELU;
 }
 
-/* What the layer-normalised LSTM has not. */
-static int is_plain(const tkr_cell *cell) {
-    return tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_FORWARD &&
-           !tkri_cell_int(cell, TKR_PEEPHOLES) && !tkri_cell_int(cell, TKR_PROJECTION) &&
-           !tkri_cell_int(cell, TKR_LEARNED_STATE) && !tkri_cell_int(cell, TKR_OUTPUT_BEFORE) &&
-           tkri_cell_int(cell, TKR_ACTIVATION) == TKR_TANH &&
-           tkri_cell_int(cell, TKR_GATE_ACTIVATION) == TKR_LOGISTIC;
-}
-
-static int32_t check(const tkr_cell *cell, tkri_detail *detail) {
-    REQUIRE(
-        !tkri_cell_int(cell, TKR_LAYER_NORM) || is_plain(cell), detail, TKR_ERR_ARGUMENT,
-        "layer_norm goes with one direction, forward, tanh and logistic, and without peepholes, "
-        "projection, learned_state and output_before");
+int32_t tkri_recurrent_check(const tkr_cell *cell, tkri_detail *detail) {
     const int gated = tkri_cell_option(cell, TKR_GATE_ACTIVATION, TKRI_INT) != NULL;
     REQUIRE(!tkri_cell_int(cell, TKR_OUTPUT_BEFORE) ||
                 tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_FORWARD,
@@ -80,7 +66,8 @@ static int32_t check(const tkr_cell *cell, tkri_detail *detail) {
     return TKR_OK;
 }
 
-static void bounds(const tkr_cell *cell, const tkri_option *option, double *low, double *high) {
+void tkri_recurrent_bounds(const tkr_cell *cell, const tkri_option *option, double *low,
+                           double *high) {
     (void)low;
     if (option->key == TKR_PROJECTION) {
         *high = (double)(cell->hidden - 1);
@@ -97,7 +84,7 @@ static int goes_both_ways(const tkr_cell *cell) {
     return tkri_cell_int(cell, TKR_DIRECTIONS) == TKR_BOTH;
 }
 
-static int64_t output(const tkr_cell *cell) {
+int64_t tkri_recurrent_output(const tkr_cell *cell) {
     const int beside = tkri_cell_int(cell, TKR_COMBINE) == TKR_CONCATENATE;
     return goes_both_ways(cell) && beside ? 2 * out_of(cell) : out_of(cell);
 }
@@ -106,46 +93,15 @@ static int64_t output(const tkr_cell *cell) {
  * Parameters
  * --------------------------------------------------------------------------------------------- */
 
-#define DECLARE_OPS(tier, id)                                                              \
-    extern const tkri_cell_ops tkri_elman_##tier, tkri_lstm_##tier, tkri_gru_after_##tier, \
-        tkri_gru_before_##tier, tkri_lstm_any_##tier, tkri_gru_after_any_##tier,           \
-        tkri_gru_before_any_##tier;
-#define LIST_OPS(tier, id)                                                     \
-    [TKR_TIER_##id] = {&tkri_elman_##tier,         &tkri_lstm_##tier,          \
-                       &tkri_gru_after_##tier,     &tkri_gru_before_##tier,    \
-                       &tkri_lstm_any_##tier,      &tkri_gru_after_any_##tier, \
-                       &tkri_gru_before_any_##tier},
-
-/* Of the gated ones twice: with the usual functions, and with any. */
-enum { OPS_ELMAN, OPS_LSTM, OPS_GRU_AFTER, OPS_GRU_BEFORE, OPS_ANY, N_OPS = 7 };
-
-/* The pointwise parts in every tier of this build. */
-TKRI_TIERS(DECLARE_OPS)
-static const tkri_cell_ops *const ops_table[][N_OPS] = {TKRI_TIERS(LIST_OPS)};
-
-static int resets_before(const tkr_cell *part) {
-    return tkri_cell_int(part, TKR_RESET) == TKR_RESET_BEFORE;
-}
-
-static const tkri_cell_ops *ops_of(const tkri_builder *b) {
-    const tkri_cell_ops *const *ops = ops_table[b->kern->tier];
-    const int any = tkri_cell_int(b->part, TKR_ACTIVATION) != TKR_TANH ||
-                    tkri_cell_int(b->part, TKR_GATE_ACTIVATION) != TKR_LOGISTIC;
-    const int more = any ? OPS_ANY - OPS_LSTM : 0;
-    switch (b->part->kind->number) {
-        case TKR_ELMAN:
-            return ops[OPS_ELMAN];
-        case TKR_LSTM:
-            return ops[OPS_LSTM + more];
-        default:
-            return ops[(resets_before(b->part) ? OPS_GRU_BEFORE : OPS_GRU_AFTER) + more];
-    }
+int tkri_recurrent_has_any(const tkr_cell *part) {
+    return tkri_cell_int(part, TKR_ACTIVATION) != TKR_TANH ||
+           tkri_cell_int(part, TKR_GATE_ACTIVATION) != TKR_LOGISTIC;
 }
 
 /* What a GRU does with its reset gate before the product needs two products a step: it stays as it
  * is. */
-static int can_reduce(const tkri_builder *b) {
-    return !resets_before(b->part);
+static int can_reduce(const tkri_cell_ops *ops) {
+    return ops->phases == 1;
 }
 
 /* A direction's parameters are listed one by one. */
@@ -167,7 +123,7 @@ static int64_t gated(const listing *w, const char *name, int32_t role, int64_t k
                                           .gates = ops->gates,
                                           .units = w->layer->units,
                                           .k = k,
-                                          .can_reduce = role < TKRI_PEEPHOLE && can_reduce(w->b),
+                                          .can_reduce = role < TKRI_PEEPHOLE && can_reduce(ops),
                                           .place = hh ? ops->hh_place : ops->ih_place,
                                       });
 }
@@ -214,13 +170,8 @@ static void peepholes(const listing *w) {
     }
 }
 
-/* The tensors of the state that a part's layers share; c is -1 where it has none. */
-typedef struct tensors {
-    int64_t h, c;
-} tensors;
-
 static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int32_t number,
-                      tensors t) {
+                      tkri_carried t) {
     tkri_direction *d = &layer->direction[number];
     const listing w = {.b = b, .layer = layer, .d = d};
     d->number = number;
@@ -283,15 +234,16 @@ static void refresh(tkr_cell *cell, const tkri_layer *layer) {
     }
 }
 
-static tkri_recurrent layer_of(const tkri_builder *b, int64_t index, int64_t input) {
+static tkri_recurrent layer_of(const tkri_builder *b, const tkri_cell_ops *ops, int64_t index,
+                               int64_t input) {
     const tkr_cell *part = b->part;
     const int last = index == tkri_cell_int(part, TKR_LAYERS) - 1;
     tkri_recurrent layer = {
-        .ops = ops_of(b),
+        .ops = ops,
         .directions = goes_both_ways(part) ? 2 : 1,
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
         .gate_activation = (int32_t)tkri_cell_int(part, TKR_GATE_ACTIVATION),
-        .precision = can_reduce(b) ? b->precision : TKR_FLOAT32,
+        .precision = can_reduce(ops) ? b->precision : TKR_FLOAT32,
         .output_before = last && tkri_cell_int(part, TKR_OUTPUT_BEFORE),
         .learned = (int32_t)tkri_cell_int(part, TKR_LEARNED_STATE),
         .input = input,
@@ -325,8 +277,9 @@ static const tkri_layer_ops recurrent_ops = {
     .step = tkri_recurrent_step,
 };
 
-static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tensors t) {
-    tkri_recurrent own = layer_of(b, index, in.width);
+static tkri_wire build_layer(tkri_builder *b, const tkri_cell_ops *ops, int64_t index, tkri_wire in,
+                             tkri_carried t) {
+    tkri_recurrent own = layer_of(b, ops, index, in.width);
     if (in.once) {
         tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "it has a state, but there is but one step");
     }
@@ -350,40 +303,20 @@ static tkri_wire build_layer(tkri_builder *b, int64_t index, tkri_wire in, tenso
                                                              : out;
 }
 
-static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
+tkri_wire tkri_build_recurrent(tkri_builder *b, tkri_wire in, const tkri_cell_ops *ops,
+                               tkri_layer_builder *other) {
+    const tkr_cell *part = b->part;
     const float between = tkri_cell_real(part, TKR_DROPOUT_BETWEEN);
-    tensors t = {.c = -1};
+    tkri_carried t = {.c = -1};
     t.h = tkri_build_state(b, "h", TKRI_HIDDEN, out_of(part));
-    if (ops_of(b)->has_c) {
+    if (ops->has_c) {
         t.c = tkri_build_state(b, "c", TKRI_CARRY_C, part->hidden);
-    }
-    const int normalised = tkri_cell_int(part, TKR_LAYER_NORM) != 0;
-    if (normalised && (tkri_cell_real(part, TKR_ZONEOUT) > 0.0f ||
-                       tkri_cell_real(part, TKR_ZONEOUT_CELL) > 0.0f ||
-                       tkri_cell_real(part, TKR_DROPOUT_RECURRENT) > 0.0f)) {
-        tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "layer_norm goes without zoneout and dropout on h");
     }
     for (int64_t i = 0; i < tkri_cell_int(part, TKR_LAYERS); i++) {
         if (i > 0 && between > 0.0f) {
             in = tkri_build_dropout(b, in, between, 0);
         }
-        in = normalised ? tkri_build_lstm_norm(b, in, i, t.h, t.c) : build_layer(b, i, in, t);
+        in = other ? other(b, in, i, t) : build_layer(b, ops, i, in, t);
     }
     return in;
 }
-
-#define KIND(id, kind)                   \
-    const tkri_kind tkri_kind_##kind = { \
-        .number = TKR_##id,              \
-        .name = #kind,                   \
-        .takes = TKRI_VALUES | TKRI_IDS, \
-        .options = options,              \
-        .check = check,                  \
-        .bounds = bounds,                \
-        .output = output,                \
-        .build = build,                  \
-    }
-
-KIND(ELMAN, elman);
-KIND(LSTM, lstm);
-KIND(GRU, gru);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A recurrent layer: what Elman, LSTM and GRU layers have in common, which is all but the pointwise
- * part (lib/cell/<name>.c). This header is for the files layer/recur*.c. */
+ * part (lib/cell/<name>.c). */
 #ifndef TKRI_LAYER_RECURRENT_H
 #define TKRI_LAYER_RECURRENT_H
 
@@ -83,6 +83,27 @@ tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *c
 
 /* x = kept ? before : x, or with mask NULL the expectation of that. */
 void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
+
+/* The tensors of the state that a part's layers share; c is -1 where it has none. */
+typedef struct tkri_carried {
+    int64_t h, c;
+} tkri_carried;
+
+/* Layer `index` of the part at hand. */
+typedef tkri_wire tkri_layer_builder(tkri_builder *b, tkri_wire in, int64_t index, tkri_carried t);
+
+/* recurrent.c: what elman.c, lstm.c and gru.c make their kinds of. The part's layers have `ops` as
+ * their pointwise part, or another builder. */
+extern const tkri_option tkri_recurrent_options[];
+int32_t tkri_recurrent_check(const tkr_cell *cell, tkri_detail *detail);
+void tkri_recurrent_bounds(const tkr_cell *cell, const tkri_option *option, double *low,
+                           double *high);
+int64_t tkri_recurrent_output(const tkr_cell *cell);
+tkri_wire tkri_build_recurrent(tkri_builder *b, tkri_wire in, const tkri_cell_ops *ops,
+                               tkri_layer_builder *other);
+
+/* Has the part functions other than a gated cell's usual ones? */
+int tkri_recurrent_has_any(const tkr_cell *part);
 
 /* The table's functions, in the files recur_*.c. */
 int32_t tkri_recurrent_where(const tkri_unroll *u, int64_t l);
