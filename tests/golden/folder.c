@@ -112,5 +112,5 @@ int golden_run(const char *group, const char *folder, void (*test)(void **path))
             .name = strrchr(paths[i], '/') + 1, .test_func = test, .initial_state = paths[i]};
     }
     return _cmocka_run_group_tests(group, tests, (size_t)n, NULL, NULL) == 0 ? EXIT_SUCCESS
-                                                                                : EXIT_FAILURE;
+                                                                             : EXIT_FAILURE;
 }

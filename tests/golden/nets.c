@@ -81,8 +81,7 @@ static tkr_cell *causal(const char *name, int64_t input, int64_t output, int64_t
 static tkr_cell *guitar(tensors_file *file) {
     const int64_t in = golden_whole(file, "I", 0), hidden = golden_whole(file, "hidden", 0);
     const int32_t kind = golden_kind(file);
-    return SUM(NULL,
-               CHAIN(NULL, part("rec", kind, in, hidden), part("lin", TKR_LINEAR, hidden, 1)),
+    return SUM(NULL, CHAIN(NULL, part("rec", kind, in, hidden), part("lin", TKR_LINEAR, hidden, 1)),
                columns(in, 0, 1));
 }
 
@@ -93,8 +92,7 @@ static tkr_cell *rnnoise(tensors_file *file) {
     const int64_t n = golden_whole(file, "hidden", 0), bands = golden_whole(file, "bands", 0);
     tkr_cell *from2 = CONCATENATED(NULL, all(n), part("gru3", TKR_GRU, n, n));
     tkr_cell *from1 = CONCATENATED(NULL, all(n), CHAIN(NULL, part("gru2", TKR_GRU, n, n), from2));
-    tkr_cell *from0 =
-        CONCATENATED("rnn", all(n), CHAIN(NULL, part("gru1", TKR_GRU, n, n), from1));
+    tkr_cell *from0 = CONCATENATED("rnn", all(n), CHAIN(NULL, part("gru1", TKR_GRU, n, n), from1));
     return CHAIN(NULL, causal("conv1", in, conv, 3, 1), activated(conv, TKR_TANH),
                  causal("conv2", conv, n, 3, 1), activated(n, TKR_TANH), from0,
                  CONCATENATED("heads", dense("dense_out", 4 * n, bands, TKR_LOGISTIC),
@@ -192,11 +190,10 @@ static tkr_cell *wavenet(tensors_file *file) {
     tkr_cell *parts[MOST_PARTS] = {part("input", TKR_LINEAR, golden_whole(file, "I", 0), n + s)};
     for (int64_t i = 0; i < 5; i++) {
         const int64_t made = gated ? 2 * n : n;
-        parts[i + 1] = SUM(names[i], all(n + s),
-                           CHAIN("layer", columns(n + s, 0, n),
-                                 causal("conv", n, made, taps, (int64_t)1 << i),
-                                 gated ? gate(n) : activated(n, TKR_TANH),
-                                 part("out", TKR_LINEAR, n, n + s)));
+        parts[i + 1] =
+            SUM(names[i], all(n + s),
+                CHAIN("layer", columns(n + s, 0, n), causal("conv", n, made, taps, (int64_t)1 << i),
+                      gated ? gate(n) : activated(n, TKR_TANH), part("out", TKR_LINEAR, n, n + s)));
     }
     parts[6] = CHAIN("head", columns(n + s, n, s), activated(s, TKR_RELU),
                      dense("hidden", s, s, TKR_RELU), part("output", TKR_LINEAR, s, out));
