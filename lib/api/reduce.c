@@ -88,6 +88,10 @@ static int32_t check_trial(const tkr_trial *trial, const tkr_cell *cell, const t
     TRY(check_ids(trial->ids, rows, -1, net->input, env));
     TRY(check_ids(trial->target_ids, rows, 0, net->output, env));
     const int binary = trial->target_values && trial->loss == TKR_BINARY_CROSS_ENTROPY;
+    if ((trial->target_ids || binary) && !tkri_net_gives_logits(net)) {
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,
+                             "this loss takes logits, and the cell ends in a softmax");
+    }
     for (int64_t i = 0; binary && i < rows * net->output; i++) {
         const float target = trial->target_values[i];
         if (!(target >= 0.0f && target <= 1.0f)) {

@@ -142,6 +142,11 @@ typedef struct tkri_net {
     uint64_t bytes;  /* of the block */
 } tkri_net;
 
+/* Are the net's outputs what a loss takes as logits? */
+static inline int32_t tkri_net_gives_logits(const tkri_net *net) {
+    return !net->layers[net->n_layers - 1].is_probability;
+}
+
 /* Row length of arrays over n units: the same in every tier. Long rows are an odd number of cache
  * lines, because a column of rows that are a power of two apart falls into a few sets of a cache.
  */

@@ -136,6 +136,9 @@ int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const flo
                   int32_t kind, const float *weights) {
     task k = {seq, ids, values, weights, kind, 1};
     double weight_sum;
+    const int of_logits = ids || kind == TKR_BINARY_CROSS_ENTROPY;
+    REQUIRE(!of_logits || tkri_net_gives_logits(seq->u.net), &seq->detail, TKR_ERR_UNSUPPORTED,
+            "this loss takes logits, and the cell ends in a softmax");
     TRY(check(&k, &weight_sum));
     if (!tkri_options_int(&seq->options, TKR_REDUCTION)) {
         k.scale = 1 / weight_sum;

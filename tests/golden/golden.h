@@ -23,6 +23,10 @@ const double *golden_values(tensors_file *file, const char *name, int64_t len);
 /* Fails the test if a tensor or a note of the file was not looked at. */
 void golden_all_used(const tensors_file *file);
 
+/* Run `test` once for each *.safetensors file of the folder, its path as state; the program's exit
+ * status. 77 if there is no such folder; a folder without such files is a failure. */
+int golden_run(const char *group, const char *folder, void (*test)(void **path));
+
 /* The two kinds of files. */
 void golden_check_cell(tensors_file *file);
 void golden_check_training(tensors_file *file);

@@ -173,6 +173,41 @@ static void test_losses(void **state) {
     REFUSES(w, TKR_ERR_ORDER, text, tkr_sequence_backward(seq, NULL, NULL)); /* none was taken */
 }
 
+/* Softmax at the end, also where the last step of it is taken: only squares are a loss then. */
+static void test_losses_of_probabilities(void **state) {
+    world *w = *state;
+    for (int last = 0; last < 2; last++) {
+        tkr_cell *parts[3], *net;
+        tkr_sequence *seq;
+        double *loss = w->io.real;
+        assert_ok(tkr_cell_create(&parts[0], TKR_LINEAR, V, V, NULL));
+        assert_ok(tkr_cell_create(&parts[1], TKR_ACTIVATE, V, V, NULL));
+        assert_ok(tkr_cell_set_int(parts[1], TKR_ACTIVATION, TKR_SOFTMAX));
+        assert_ok(tkr_cell_create(&parts[2], TKR_LAST, V, V, NULL));
+        assert_ok(tkr_cell_chain(&net, parts, 2 + last, NULL));
+        assert_ok(tkr_cell_init(net, 1));
+        assert_ok(tkr_sequence_create(&seq, net, T, B, TKR_TRAINING, NULL));
+        assert_ok(tkr_sequence_forward(seq, w->io.input, NULL, T, B));
+        const char *text = tkr_sequence_detail(seq);
+        REFUSES(w, TKR_ERR_UNSUPPORTED, text,
+                tkr_sequence_loss_ids(seq, loss, w->io.targets, NULL));
+        REFUSES(w, TKR_ERR_UNSUPPORTED, text,
+                tkr_sequence_loss_values(seq, loss, TKR_BINARY_CROSS_ENTROPY, w->io.input, NULL));
+        assert_ok(tkr_sequence_loss_values(seq, loss, TKR_MSE, w->io.input, NULL));
+        const tkr_trial trial = {.size = sizeof trial,
+                                 .steps = T,
+                                 .batch = B,
+                                 .input = w->io.input,
+                                 .target_ids = w->io.targets};
+        REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_cell_compare(loss, net, net, &trial, NULL));
+        tkr_sequence_destroy(seq);
+        tkr_cell_destroy(net);
+        if (!last) {
+            tkr_cell_destroy(parts[2]);
+        }
+    }
+}
+
 static void test_backward(void **state) {
     world *w = *state;
     tkr_sequence *seq = w->seq, *fresh = w->decoder;
@@ -343,22 +378,12 @@ static void test_checkpoints(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_states),
-        CASE(test_state_files),
-        CASE(test_step),
-        CASE(test_two_directions),
-        CASE(test_create),
-        CASE(test_sequence_options),
-        CASE(test_forward),
-        CASE(test_losses),
-        CASE(test_backward),
-        CASE(test_inference),
-        CASE(test_results),
-        CASE(test_link),
-        CASE(test_optimizer_create),
-        CASE(test_optimizer_options),
-        CASE(test_optimizer_step),
-        CASE(test_checkpoints),
+        CASE(test_states),         CASE(test_state_files),      CASE(test_step),
+        CASE(test_two_directions), CASE(test_create),           CASE(test_sequence_options),
+        CASE(test_forward),        CASE(test_losses),           CASE(test_losses_of_probabilities),
+        CASE(test_backward),       CASE(test_inference),        CASE(test_results),
+        CASE(test_link),           CASE(test_optimizer_create), CASE(test_optimizer_options),
+        CASE(test_optimizer_step), CASE(test_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
