@@ -150,7 +150,7 @@ static void permute_net(twin *to, const twin *from) {
     for (int64_t i = 0; i < a->n_parts; i++) {
         const orc_part *p = &a->parts[i], *q = &b->parts[i];
         int64_t rows = p->slots * BATCH;
-        if (p->spec.kind <= TKR_GRU) {
+        if (orc_has_state(p)) {
             permute(q->h_0, p->h_0, rows, p->recur);
             permute(q->dh_n, p->dh_n, rows, p->recur);
         }
