@@ -2,28 +2,23 @@
 #include "support/nets.h"
 
 /* Specs in place, and how many. */
-#define SPECS(...)                                                     \
+#define SPECS(...)                                                                   \
     sizeof((const orc_spec[]){__VA_ARGS__}) / sizeof(orc_spec), (const orc_spec[]) { \
-        __VA_ARGS__                                                    \
+        __VA_ARGS__                                                                  \
     }
 
 /* A container's parts, likewise. */
-#define PARTS(...)                                                                     \
-    .n_parts = sizeof((const orc_spec[]){__VA_ARGS__}) / sizeof(orc_spec),             \
-    .parts = (const orc_spec[]) {                                                      \
-        __VA_ARGS__                                                                    \
+#define PARTS(...)                                                         \
+    .n_parts = sizeof((const orc_spec[]){__VA_ARGS__}) / sizeof(orc_spec), \
+    .parts = (const orc_spec[]) {                                          \
+        __VA_ARGS__                                                        \
     }
 
-#define CHAIN(...) \
-    { .kind = TKR_CHAIN, PARTS(__VA_ARGS__) }
-#define BRANCH(how, ...) \
-    { .kind = TKR_BRANCH, .combine = TKR_##how, PARTS(__VA_ARGS__) }
-#define PART(k, i, ...) \
-    { .kind = TKR_##k, .input = i, .hidden = __VA_ARGS__ }
-#define SAME(k, i) \
-    { .kind = TKR_##k, .input = i, .hidden = i }
-#define ACTIVATE(f, i) \
-    { .kind = TKR_ACTIVATE, .input = i, .hidden = i, .activation = TKR_##f }
+#define CHAIN(...) {.kind = TKR_CHAIN, PARTS(__VA_ARGS__)}
+#define BRANCH(how, ...) {.kind = TKR_BRANCH, .combine = TKR_##how, PARTS(__VA_ARGS__)}
+#define PART(k, i, ...) {.kind = TKR_##k, .input = i, .hidden = __VA_ARGS__}
+#define SAME(k, i) {.kind = TKR_##k, .input = i, .hidden = i}
+#define ACTIVATE(f, i) {.kind = TKR_ACTIVATE, .input = i, .hidden = i, .activation = TKR_##f}
 
 const nets_net NETS_OF_PARTS[] = {
     {"select", SPECS(PART(SELECT, 7, 3, .first = 2)), 0},
@@ -64,8 +59,8 @@ const nets_net NETS_OF_PARTS[] = {
     {"LSTM, reverse", SPECS(PART(LSTM, 4, 6, .directions = TKR_REVERSE, .learned = 1)),
      NETS_BACKWARDS},
     {"LSTM, reverse, layers",
-     SPECS(PART(LSTM, 4, 7, .directions = TKR_REVERSE, .layers = 2, .peepholes = 1,
-                .projection = 3)),
+     SPECS(
+         PART(LSTM, 4, 7, .directions = TKR_REVERSE, .layers = 2, .peepholes = 1, .projection = 3)),
      NETS_BACKWARDS},
     {"GRU, reverse, behind", SPECS(PART(LINEAR, 3, 4), PART(GRU, 4, 6, .directions = TKR_REVERSE)),
      NETS_BACKWARDS},
@@ -123,16 +118,16 @@ const nets_net NETS_OF_PARTS[] = {
     {"convolution behind", SPECS(PART(LSTM, 3, 5), PART(CONV, 5, 4, .kernel = 3)), 0},
     {"convolution inside", SPECS(PART(CONV, 12, 3, .channels = 2, .kernel = 3)), 0},
     {"convolution inside, strided",
-     SPECS(PART(CONV, 14, 3, .channels = 2, .kernel = 3, .stride = 2, .pad_left = 1,
-                .pad_right = 2)),
+     SPECS(
+         PART(CONV, 14, 3, .channels = 2, .kernel = 3, .stride = 2, .pad_left = 1, .pad_right = 2)),
      0},
     {"convolution inside, mirrored",
      SPECS(PART(CONV, 10, 18, .channels = 2, .kernel = 3, .pad_left = 2, .pad_right = 1,
                 .reflect = 1, .biases = ORC_NO_BIAS)),
      0},
     {"convolution inside, in groups",
-     SPECS(PART(CONV, 24, 6, .channels = 4, .kernel = 2, .dilation = 2, .groups = 2,
-                .pad_right = 1)),
+     SPECS(
+         PART(CONV, 24, 6, .channels = 4, .kernel = 2, .dilation = 2, .groups = 2, .pad_right = 1)),
      0},
     {"convolution inside, padded wider than it is",
      SPECS(PART(CONV, 2, 3, .channels = 1, .kernel = 3, .pad_left = 4, .pad_right = 3)), 0},
@@ -189,7 +184,9 @@ const nets_net NETS_OF_PARTS[] = {
      0},
     {"one reader of an LSTM", SPECS(PART(LSTM, 3, 6), BRANCH(CONCATENATE, PART(LINEAR, 6, 5))), 0},
     {"branches of branches",
-     SPECS({.name = "wide", .kind = TKR_BRANCH, .combine = TKR_CONCATENATE,
+     SPECS({.name = "wide",
+            .kind = TKR_BRANCH,
+            .combine = TKR_CONCATENATE,
             PARTS(CHAIN(PART(CONV, 4, 5, .kernel = 2),
                         BRANCH(SUM, PART(LSTM, 5, 5), SAME(AFFINE, 5))),
                   BRANCH(CONCATENATE, PART(ELMAN, 4, 3), ACTIVATE(SOFTMAX, 4)),

@@ -106,8 +106,7 @@ void orc_conv_backward(const orc_net *net, orc_part *part, orc_window window, co
             double d = dy[row * O + at.output];
             part->grad[0].w_ih[at.weight] +=
                 d * *input_at(net, part, part->in[0], part->h_0, at.step, b, at.channel);
-            flow(net, part, window, dx, at.step, b, at.channel,
-                 d * part->value[0].w_ih[at.weight]);
+            flow(net, part, window, dx, at.step, b, at.channel, d * part->value[0].w_ih[at.weight]);
         }
         for (int64_t o = 0; t < net->lengths[b] && part->grad[0].b_ih && o < O; o++) {
             part->grad[0].b_ih[o] += dy[row * O + o];

@@ -106,10 +106,8 @@ static void test_plain_functions(void **unused) {
     for (int64_t f = TKR_TANH; f <= TKR_SQRT; f++) {
         for (int k = 0; k < 4; k++) {
             twin t;
-            const orc_spec spec = {.kind = k % 2 ? TKR_ELMAN : TKR_LINEAR,
-                                   .input = 4,
-                                   .hidden = 18,
-                                   .activation = f};
+            const orc_spec spec = {
+                .kind = k % 2 ? TKR_ELMAN : TKR_LINEAR, .input = 4, .hidden = 18, .activation = f};
             twin_open(&t, &spec, 1, 930 + (uint64_t)f, NULL);
             snprintf(t.label, sizeof t.label, "kind %d with %d", (int)spec.kind, (int)f);
             twin_shape(&t, STEPS, BATCH, LENGTHS, MODE, true);
@@ -124,8 +122,10 @@ static void test_plain_functions(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nets),      cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_windows),   cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_nets),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_functions),
         cmocka_unit_test(test_plain_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
