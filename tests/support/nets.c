@@ -92,7 +92,7 @@ const nets_net NETS_OF_PARTS[] = {
      SPECS(PART(LSTM, 4, 6, .gate_activation = TKR_HARD_SIGMOID, .activation = TKR_SOFTSIGN)),
      NETS_KINKS},
     {"LSTM, other functions, peepholes",
-     SPECS(PART(LSTM, 4, 19, .gate_activation = TKR_HARD_SIGMOID_6, .activation = TKR_ELU,
+     SPECS(PART(LSTM, 4, 19, .gate_activation = TKR_HARD_SIGMOID_6, .activation = TKR_HARD_TANH,
                 .peepholes = 1, .layers = 2)),
      NETS_KINKS},
     {"GRU, other functions",
