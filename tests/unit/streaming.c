@@ -108,9 +108,15 @@ static void check_chain(const tkr_env *env) {
         {.kind = TKR_GRU, .input = 7, .hidden = 4},
         {.kind = TKR_LINEAR, .input = 4, .hidden = 12},
     };
+    const orc_spec no_state[] = {
+        {.kind = TKR_EMBEDDING, .input = 12, .hidden = 5},
+        {.kind = TKR_DROPOUT, .input = 5, .hidden = 5, .rate = 0.5},
+        {.kind = TKR_LINEAR, .input = 5, .hidden = 3},
+    };
     check_net(specs, 6, 1, true, true, env);
     check_net(specs, 6, 5, true, false, env);
     check_net(specs + 2, 4, 2, false, true, env);
+    check_net(no_state, 3, 3, true, false, env);
 }
 
 static void test_sizes(void **unused) {
