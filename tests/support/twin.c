@@ -189,20 +189,26 @@ static void state_name(char *name, size_t size, const orc_part *part, bool cell)
     snprintf(name, size, "%s%s%s", part->name, part->name[0] ? "." : "", own);
 }
 
+bool twin_tensor_at(const twin *t, int64_t index, int which, twin_tensor *tensor) {
+    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
+        const orc_part *part = &t->net->parts[i / 2];
+        tensor->numbers = state_numbers(t, part, which, i % 2, &tensor->n);
+        if (tensor->numbers && index-- == 0) {
+            state_name(tensor->name, sizeof tensor->name, part, i % 2);
+            return true;
+        }
+    }
+    return false;
+}
+
 tkr_state *twin_state(const twin *t, int which) {
     tkr_state *state;
+    twin_tensor tensor;
     assert_ok(tkr_state_create(&state, t->cell, t->net->batch, t->env));
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        char name[ORC_NAME + 8];
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        const double *numbers = state_numbers(t, part, which, i % 2, &n);
-        if (numbers) {
-            float *floats = twin_floats(numbers, n);
-            state_name(name, sizeof name, part, i % 2);
-            assert_ok(tkr_state_set(state, name, floats, n));
-            free(floats);
-        }
+    for (int64_t i = 0; twin_tensor_at(t, i, which, &tensor); i++) {
+        float *floats = twin_floats(tensor.numbers, tensor.n);
+        assert_ok(tkr_state_set(state, tensor.name, floats, tensor.n));
+        free(floats);
     }
     return state;
 }
@@ -228,17 +234,11 @@ static void check(const twin *t, const char *what, float *got, const double *wan
 }
 
 void twin_check_state(const twin *t, const tkr_state *state, int which, double tolerance) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        char name[ORC_NAME + 8];
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        const double *numbers = state_numbers(t, part, which, i % 2, &n);
-        if (numbers) {
-            float *got = malloc((size_t)n * sizeof *got);
-            state_name(name, sizeof name, part, i % 2);
-            assert_ok(tkr_state_get(state, name, got, n));
-            check(t, name, got, numbers, n, tolerance);
-        }
+    twin_tensor tensor;
+    for (int64_t i = 0; twin_tensor_at(t, i, which, &tensor); i++) {
+        float *got = malloc((size_t)tensor.n * sizeof *got);
+        assert_ok(tkr_state_get(state, tensor.name, got, tensor.n));
+        check(t, tensor.name, got, tensor.numbers, tensor.n, tolerance);
     }
 }
 
@@ -254,26 +254,19 @@ static void draw_ids(twin *t) {
 }
 
 static void draw_states(twin *t, bool given) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        double *first = state_numbers(t, part, TWIN_INITIAL, i % 2, &n);
-        double *last = state_numbers(t, part, TWIN_DFINAL, i % 2, &n);
-        if (last) {
-            orc_fill(&t->random, last, n, 1);
-            orc_fill(&t->random, first, given ? n : 0, 0.5);
-        }
+    twin_tensor first, last;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_DFINAL, &last); i++) {
+        (void)twin_tensor_at(t, i, TWIN_INITIAL, &first);
+        orc_fill(&t->random, last.numbers, last.n, 1);
+        orc_fill(&t->random, first.numbers, given ? first.n : 0, 0.5);
     }
     t->net->given = given;
 }
 
 void twin_no_final(twin *t) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        int64_t n;
-        double *last = state_numbers(t, &t->net->parts[i / 2], TWIN_DFINAL, i % 2, &n);
-        if (last) {
-            memset(last, 0, (size_t)n * sizeof *last);
-        }
+    twin_tensor last;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_DFINAL, &last); i++) {
+        memset(last.numbers, 0, (size_t)last.n * sizeof *last.numbers);
     }
 }
 
@@ -288,10 +281,9 @@ void twin_make_positive(twin *t) {
         make_positive(t->net->tensors[i].value, t->net->tensors[i].rows * t->net->tensors[i].cols);
     }
     make_positive(t->net->input, t->net->steps * t->net->batch * orc_input_width(t->net));
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        int64_t n;
-        double *first = state_numbers(t, &t->net->parts[i / 2], TWIN_INITIAL, i % 2, &n);
-        make_positive(first, n);
+    twin_tensor first;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_INITIAL, &first); i++) {
+        make_positive(first.numbers, first.n);
     }
     twin_push(t);
 }

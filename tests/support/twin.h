@@ -66,6 +66,14 @@ void twin_check(twin *t, int64_t k1, int64_t k2);
 /* The parts' h_0.., h_n.., dh_0.. or dh_n.. of the net. */
 enum { TWIN_INITIAL, TWIN_FINAL, TWIN_DINITIAL, TWIN_DFINAL };
 
+/* Those of one tensor, the index-th of the state. False: there are not so many. */
+typedef struct twin_tensor {
+    char name[ORC_NAME + 8];
+    double *numbers; /* [n] */
+    int64_t n;
+} twin_tensor;
+bool twin_tensor_at(const twin *t, int64_t index, int which, twin_tensor *tensor);
+
 /* A state of the library that holds those numbers; the caller destroys it. */
 tkr_state *twin_state(const twin *t, int which);
 

@@ -343,12 +343,9 @@ int main(void) {
         lengths[b] = b * 3 % (STEPS + 1);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_shared_buffer),
-        cmocka_unit_test(test_parallel_for),
-        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_parts),        cmocka_unit_test(test_shared_buffer),
+        cmocka_unit_test(test_parallel_for), cmocka_unit_test(test_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
