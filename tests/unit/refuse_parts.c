@@ -21,12 +21,9 @@ typedef struct refused {
     .parts = (const orc_spec[]) {                                          \
         __VA_ARGS__                                                        \
     }
-#define CHAIN(...) \
-    { .kind = TKR_CHAIN, PARTS(__VA_ARGS__) }
-#define BRANCH(how, ...) \
-    { .kind = TKR_BRANCH, .combine = TKR_##how, PARTS(__VA_ARGS__) }
-#define PART(k, i, ...) \
-    { .kind = TKR_##k, .input = i, .hidden = __VA_ARGS__ }
+#define CHAIN(...) {.kind = TKR_CHAIN, PARTS(__VA_ARGS__)}
+#define BRANCH(how, ...) {.kind = TKR_BRANCH, .combine = TKR_##how, PARTS(__VA_ARGS__)}
+#define PART(k, i, ...) {.kind = TKR_##k, .input = i, .hidden = __VA_ARGS__}
 
 static const refused REFUSED[] = {
     /* widths */
@@ -326,8 +323,8 @@ static void test_files(void **state) {
         {TKR_ERR_FORMAT, "\\\"kernel\\\":2", "\\\"kernel\\\":0", "kernel = 0"},
         {TKR_ERR_FORMAT, "\\\"groups\\\":1", "\\\"groups\\\":3", "part '1': 4 and 4 channels"},
     };
-    const orc_spec spec = BRANCH(SUM, PART(NORM, 4, 4, .epsilon = 0.5),
-                                 PART(CONV, 4, 4, .kernel = 2, .groups = 1));
+    const orc_spec spec =
+        BRANCH(SUM, PART(NORM, 4, 4, .epsilon = 0.5), PART(CONV, 4, 4, .kernel = 2, .groups = 1));
     tkr_cell *cell = twin_cell(&spec, 1, NULL);
     stream whole;
     stream_init(&whole);
@@ -338,8 +335,7 @@ static void test_files(void **state) {
         stream_copy(&edited, &whole);
         assert_true(stream_edit(&edited, edits[i].from, edits[i].to));
         const tkr_reader reader = stream_reader(&edited);
-        REFUSES_TO_MAKE(w, edits[i].status,
-                        tkr_cell_load_from(&w->made.cell, &reader, &w->env));
+        REFUSES_TO_MAKE(w, edits[i].status, tkr_cell_load_from(&w->made.cell, &reader, &w->env));
         if (!strstr(w->detail, edits[i].text)) {
             fail_msg("'%s', not '%s'", w->detail, edits[i].text);
         }
@@ -411,10 +407,9 @@ static void test_logits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_containers), CASE(test_alone),   CASE(test_create),
-        CASE(test_options),    CASE(test_branch),  CASE(test_nesting),
-        CASE(test_names),      CASE(test_reverse), CASE(test_files),
-        CASE(test_logits),
+        CASE(test_containers), CASE(test_alone),   CASE(test_create), CASE(test_options),
+        CASE(test_branch),     CASE(test_nesting), CASE(test_names),  CASE(test_reverse),
+        CASE(test_files),      CASE(test_logits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
