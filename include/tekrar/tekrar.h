@@ -750,8 +750,8 @@ TKR_API int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int6
  * @param targets  [steps][batch] in [0, O); not looked at where the weight is 0 or past a length
  * @param weights  [steps][batch], finite, >= 0; or NULL for all 1
  * @return TKR_OK, TKR_ERR_ORDER (no forward), TKR_ERR_TOKEN, TKR_ERR_ARGUMENT (weights; their sum is
- *         0), TKR_ERR_NUMERIC (the loss is not finite; there is none then), TKR_ERR_UNSUPPORTED (the
- *         cell ends in a softmax). Since: 0.1
+ *         0), TKR_ERR_NUMERIC (the loss is not finite; there is none then), TKR_ERR_UNSUPPORTED (what
+ *         a softmax gives is no logits). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *targets,
                                       const float *weights);

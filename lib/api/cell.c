@@ -64,8 +64,10 @@ int32_t tkr_cell_set_float(tkr_cell *cell, int32_t key, double value) {
     return cell ? tkri_cell_set_real(cell, key, value) : TKR_ERR_ARGUMENT;
 }
 
+/* That can be set. */
 static const tkri_option *option_of(const tkr_cell *cell, int32_t key, int32_t type) {
-    return cell ? tkri_cell_option(cell, key, type) : NULL;
+    const tkri_option *option = cell ? tkri_cell_option(cell, key, type) : NULL;
+    return option && !(option->flags & TKRI_READ_ONLY) ? option : NULL;
 }
 
 int32_t tkr_cell_get_int(const tkr_cell *cell, int32_t key, int64_t *value) {

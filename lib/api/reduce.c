@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "train/compare.h"
+#include "train/loss.h"
 
 int32_t tkr_cell_precision(const tkr_cell *cell) {
     return cell ? cell->precision : TKR_FLOAT32;
@@ -80,6 +81,8 @@ static int32_t check_ids(const int32_t *ids, int64_t rows, int64_t low, int64_t 
 /* Is this what the cell takes, and what can be lost on its outputs? */
 static int32_t check_trial(const tkr_trial *trial, const tkr_cell *cell, const tkri_env *env) {
     const tkri_net *net = cell->net;
+    const int binary = trial->target_values && trial->loss == TKR_BINARY_CROSS_ENTROPY;
+    tkri_detail detail;
     const int64_t rows = trial->steps * trial->batch;
     if (!(net->takes & (trial->ids ? TKRI_IDS : TKRI_VALUES))) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,
@@ -87,10 +90,8 @@ static int32_t check_trial(const tkr_trial *trial, const tkr_cell *cell, const t
     }
     TRY(check_ids(trial->ids, rows, -1, net->input, env));
     TRY(check_ids(trial->target_ids, rows, 0, net->output, env));
-    const int binary = trial->target_values && trial->loss == TKR_BINARY_CROSS_ENTROPY;
-    if ((trial->target_ids || binary) && !tkri_net_gives_logits(net)) {
-        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,
-                             "this loss takes logits, and the cell ends in a softmax");
+    if (tkri_loss_fits(net, trial->target_ids || binary, &detail) < 0) {
+        return tkri_env_forward(env, TKR_ERR_UNSUPPORTED, &detail);
     }
     for (int64_t i = 0; binary && i < rows * net->output; i++) {
         const float target = trial->target_values[i];

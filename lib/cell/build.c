@@ -147,6 +147,7 @@ tkri_wire tkri_build_layer(tkri_builder *b, const tkri_layer *layer, const tkri_
         .width = layer->output,
         .once = listed.once,
         .without_input = layer->without_input,
+        .is_probability = layer->is_probability,
         .backwards = layer->output,
         .halves = -1,
     };

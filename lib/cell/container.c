@@ -50,8 +50,11 @@ static int32_t check_parts(const tkri_kind *kind, tkr_cell *const *parts, int64_
 
 /* What only the container with its parts in it can be asked. */
 static int32_t check_whole(tkr_cell *container, int32_t combine) {
-    if (tkri_cell_option(container, TKR_COMBINE, TKRI_INT)) {
-        TRY(tkri_cell_set_int(container, TKR_COMBINE, combine));
+    const tkri_option *how = tkri_cell_option(container, TKR_COMBINE, TKRI_INT);
+    if (how) {
+        REQUIRE(combine >= how->low && combine <= how->high, &container->detail, TKR_ERR_ARGUMENT,
+                "%s = %d is not in %g..%g", how->name, (int)combine, how->low, how->high);
+        tkri_options_set_int(&container->options, TKR_COMBINE, combine);
     }
     TRY(container->kind->check(container, &container->detail));
     REQUIRE(tkri_cell_takes(container), &container->detail, TKR_ERR_SHAPE,

@@ -90,7 +90,7 @@ struct tkri_layer {
     int32_t live;           /* somebody reads it, or it is the net's output */
     int32_t once;           /* a row for each sequence, not for each step */
     int32_t without_input;  /* its output at a step does not depend on the step's input */
-    int32_t is_probability; /* its rows sum to 1: not what a loss takes logits from */
+    int32_t is_probability; /* what it hands on comes from a softmax: it is no logits */
     int64_t step_weights;   /* of its largest product that is made step by step */
     int32_t keeps_gradient; /* its output's gradient is read again, for its parameters or later */
     int64_t buffer;         /* of those that layers share for that gradient; -1: none */
@@ -142,11 +142,6 @@ typedef struct tkri_net {
     uint64_t bytes;  /* of the block */
 } tkri_net;
 
-/* Are the net's outputs what a loss takes as logits? */
-static inline int32_t tkri_net_gives_logits(const tkri_net *net) {
-    return !net->layers[net->n_layers - 1].is_probability;
-}
-
 /* Row length of arrays over n units: the same in every tier. Long rows are an odd number of cache
  * lines, because a column of rows that are a power of two apart falls into a few sets of a cache.
  */
@@ -161,6 +156,7 @@ typedef struct tkri_wire {
     int64_t width;
     int32_t once;
     int32_t without_input;
+    int32_t is_probability;
     int64_t backwards; /* the columns from here on come from the last step to the first */
     int32_t mixed;     /* others do too, or both are in one column: LAST cannot tell them apart */
     int64_t halves;    /* the layer whose two directions this one merges; -1: it merges none */

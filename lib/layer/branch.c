@@ -4,7 +4,8 @@
 #include "layer/combine.h"
 
 static const tkri_option options[] = {
-    {TKR_COMBINE, 0, "combine", TKRI_INT, TKRI_FIXED, TKR_CONCATENATE, TKR_SUM, TKR_CONCATENATE},
+    {TKR_COMBINE, 0, "combine", TKRI_INT, TKRI_READ_ONLY | TKRI_FIXED, TKR_CONCATENATE, TKR_SUM,
+     TKR_CONCATENATE},
     {0},
 };
 TKRI_OPTIONS_FIT(options);

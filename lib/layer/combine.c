@@ -118,10 +118,11 @@ static void find_backwards(tkri_wire *out, const tkri_wire *in, int64_t n, int32
 }
 
 tkri_wire tkri_build_combine(tkri_builder *b, const tkri_wire *in, int64_t n, int32_t how) {
-    tkri_layer layer = {.ops = &combine_ops, .without_input = 1};
+    tkri_layer layer = {.ops = &combine_ops, .without_input = 1, .is_probability = 1};
     for (int64_t i = 0; i < n; i++) {
         layer.output = how == TKR_CONCATENATE ? layer.output + in[i].width : in[i].width;
         layer.without_input &= in[i].without_input;
+        layer.is_probability &= in[i].is_probability && (how == TKR_CONCATENATE || n == 1);
         if (in[i].once != in[0].once) {
             tkri_build_fail(b, TKR_ERR_SHAPE, "part %d ends in %s, part 0 in %s", (int)i,
                             in[i].once ? "one step" : "all steps",

@@ -11,8 +11,17 @@ typedef struct conv_tape {
     float *dtaps;      /* [rows][taps_ld] */
     float *past;       /* [B][past_ld]: before the segment */
     float *after;      /* [B][past_ld]: what flows on to the state before a piece */
+    float *row;        /* [chunk][channels_ld]: the gradient of one step's input */
     float *sums, *w_t; /* [chunk][..]; the packed transpose */
 } conv_tape;
+
+static int64_t channels_of(const tkri_conv *c) {
+    return c->groups * c->in;
+}
+
+static int64_t channels_ld(const tkri_conv *c) {
+    return tkri_row_len(channels_of(c));
+}
 
 static const conv_tape *tape_of(const tkri_unroll *u, int64_t l) {
     return (const conv_tape *)u->tape.layers[l].own;
@@ -23,6 +32,7 @@ static void place_backward(const tkri_unroll *u, const tkri_conv *c, conv_tape *
     const int64_t chunks = tkri_chunks_of(u->net, room->batch);
     TKRI_TAKE(arena, to->dtaps, tkri_times(room->rows, c->taps_ld));
     TKRI_TAKE(arena, to->after, tkri_times(room->batch, c->past_ld));
+    TKRI_TAKE(arena, to->row, tkri_times(chunks, channels_ld(c)));
     TKRI_TAKE(arena, to->sums, tkri_times(chunks, tkri_conv_sums_len(u->cell, c)));
     TKRI_TAKE(arena, to->w_t, tkri_conv_transpose_len(u->cell, c));
 }
@@ -43,7 +53,7 @@ static void place(const tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_a
 
 /* Tap k of every channel from the input `x` of its step. */
 static void put_tap(const tkri_conv *c, float *taps, const float *x, int64_t k) {
-    for (int64_t i = 0; i < c->groups * c->in; i++) {
+    for (int64_t i = 0; i < channels_of(c); i++) {
         taps[i * c->kernel + k] = x[i];
     }
 }
@@ -51,7 +61,7 @@ static void put_tap(const tkri_conv *c, float *taps, const float *x, int64_t k) 
 /* The input of sequence i at step t of the segment, or before it. */
 static const float *input_at(const tkri_conv *c, const tkri_chunk *chunk, tkri_view x,
                              const float *past, int64_t t, int64_t i) {
-    const int64_t channels = c->groups * c->in;
+    const int64_t channels = channels_of(c);
     return t >= chunk->from ? x.p + (tkri_held_row(chunk, t) + i) * x.ld
                             : past + i * c->past_ld + (c->past + t - chunk->from) * channels;
 }
@@ -59,7 +69,7 @@ static const float *input_at(const tkri_conv *c, const tkri_chunk *chunk, tkri_v
 /* The state behind the segment. */
 static void store(const tkri_unroll *u, const tkri_conv *c, const tkri_chunk *chunk, tkri_view x,
                   const float *past) {
-    const int64_t channels = c->groups * c->in;
+    const int64_t channels = channels_of(c);
     for (int64_t i = 0; i < chunk->batch; i++) {
         float *to = tkri_slot_after(u, chunk, c->column, c->past_ld, i);
         const int64_t end = tkri_min(u->plan.length[chunk->batch0 + i], chunk->to);
@@ -109,97 +119,88 @@ static void pack(tkri_unroll *u, int64_t l) {
 
 /* A window's piece of one chunk, backwards. */
 typedef struct piece {
+    const tkri_unroll *u;
     const tkri_conv *c;
     const tkri_chunk *chunk;
-    int64_t from, to; /* steps */
-    tkri_view dx;     /* p NULL: nobody wants it */
-    float *after;     /* [batch][past_ld] */
+    int64_t from, to;   /* steps */
+    const float *dtaps; /* the chunk's rows */
+    float *rec;         /* [batch][past_ld]: of the state behind the piece */
 } piece;
 
-/* Where the gradient of sequence i's input at step t is added up; NULL: nowhere. */
-static float *gradient_at(const piece *p, int64_t t, int64_t i) {
+/* d [channels] = the gradient of sequence i's input at step t, which may be before the piece: what
+ * flows into it from the state behind the piece, then from the latest step that sees it to the
+ * earliest. In that order the sums are the same wherever a sequence is cut. */
+static void gather(const piece *p, float *d, int64_t t, int64_t i) {
     const tkri_conv *c = p->c;
-    if (t < p->from) {
-        return p->after + i * c->past_ld + (c->past + t - p->from) * (c->groups * c->in);
+    const int64_t channels = channels_of(c), length = p->u->plan.length[p->chunk->batch0 + i];
+    const int64_t end = tkri_max(tkri_min(length, p->to), p->from), kept = t - (end - c->past);
+    if (kept >= 0 && kept < c->past) {
+        memcpy(d, p->rec + i * c->past_ld + kept * channels, (size_t)channels * sizeof *d);
+    } else {
+        memset(d, 0, (size_t)channels * sizeof *d);
     }
-    return p->dx.p ? p->dx.p + (tkri_held_row(p->chunk, t) + i) * p->dx.ld : NULL;
-}
-
-/* What flows into the state behind the piece belongs to the inputs that it was made of. */
-static void take_state(const piece *p, const float *rec, int64_t i, int64_t end) {
-    const int64_t channels = p->c->groups * p->c->in;
-    for (int64_t q = 0; q < p->c->past; q++) {
-        float *to = gradient_at(p, end - p->c->past + q, i);
-        for (int64_t j = 0; to && j < channels; j++) {
-            to[j] += rec[i * p->c->past_ld + q * channels + j];
+    for (int64_t k = 0; k < c->kernel; k++) {
+        const int64_t at = t + (c->kernel - 1 - k) * c->dilation;
+        if (at < p->from || at >= end) {
+            continue;
+        }
+        const float *taps = p->dtaps + (tkri_held_row(p->chunk, at) + i) * c->taps_ld;
+        for (int64_t j = 0; j < channels; j++) {
+            d[j] += taps[j * c->kernel + k];
         }
     }
 }
 
-static void take_taps(const piece *p, const float *dtaps, int64_t t) {
-    const tkri_conv *c = p->c;
-    for (int64_t i = 0; i < p->chunk->active[t]; i++) {
-        const float *row = dtaps + (tkri_held_row(p->chunk, t) + i) * c->taps_ld;
-        for (int64_t k = 0; k < c->kernel; k++) {
-            float *to = gradient_at(p, t - (c->kernel - 1 - k) * c->dilation, i);
-            for (int64_t j = 0; to && j < c->groups * c->in; j++) {
-                to[j] += row[j * c->kernel + k];
-            }
+static void inputs_backward(const piece *p, const tkri_back *b, float *row) {
+    for (int64_t t = p->from; b->dx.p && t < p->to; t++) {
+        for (int64_t i = 0; i < p->chunk->active[t]; i++) {
+            gather(p, row, t, i);
+            tkri_put(b->dx.p + (tkri_held_row(p->chunk, t) + i) * b->dx.ld, row, channels_of(p->c),
+                     b->adds);
         }
     }
 }
 
-/* The gradients of the state: from behind the piece, through it, to before it. */
-static void state_backward(tkri_unroll *u, const piece *p, const tkri_window *window) {
+/* From the gradient of the state behind the piece to that of the state before it. */
+static void state_backward(tkri_unroll *u, const piece *p, float *after) {
     const tkri_conv *c = p->c;
-    const tkri_chunk *chunk = p->chunk;
-    float *rec = tkri_slot_gradient(u, chunk, c->column, c->past_ld);
-    tkri_slot_gradient_start(u, chunk, window, c->column, c->past_ld);
-    memset(p->after, 0, (size_t)(chunk->batch * c->past_ld) * sizeof *p->after);
-    for (int64_t i = 0; i < chunk->batch; i++) {
-        const int64_t end = tkri_min(u->plan.length[chunk->batch0 + i], p->to);
-        take_state(p, rec, i, tkri_max(end, p->from));
+    const size_t bytes = (size_t)(p->chunk->batch * c->past_ld) * sizeof *after;
+    memset(after, 0, bytes);
+    for (int64_t i = 0; i < p->chunk->batch; i++) {
+        for (int64_t q = 0; q < c->past; q++) {
+            gather(p, after + i * c->past_ld + q * channels_of(c), p->from - c->past + q, i);
+        }
     }
-}
-
-static void state_end(tkri_unroll *u, const piece *p) {
-    const tkri_conv *c = p->c;
-    float *rec = tkri_slot_gradient(u, p->chunk, c->column, c->past_ld);
-    memcpy(rec, p->after, (size_t)(p->chunk->batch * c->past_ld) * sizeof *rec);
+    memcpy(p->rec, after, bytes);
     if (p->from == 0) {
         tkri_slot_gradient_end(u, p->chunk, c->column, c->past_ld);
     }
 }
 
 static int32_t backward(tkri_unroll *u, int64_t l, tkri_chunk *chunk, const tkri_window *window) {
-    const tkri_layer *layer = &u->net->layers[l];
-    const tkri_conv *c = tkri_conv_of(layer);
+    const tkri_conv *c = tkri_conv_of(&u->net->layers[l]);
     const conv_tape *tape = tape_of(u, l);
     const tkri_back b = tkri_back_of(u, l, chunk, window);
     const int64_t n = b.to - b.from;
-    const piece p = {.c = c,
-                     .chunk = chunk,
-                     .from = window->from,
-                     .to = tkri_min(window->to, chunk->to),
-                     .dx = b.dx,
-                     .after = tape->after + chunk->batch0 * c->past_ld};
     const tkri_view dy = {b.dy.p + b.from * b.dy.ld, b.dy.ld};
     float *taps = tape->taps + (chunk->tape + b.from) * c->taps_ld;
     float *dtaps = tape->dtaps + chunk->tape * c->taps_ld;
+    const piece p = {.u = u,
+                     .c = c,
+                     .chunk = chunk,
+                     .from = window->from,
+                     .to = tkri_min(window->to, chunk->to),
+                     .dtaps = dtaps,
+                     .rec = tkri_slot_gradient(u, chunk, c->column, c->past_ld)};
     tkri_conv_sum(u->cell, c, tape->sums + chunk->number * tkri_conv_sums_len(u->cell, c), dy, taps,
                   n);
     tkri_conv_unapply(u->cell, c, dtaps + b.from * c->taps_ld, dy, n, tape->w_t);
-    for (int64_t r = b.from; b.dx.p && !b.adds && r < b.to; r++) {
-        memset(b.dx.p + r * b.dx.ld, 0, (size_t)layer->input * sizeof *b.dx.p);
-    }
     if (c->past > 0) {
-        state_backward(u, &p, window);
+        tkri_slot_gradient_start(u, chunk, window, c->column, c->past_ld);
     }
-    for (int64_t t = p.from; t < p.to; t++) {
-        take_taps(&p, dtaps, t);
-    }
+    inputs_backward(&p, &b, tape->row + chunk->number * channels_ld(c));
     if (c->past > 0) {
-        state_end(u, &p);
+        state_backward(u, &p, tape->after + chunk->batch0 * c->past_ld);
     }
     return TKR_OK;
 }
@@ -221,7 +222,7 @@ static int64_t scratch(const tkr_cell *cell, const tkri_layer *layer) {
 
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const tkri_conv *c = tkri_conv_of(s->layer);
-    const int64_t channels = c->groups * c->in, ld = tkri_row_len(s->layer->output);
+    const int64_t channels = channels_of(c), ld = tkri_row_len(s->layer->output);
     for (int64_t b = 0; b < s->state->batch; b++) {
         const float *x = s->in[0].p + b * s->in[0].ld;
         float *past =

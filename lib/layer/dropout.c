@@ -107,8 +107,10 @@ static const tkri_layer_ops dropout_ops = {
 
 tkri_wire tkri_build_dropout(tkri_builder *b, tkri_wire in, float rate, int32_t per_sequence) {
     const dropout own = {rate, per_sequence};
-    const tkri_layer layer = {
-        .ops = &dropout_ops, .output = in.width, .without_input = in.without_input};
+    const tkri_layer layer = {.ops = &dropout_ops,
+                              .output = in.width,
+                              .without_input = in.without_input,
+                              .is_probability = in.is_probability};
     tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &own, sizeof own);
     out.backwards = in.backwards;
     out.mixed = in.mixed || in.halves >= 0;

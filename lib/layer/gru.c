@@ -4,10 +4,10 @@
 
 /* The pointwise part in every tier of this build: reset after or before the product with h, each
  * with the usual functions, and with any. */
-#define DECLARE(tier, id)                                               \
+#define DECLARE(tier, id)                                                     \
     extern const tkri_cell_ops tkri_gru_after_##tier, tkri_gru_before_##tier, \
         tkri_gru_after_any_##tier, tkri_gru_before_any_##tier;
-#define LIST(tier, id)                                                    \
+#define LIST(tier, id)                                                       \
     [TKR_TIER_##id] = {{&tkri_gru_after_##tier, &tkri_gru_after_any_##tier}, \
                        {&tkri_gru_before_##tier, &tkri_gru_before_any_##tier}},
 TKRI_TIERS(DECLARE)

@@ -102,8 +102,7 @@ static tkri_wire build_last(tkri_builder *b, tkri_wire in) {
         .output = in.width,
         .once = 1,
         .without_input = in.without_input,
-        .is_probability =
-            b->net->layers && in.layer >= 0 && b->net->layers[in.layer].is_probability,
+        .is_probability = in.is_probability,
         .keeps_gradient = 1, /* for the windows to come */
     };
     return tkri_build_layer(b, &layer, &in, 1, &in.backwards, sizeof in.backwards);

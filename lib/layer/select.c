@@ -69,8 +69,10 @@ static const tkri_layer_ops select_ops = {
 
 static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     const int64_t first = tkri_cell_int(part, TKR_FIRST);
-    const tkri_layer layer = {
-        .ops = &select_ops, .output = part->hidden, .without_input = in.without_input};
+    const tkri_layer layer = {.ops = &select_ops,
+                              .output = part->hidden,
+                              .without_input = in.without_input,
+                              .is_probability = in.is_probability};
     tkri_wire out = tkri_build_layer(b, &layer, &in, 1, &first, sizeof first);
     out.backwards = tkri_min(tkri_max(in.backwards - first, 0), part->hidden);
     out.mixed = in.mixed || in.halves >= 0;

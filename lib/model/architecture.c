@@ -169,8 +169,12 @@ static int32_t blame(reading *r, int32_t status, const tkr_cell *cell) {
                : TKR_ERR_FORMAT;
 }
 
-/* What the cell says of an option that was found among its own. */
+/* What the cell says of an option that was found among its own. One that is read only it was made
+ * with. */
 static int32_t set_option(tkr_cell *cell, const tkri_options *found, const tkri_option *o) {
+    if (o->flags & TKRI_READ_ONLY) {
+        return TKR_OK;
+    }
     if (o->type == TKRI_INT) {
         return tkri_cell_set_int(cell, o->key, tkri_options_int(found, o->key));
     }

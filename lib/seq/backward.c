@@ -135,14 +135,14 @@ int32_t tkri_backward(tkri_unroll *u, const tkri_options *options, tkri_detail *
     const int64_t k2 = tkri_options_int(options, TKR_TRUNCATE_STEPS);
     const int64_t steps = u->plan.steps, segment = u->plan.segment;
     const int64_t every = k1 ? k1 : steps, back = k2 ? tkri_max(k2, every) : every;
+    const int64_t windows = (steps + every - 1) / every;
     pass p = {.u = u, .first = 1};
-    u->grad.truncate = k1;
+    u->grad.truncate = windows > 1 ? k1 : 0; /* a single window is no truncation */
     if (u->grad.packed_version != u->cell->version) {
         tkri_team_run(&u->team, u->net->n_layers, pack_layer, u);
         u->grad.packed_version = u->cell->version;
     }
     clear(u);
-    const int64_t windows = (steps + every - 1) / every;
     for (int64_t i = windows - 1; i >= 0; i--) {
         const int64_t losses = i * every, end = tkri_min(losses + every, steps);
         const int64_t begin = tkri_max(losses + every - back, 0);

@@ -132,13 +132,19 @@ static double total(const tkr_sequence *seq) {
     return sum;
 }
 
+int32_t tkri_loss_fits(const tkri_net *net, int32_t logits, tkri_detail *detail) {
+    const tkri_layer *top = &net->layers[net->n_layers - 1];
+    REQUIRE(!logits || !top->is_probability, detail, TKR_ERR_UNSUPPORTED,
+            "the loss takes logits, but what part '%s' gives comes from a softmax",
+            top->part->name[0] ? top->part->name : top->part->kind->name);
+    return TKR_OK;
+}
+
 int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const float *values,
                   int32_t kind, const float *weights) {
     task k = {seq, ids, values, weights, kind, 1};
     double weight_sum;
-    const int of_logits = ids || kind == TKR_BINARY_CROSS_ENTROPY;
-    REQUIRE(!of_logits || tkri_net_gives_logits(seq->u.net), &seq->detail, TKR_ERR_UNSUPPORTED,
-            "this loss takes logits, and the cell ends in a softmax");
+    TRY(tkri_loss_fits(seq->u.net, ids || kind == TKR_BINARY_CROSS_ENTROPY, &seq->detail));
     TRY(check(&k, &weight_sum));
     if (!tkri_options_int(&seq->options, TKR_REDUCTION)) {
         k.scale = 1 / weight_sum;

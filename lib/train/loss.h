@@ -9,6 +9,9 @@
 double tkri_loss_row(int32_t kind, const float *y, const float *target, int64_t n, float *dy,
                      double w);
 
+/* Can a loss that takes logits, or another one, be had of this net's outputs? */
+int32_t tkri_loss_fits(const tkri_net *net, int32_t logits, tkri_detail *detail);
+
 /* Compute the loss and leave dL/doutput in the sequence. ids or values is NULL; kind is a
  * TKR_MSE... for values. Statuses as tkr_sequence_loss_ids(). */
 int32_t tkri_loss(tkr_sequence *seq, double *loss, const int32_t *ids, const float *values,

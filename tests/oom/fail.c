@@ -184,7 +184,8 @@ static int named(const scenario *s, const char *name) {
 int main(int argc, char **argv) {
     const scenario *const tables[] = {cell_scenarios,     file_scenarios,       state_scenarios,
                                       sequence_scenarios, optimizer_scenarios,  text_scenarios,
-                                      ngram_scenarios,    ngram_file_scenarios, mix_scenarios};
+                                      ngram_scenarios,    ngram_file_scenarios, mix_scenarios,
+                                      part_scenarios};
     int list = argc > 1 && strcmp(argv[1], "--list") == 0, failed = 0;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         for (const scenario *s = tables[i]; s->call; s++) {

@@ -21,6 +21,6 @@ typedef struct scenario {
 /* Each ends with a row whose call is NULL. */
 extern const scenario cell_scenarios[], file_scenarios[], state_scenarios[], sequence_scenarios[],
     optimizer_scenarios[], text_scenarios[], ngram_scenarios[], ngram_file_scenarios[],
-    mix_scenarios[];
+    mix_scenarios[], part_scenarios[];
 
 #endif

@@ -53,7 +53,7 @@ static void add_parameters(hash *h, const tkr_cell *cell, const tkr_sequence *se
         int32_t rank = 0;
         add_int(h, tkr_cell_parameter(cell, i, &name, &rank, shape));
         add(h, name, strlen(name));
-        int64_t len = shape[0] * shape[1];
+        int64_t len = shape[0] * shape[1] * shape[2] * shape[3];
         add_room(h, tkr_cell_get_parameter(cell, name, h->room, len), len);
         if (seq) {
             add_room(h, tkr_sequence_gradient(seq, name, h->room, len), len);

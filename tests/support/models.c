@@ -3,6 +3,27 @@
 
 enum { I = MODELS_I };
 
+static const orc_spec past_parts[] = {
+    {.name = "near", .kind = TKR_CONV, .input = I, .hidden = 6, .kernel = 3, .dilation = 2},
+    {.kind = TKR_NORM, .input = 6, .hidden = 6, .epsilon = 0.01},
+    {.name = "rnn", .kind = TKR_LSTM, .input = 6, .hidden = 7, .zoneout = 0.25}};
+static const orc_spec step_parts[] = {
+    {.kind = TKR_AFFINE, .input = I, .hidden = I},
+    {.name = "in",
+     .kind = TKR_CONV,
+     .input = I,
+     .hidden = 2,
+     .channels = 1,
+     .kernel = 2,
+     .stride = 2,
+     .pad_left = 1,
+     .pad_right = 2,
+     .reflect = 1},
+    {.kind = TKR_ACTIVATE, .input = 8, .hidden = 8, .activation = TKR_MAGNITUDE}};
+static const orc_spec sum_parts[] = {
+    {.kind = TKR_CONV, .input = 13, .hidden = 12, .biases = ORC_NO_BIAS},
+    {.name = "rnn", .kind = TKR_ELMAN, .input = 13, .hidden = 12, .activation = TKR_GELU}};
+
 const model models[] = {
     {"elman", {{.kind = TKR_ELMAN, .input = I, .hidden = 7}}, 1, 0},
     {"elman relu, 3 layers, no bias, both ways",
@@ -94,6 +115,43 @@ const model models[] = {
       {.name = "tekrar-out_1", .kind = TKR_LINEAR, .input = 10, .hidden = I}},
      4,
      1},
+    {"branches of all parts, two levels deep",
+     {{.name = "wide",
+       .kind = TKR_BRANCH,
+       .n_parts = 3,
+       .parts =
+           (const orc_spec[]){
+               {.name = "left", .kind = TKR_CHAIN, .n_parts = 3, .parts = past_parts},
+               {.kind = TKR_CHAIN, .n_parts = 3, .parts = step_parts},
+               {.name = "some", .kind = TKR_SELECT, .input = I, .hidden = 2, .first = 3}}},
+      {.name = "sum", .kind = TKR_BRANCH, .combine = TKR_SUM, .n_parts = 2, .parts = sum_parts},
+      {.kind = TKR_LINEAR, .input = 12, .hidden = 3}},
+     3,
+     0},
+    {"lstm, reverse, other functions; its last step",
+     {{.kind = TKR_LSTM,
+       .input = I,
+       .hidden = 6,
+       .directions = TKR_REVERSE,
+       .gate_activation = TKR_HARD_SIGMOID,
+       .activation = TKR_SOFTSIGN},
+      {.kind = TKR_LAST, .input = 6, .hidden = 6},
+      {.kind = TKR_NORM, .input = 6, .hidden = 6, .biases = ORC_NO_BIAS}},
+     3,
+     0},
+    {"gru, the product of both ways, a branch of one",
+     {{.kind = TKR_BRANCH,
+       .combine = TKR_SUM,
+       .n_parts = 1,
+       .parts = (const orc_spec[]){{.kind = TKR_GRU,
+                                    .input = I,
+                                    .hidden = 4,
+                                    .directions = TKR_BOTH,
+                                    .combine = TKR_PRODUCT,
+                                    .layers = 2,
+                                    .between = 0.25}}}},
+     1,
+     1},
     {"a chain of unnamed parts",
      {{.kind = TKR_GRU, .input = I, .hidden = 8},
       {.kind = TKR_DROPOUT, .input = 8, .hidden = 8, .rate = 0.5},
@@ -103,6 +161,31 @@ const model models[] = {
      0},
 };
 const int models_len = sizeof models / sizeof *models;
+
+static int any(const orc_spec *specs, int64_t n, int (*is)(const orc_spec *)) {
+    for (int64_t i = 0; i < n; i++) {
+        if (is(&specs[i]) || any(specs[i].parts, specs[i].n_parts, is)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int carries(const orc_spec *spec) {
+    return spec->kind <= TKR_GRU || (spec->kind == TKR_CONV && spec->kernel > 1 && !spec->channels);
+}
+
+static int goes_back(const orc_spec *spec) {
+    return spec->kind <= TKR_GRU && spec->directions > TKR_FORWARD;
+}
+
+int models_carries(const model *which) {
+    return any(which->specs, which->n, carries);
+}
+
+int models_goes_back(const model *which) {
+    return any(which->specs, which->n, goes_back);
+}
 
 tkr_cell *models_make(const model *which, uint64_t seed, const tkr_env *env) {
     tkr_cell *cell = twin_cell(which->specs, which->n, env);

@@ -18,6 +18,10 @@ enum { MODELS_I = 5 };
 extern const model models[];
 extern const int models_len;
 
+/* Has it a state? Does a layer go from the last step to the first? */
+int models_carries(const model *which);
+int models_goes_back(const model *which);
+
 /* Make it, initialised with that seed. */
 tkr_cell *models_make(const model *which, uint64_t seed, const tkr_env *env);
 

@@ -10,17 +10,28 @@
 
 #include <tekrar/tekrar.h>
 
-enum { ORC_NO_BIAS = -1, ORC_NAME = 96 };
+enum { ORC_NO_BIAS = -1, ORC_NAME = 256 };
+
+/* What a branch ends in, and two directions that become one: the pieces of its input side by side,
+ * or added up, or ... It is no kind of the library's. */
+enum { ORC_COMBINE = 1000 };
 
 /* A part as the library would be told of it; a zero is that option's default. */
 typedef struct orc_spec {
-    const char *name; /* its name in a chain; NULL: its index */
+    const char *name; /* its name in a container; NULL: its index */
     int32_t kind;
     int64_t input, hidden;
     int64_t layers, directions, activation, reset, peepholes, projection;
     int64_t biases; /* ORC_NO_BIAS, 1, 2 */
     int64_t learned, before, per_sequence;
     double between, recurrent, zoneout, zoneout_cell, rate;
+    int64_t combine, gate_activation;
+    int64_t first;                                          /* select */
+    int64_t kernel, dilation, groups;                       /* convolution */
+    int64_t channels, stride, pad_left, pad_right, reflect; /* the same, inside a vector */
+    double epsilon;                                         /* norm */
+    const struct orc_spec *parts;                           /* [n_parts] of a chain or a branch */
+    int64_t n_parts;
 } orc_spec;
 
 /* A parameter and its gradient, [rows][cols]. */
@@ -38,7 +49,8 @@ typedef struct orc_weights {
 
 /* What one step of one sequence computed: everything that its backward needs. */
 typedef struct orc_record {
-    double *k, *gates, *u, *v, *q, *h_new, *c_new; /* docs/maths.md's letters, h~ and c~ */
+    double *k, *gates, *u, *v, *q, *h_new, *c_new; /* docs/maths.md's letters, h~ and c~; of an
+                                                      Elman cell u is a */
     double *h_prev, *c_prev, *h, *c;
     double *dh; /* [R] all that arrived at h, in its own window */
 } orc_record;
@@ -55,13 +67,20 @@ typedef struct orc_noise {
 typedef struct orc_part {
     orc_spec spec; /* with the defaults filled in */
     char name[ORC_NAME];
+    int64_t *from, n_from;            /* the parts that it reads side by side; -1: the input */
+    bool once;                        /* behind LAST: its arrays have one step */
+    bool merges;                      /* the directions of the recurrent part that it reads */
+    bool *backwards;                  /* [O] a column that ends at the first step */
     int64_t gates, slots, recur, out; /* G, layers * D, R, O */
+    int64_t ways, inner;              /* D; width of what a layer hands to the next */
+    int64_t past, positions;          /* convolution: steps of the state; of a vector's output */
     orc_weights *value, *grad;        /* [slots] */
     double **in;                      /* [layers] the layers' inputs [T][B][their width] */
-    double *output;                   /* [T][B][O] */
+    double **raw;                     /* [layers] their outputs, directions side by side */
+    double *output, *doutput;         /* [T][B][O] */
     orc_record *records;              /* [slots][T][B] */
     orc_noise noise;
-    double *h_0, *c_0, *h_n, *c_n;     /* [slots][B][R or H] */
+    double *h_0, *c_0, *h_n, *c_n;     /* [slots][B][R or H]; of a convolution h is its past */
     double *dh_0, *dc_0, *dh_n, *dc_n; /* their gradients: _0 written, _n read by backward */
 } orc_part;
 
@@ -73,8 +92,8 @@ typedef struct orc_net {
     int64_t steps, batch;
     int32_t *lengths;         /* [B] */
     bool given;               /* the parts' h_0, c_0 hold an initial state of the caller's */
-    double *input, *dinput;   /* [T][B][I] of the first part */
-    double *output, *doutput; /* [T][B][O] of the last part */
+    double *input, *dinput;   /* [T][B][I] of the net */
+    double *output, *doutput; /* [T][B][O] of the last part; [1][B][O] behind LAST */
     void **blocks;            /* all memory, freed together */
     int64_t n_blocks;
 } orc_net;
@@ -84,7 +103,8 @@ typedef struct orc_window {
     int64_t from, start, end;
 } orc_window;
 
-/* A net of `n` parts; a net of one part that is no chain has parameters without a part's name. */
+/* A net of `n` parts, of which chains and branches become the parts that compute, each behind those
+ * that it reads. A net of one part that is no chain has parameters without a part's name. */
 orc_net *orc_create(const orc_spec *specs, int64_t n, bool chain);
 void orc_destroy(orc_net *net);
 
@@ -94,6 +114,16 @@ double *orc_zeros(orc_net *net, int64_t n);
 orc_tensor *orc_find(const orc_net *net, const char *name);
 int64_t orc_input_width(const orc_net *net);
 int64_t orc_output_width(const orc_net *net);
+
+/* Steps of the net's output: T, or 1. */
+int64_t orc_output_steps(const orc_net *net);
+
+/* Rows [steps][B] of a part, of which one is valid where its sequence has that step. */
+int64_t orc_rows(const orc_net *net, const orc_part *part);
+bool orc_is_valid(const orc_net *net, const orc_part *part, int64_t row);
+
+/* Does the part carry anything from step to step? Then h_0 and the rest are there. */
+bool orc_has_state(const orc_part *part);
 
 /* Make room for T steps of B sequences: zero inputs, no state given, no noise. */
 void orc_shape(orc_net *net, int64_t steps, int64_t batch, const int32_t *lengths);
@@ -131,6 +161,27 @@ void orc_cell_backward(const orc_part *part, orc_where at, const double *x, doub
 double orc_activate(int64_t activation, double a);
 double orc_activate_slope(int64_t activation, double y); /* from y = f(a); not of GELU */
 double orc_gelu_slope(double a);
+
+/* oracle_parts.c: one step of one sequence of a part without a state; backward adds to dx and to
+ * the part's gradients. `row` counts [T][B]. */
+void orc_row_forward(const orc_part *part, int64_t row, double *y);
+void orc_row_backward(const orc_part *part, int64_t row, const double *dy, double *dx);
+
+/* y [width] of pieces x [n][width], by a TKR_SUM..., and dx += what dy gives. */
+void orc_combine(int64_t how, const double *x, double *y, int64_t n, int64_t width);
+void orc_combine_backward(int64_t how, const double *x, const double *dy, double *dx, int64_t n,
+                          int64_t width);
+
+/* oracle_time.c: LAST, and convolution over time. Backward adds to dx [T][B][I]. */
+void orc_last_forward(const orc_net *net, orc_part *part);
+void orc_last_backward(const orc_net *net, orc_part *part, orc_window window, const double *dy,
+                       double *dx);
+void orc_conv_forward(const orc_net *net, orc_part *part);
+void orc_conv_backward(const orc_net *net, orc_part *part, orc_window window, const double *dy,
+                       double *dx);
+
+/* Does the gradient of the final state of sequence b belong to this window? */
+bool orc_holds_final(const orc_net *net, int64_t b, orc_window window);
 
 /* oracle_train.c: losses return L and write net->doutput; weights may be NULL. */
 double orc_loss_ids(orc_net *net, const int32_t *targets, const float *weights, int32_t reduction);

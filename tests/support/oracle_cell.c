@@ -135,6 +135,7 @@ static void elman_forward(const orc_part *part, const orc_weights *w, orc_where 
     for (int64_t i = 0; i < h; i++) {
         double a = row_product(w->w_ih, x, w->b_ih, i, at.width) +
                    row_product(w->w_hh, r->k, w->b_hh, i, h);
+        r->u[i] = a;
         r->h_new[i] = orc_activate(part->spec.activation, a);
     }
 }
@@ -145,7 +146,9 @@ static void elman_backward(const orc_part *part, orc_where at, const double *x, 
     int64_t h = part->spec.hidden;
     double *da = calloc((size_t)h, sizeof *da);
     for (int64_t i = 0; i < h; i++) {
-        da[i] = dh_new[i] * orc_activate_slope(part->spec.activation, r->h_new[i]);
+        da[i] = dh_new[i] * (part->spec.activation == TKR_GELU
+                                 ? orc_gelu_slope(r->u[i])
+                                 : orc_activate_slope(part->spec.activation, r->h_new[i]));
     }
     rows_backward(w->w_ih, d->w_ih, d->b_ih, da, x, dx, h, at.width);
     rows_backward(w->w_hh, d->w_hh, d->b_hh, da, r->k, dk, h, h);
@@ -155,7 +158,8 @@ static void elman_backward(const orc_part *part, orc_where at, const double *x, 
 /* gates [4][H] receives i, f, g, o after their activations. */
 static void lstm_forward(const orc_part *part, const orc_weights *w, orc_where at, const double *x,
                          orc_record *r) {
-    int64_t h = part->spec.hidden, R = part->recur;
+    int64_t h = part->spec.hidden, R = part->recur, s = part->spec.gate_activation;
+    int64_t tanh_ = part->spec.activation;
     for (int64_t j = 0; j < h; j++) {
         double a[4];
         for (int64_t g = 0; g < 4; g++) {
@@ -163,14 +167,14 @@ static void lstm_forward(const orc_part *part, const orc_weights *w, orc_where a
                    row_product(w->w_hh, r->k, w->b_hh, g * h + j, R);
         }
         double before = r->c_prev[j];
-        double i = logistic(a[0] + element(w->p_i, j) * before);
-        double f = logistic(a[1] + element(w->p_f, j) * before);
-        double g = tanh(a[2]);
+        double i = orc_activate(s, a[0] + element(w->p_i, j) * before);
+        double f = orc_activate(s, a[1] + element(w->p_f, j) * before);
+        double g = orc_activate(tanh_, a[2]);
         double c = f * before + i * g;
-        double o = logistic(a[3] + element(w->p_o, j) * c);
+        double o = orc_activate(s, a[3] + element(w->p_o, j) * c);
         r->gates[j] = i, r->gates[h + j] = f, r->gates[2 * h + j] = g, r->gates[3 * h + j] = o;
         r->c_new[j] = c;
-        r->q[j] = o * tanh(c);
+        r->q[j] = o * orc_activate(tanh_, c);
     }
     for (int64_t j = 0; j < R; j++) {
         r->h_new[j] = w->w_hr ? row_product(w->w_hr, r->q, NULL, j, h) : r->q[j];
@@ -178,15 +182,17 @@ static void lstm_forward(const orc_part *part, const orc_weights *w, orc_where a
 }
 
 /* The gradients of unit j of an LSTM: da[0..3]; *dc goes from c~ to c_{t-1}. */
-static void lstm_unit_backward(const orc_weights *w, const orc_weights *d, const orc_record *r,
-                               int64_t h, int64_t j, double dq, double *dc, double da[4]) {
+static void lstm_unit_backward(const orc_part *part, const orc_weights *w, const orc_weights *d,
+                               const orc_record *r, int64_t j, double dq, double *dc,
+                               double da[4]) {
+    int64_t h = part->spec.hidden, s = part->spec.gate_activation, tanh_ = part->spec.activation;
     double i = r->gates[j], f = r->gates[h + j], g = r->gates[2 * h + j], o = r->gates[3 * h + j];
-    double c = r->c_new[j], before = r->c_prev[j], y = tanh(c);
-    da[3] = dq * y * o * (1 - o);
-    double dc_new = *dc + dq * o * (1 - y * y) + da[3] * element(w->p_o, j);
-    da[0] = dc_new * g * i * (1 - i);
-    da[1] = dc_new * before * f * (1 - f);
-    da[2] = dc_new * i * (1 - g * g);
+    double c = r->c_new[j], before = r->c_prev[j], y = orc_activate(tanh_, c);
+    da[3] = dq * y * orc_activate_slope(s, o);
+    double dc_new = *dc + dq * o * orc_activate_slope(tanh_, y) + da[3] * element(w->p_o, j);
+    da[0] = dc_new * g * orc_activate_slope(s, i);
+    da[1] = dc_new * before * orc_activate_slope(s, f);
+    da[2] = dc_new * i * orc_activate_slope(tanh_, g);
     *dc = dc_new * f + da[0] * element(w->p_i, j) + da[1] * element(w->p_f, j);
     if (w->p_i) {
         d->p_i[j] += da[0] * before;
@@ -207,7 +213,7 @@ static void lstm_backward(const orc_part *part, orc_where at, const double *x, d
     }
     for (int64_t j = 0; j < h; j++) {
         double unit[4];
-        lstm_unit_backward(w, d, r, h, j, dq[j], &dc[j], unit);
+        lstm_unit_backward(part, w, d, r, j, dq[j], &dc[j], unit);
         for (int64_t g = 0; g < 4; g++) {
             da[g * h + j] = unit[g];
         }
@@ -220,37 +226,40 @@ static void lstm_backward(const orc_part *part, orc_where at, const double *x, d
 /* gates [3][H] receives r, z, n; u [H] is u_n of reset after; v [H] is r * k of reset before. */
 static void gru_forward(const orc_part *part, const orc_weights *w, orc_where at, const double *x,
                         orc_record *rec) {
-    int64_t h = part->spec.hidden;
+    int64_t h = part->spec.hidden, s = part->spec.gate_activation, tanh_ = part->spec.activation;
     double *r = rec->gates, *z = r + h, *n = z + h;
     for (int64_t j = 0; j < h; j++) {
-        r[j] = logistic(row_product(w->w_ih, x, w->b_ih, j, at.width) +
-                        row_product(w->w_hh, rec->k, w->b_hh, j, h));
-        z[j] = logistic(row_product(w->w_ih, x, w->b_ih, h + j, at.width) +
-                        row_product(w->w_hh, rec->k, w->b_hh, h + j, h));
+        r[j] = orc_activate(s, row_product(w->w_ih, x, w->b_ih, j, at.width) +
+                                   row_product(w->w_hh, rec->k, w->b_hh, j, h));
+        z[j] = orc_activate(s, row_product(w->w_ih, x, w->b_ih, h + j, at.width) +
+                                   row_product(w->w_hh, rec->k, w->b_hh, h + j, h));
         rec->v[j] = r[j] * rec->k[j];
     }
     for (int64_t j = 0; j < h; j++) {
         double a = row_product(w->w_ih, x, w->b_ih, 2 * h + j, at.width);
         if (part->spec.reset == TKR_RESET_BEFORE) {
-            n[j] = tanh(a + row_product(w->w_hh, rec->v, w->b_hh, 2 * h + j, h));
+            n[j] = orc_activate(tanh_, a + row_product(w->w_hh, rec->v, w->b_hh, 2 * h + j, h));
         } else {
             rec->u[j] = row_product(w->w_hh, rec->k, w->b_hh, 2 * h + j, h);
-            n[j] = tanh(a + r[j] * rec->u[j]);
+            n[j] = orc_activate(tanh_, a + r[j] * rec->u[j]);
         }
         rec->h_new[j] = (1 - z[j]) * n[j] + z[j] * rec->h_prev[j];
     }
 }
 
 /* da [3][H] and du [3][H], reset after. */
-static void gru_after_units(const orc_record *rec, int64_t h, const double *dh_new, double *da,
-                            double *du) {
+static void gru_after_units(const orc_part *part, const orc_record *rec, const double *dh_new,
+                            double *da, double *du) {
+    int64_t h = part->spec.hidden, s = part->spec.gate_activation, tanh_ = part->spec.activation;
     const double *r = rec->gates, *z = r + h, *n = z + h;
     for (int64_t j = 0; j < h; j++) {
-        double an = dh_new[j] * (1 - z[j]) * (1 - n[j] * n[j]);
+        double an = dh_new[j] * (1 - z[j]) * orc_activate_slope(tanh_, n[j]);
         da[2 * h + j] = an;
         du[2 * h + j] = an * r[j];
-        da[h + j] = du[h + j] = dh_new[j] * (rec->h_prev[j] - n[j]) * z[j] * (1 - z[j]);
-        da[j] = du[j] = an * rec->u[j] * r[j] * (1 - r[j]);
+        da[h + j] = dh_new[j] * (rec->h_prev[j] - n[j]) * orc_activate_slope(s, z[j]);
+        da[j] = an * rec->u[j] * orc_activate_slope(s, r[j]);
+        du[h + j] = da[h + j];
+        du[j] = da[j];
     }
 }
 
@@ -259,7 +268,7 @@ static void gru_after_backward(const orc_part *part, orc_where at, const double 
     const orc_weights *w = &part->value[at.slot], *d = &part->grad[at.slot];
     int64_t h = part->spec.hidden;
     double *da = calloc((size_t)(6 * h), sizeof *da), *du = da + 3 * h;
-    gru_after_units(rec, h, dh_new, da, du);
+    gru_after_units(part, rec, dh_new, da, du);
     rows_backward(w->w_ih, d->w_ih, d->b_ih, da, x, dx, 3 * h, at.width);
     rows_backward(w->w_hh, d->w_hh, d->b_hh, du, rec->k, dk, 3 * h, h);
     free(da);
@@ -269,16 +278,17 @@ static void gru_before_backward(const orc_part *part, orc_where at, const double
                                 const orc_record *rec, const double *dh_new, double *dk) {
     const orc_weights *w = &part->value[at.slot], *d = &part->grad[at.slot];
     int64_t h = part->spec.hidden, lower = 2 * h * h;
+    int64_t s = part->spec.gate_activation, tanh_ = part->spec.activation;
     const double *r = rec->gates, *z = r + h, *n = z + h;
     double *da = calloc((size_t)(4 * h), sizeof *da), *dv = da + 3 * h;
     for (int64_t j = 0; j < h; j++) {
-        da[2 * h + j] = dh_new[j] * (1 - z[j]) * (1 - n[j] * n[j]);
-        da[h + j] = dh_new[j] * (rec->h_prev[j] - n[j]) * z[j] * (1 - z[j]);
+        da[2 * h + j] = dh_new[j] * (1 - z[j]) * orc_activate_slope(tanh_, n[j]);
+        da[h + j] = dh_new[j] * (rec->h_prev[j] - n[j]) * orc_activate_slope(s, z[j]);
     }
     rows_backward(w->w_hh + lower, d->w_hh + lower, d->b_hh ? d->b_hh + 2 * h : NULL, da + 2 * h,
                   rec->v, dv, h, h);
     for (int64_t j = 0; j < h; j++) {
-        da[j] = dv[j] * rec->k[j] * r[j] * (1 - r[j]);
+        da[j] = dv[j] * rec->k[j] * orc_activate_slope(s, r[j]);
         dk[j] += dv[j] * r[j];
     }
     rows_backward(w->w_hh, d->w_hh, d->b_hh, da, rec->k, dk, 2 * h, h);

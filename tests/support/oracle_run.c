@@ -21,16 +21,16 @@ static void clear(double *values, int64_t n) {
 }
 
 static int64_t layer_width(const orc_part *part, int64_t layer) {
-    return layer ? part->out : part->spec.input;
+    return layer ? part->inner : part->spec.input;
 }
 
 static bool reverse_slot(const orc_part *part, int64_t slot) {
-    return slot % part->spec.directions == 1;
+    return part->spec.directions == TKR_REVERSE || slot % part->ways == 1;
 }
 
 /* Is what the slot gives out at step t the hidden state from before that step? */
 static bool outputs_before(const orc_part *part, int64_t slot) {
-    return part->spec.before && slot / part->spec.directions == part->spec.layers - 1;
+    return part->spec.before && slot / part->ways == part->spec.layers - 1;
 }
 
 /* The initial state of one slot and sequence: the caller's, the learned one, or zero. */
@@ -54,9 +54,9 @@ static void initial_state(const orc_net *net, orc_part *part, int64_t slot, int6
 
 /* One sequence of one slot, all its steps; `out` [T][B][D R] receives its half of the output. */
 static void slot_forward(orc_net *net, orc_part *part, int64_t slot, int64_t b, double *out) {
-    int64_t layer = slot / part->spec.directions, width = layer_width(part, layer);
+    int64_t layer = slot / part->ways, width = layer_width(part, layer);
     int64_t n = net->lengths[b], R = part->recur, h = part->spec.hidden;
-    int64_t half = (slot % part->spec.directions) * R, row = slot * net->batch + b;
+    int64_t half = (slot % part->ways) * R, row = slot * net->batch + b;
     copy(part->h_n + row * R, part->h_0 + row * R, R);
     if (part->c_n) {
         copy(part->c_n + row * h, part->c_0 + row * h, h);
@@ -79,60 +79,33 @@ static void slot_forward(orc_net *net, orc_part *part, int64_t slot, int64_t b, 
     }
 }
 
+/* What a layer hands to the next from its raw output, its directions merged or not. */
+static void layer_combine(const orc_part *part, int64_t rows, const double *raw, double *out) {
+    for (int64_t row = 0; row < rows; row++) {
+        orc_combine(part->inner < part->out ? part->spec.combine : TKR_CONCATENATE,
+                    raw + row * part->out, out + row * part->inner, part->out / part->inner,
+                    part->inner);
+    }
+}
+
 static void recurrent_forward(orc_net *net, orc_part *part) {
-    int64_t size = net->steps * net->batch * part->out;
+    int64_t rows = net->steps * net->batch;
     for (int64_t layer = 0; layer < part->spec.layers; layer++) {
-        bool last = layer == part->spec.layers - 1;
-        double *out = last ? part->output : part->in[layer + 1];
-        clear(out, size);
-        for (int64_t d = 0; d < part->spec.directions; d++) {
+        double *raw = part->raw[layer];
+        clear(raw, rows * part->out);
+        for (int64_t d = 0; d < part->ways; d++) {
             for (int64_t b = 0; b < net->batch; b++) {
-                initial_state(net, part, layer * part->spec.directions + d, b);
-                slot_forward(net, part, layer * part->spec.directions + d, b, out);
+                initial_state(net, part, layer * part->ways + d, b);
+                slot_forward(net, part, layer * part->ways + d, b, raw);
             }
         }
-        for (int64_t i = 0; !last && part->noise.between && i < size; i++) {
-            out[i] *= part->noise.between[layer * size + i];
+        if (layer == part->spec.layers - 1) {
+            break;
         }
-    }
-}
-
-/* y = f(W x + b), y = E' x, or y = mask * x for one step of one sequence. */
-static void flat_row_forward(const orc_part *part, int64_t row, double *y) {
-    const double *x = part->in[0] + row * part->spec.input, *w = part->value[0].w_ih;
-    int64_t I = part->spec.input, O = part->spec.hidden;
-    for (int64_t o = 0; o < O; o++) {
-        double a = part->value[0].b_ih ? part->value[0].b_ih[o] : 0;
-        if (part->spec.kind == TKR_DROPOUT) {
-            y[o] = x[o] * (part->noise.dropout ? part->noise.dropout[row * I + o] : 1);
-            continue;
-        }
-        for (int64_t i = 0; i < I; i++) {
-            a += x[i] * (part->spec.kind == TKR_LINEAR ? w[o * I + i] : w[i * O + o]);
-        }
-        y[o] = part->spec.kind == TKR_LINEAR ? orc_activate(part->spec.activation, a) : a;
-    }
-}
-
-static void flat_row_backward(const orc_part *part, int64_t row, const double *dy, double *dx) {
-    const double *x = part->in[0] + row * part->spec.input, *w = part->value[0].w_ih;
-    const double *y = part->output + row * part->out;
-    double *dw = part->grad[0].w_ih, *db = part->grad[0].b_ih;
-    int64_t I = part->spec.input, O = part->spec.hidden;
-    for (int64_t o = 0; o < O; o++) {
-        if (part->spec.kind == TKR_DROPOUT) {
-            dx[o] += dy[o] * (part->noise.dropout ? part->noise.dropout[row * I + o] : 1);
-            continue;
-        }
-        bool linear = part->spec.kind == TKR_LINEAR;
-        double da = dy[o] * (linear ? orc_activate_slope(part->spec.activation, y[o]) : 1);
-        for (int64_t i = 0; i < I; i++) {
-            int64_t at = linear ? o * I + i : i * O + o;
-            dw[at] += da * x[i];
-            dx[i] += da * w[at];
-        }
-        if (db) {
-            db[o] += da;
+        double *next = part->in[layer + 1];
+        layer_combine(part, rows, raw, next);
+        for (int64_t i = 0; part->noise.between && i < rows * part->inner; i++) {
+            next[i] *= part->noise.between[layer * rows * part->inner + i];
         }
     }
 }
@@ -140,23 +113,38 @@ static void flat_row_backward(const orc_part *part, int64_t row, const double *d
 static void part_forward(orc_net *net, orc_part *part) {
     if (part->spec.kind <= TKR_GRU) {
         recurrent_forward(net, part);
-        return;
-    }
-    clear(part->output, net->steps * net->batch * part->out);
-    for (int64_t row = 0; row < net->steps * net->batch; row++) {
-        if (row / net->batch < net->lengths[row % net->batch]) {
-            flat_row_forward(part, row, part->output + row * part->out);
+    } else if (part->spec.kind == TKR_LAST) {
+        orc_last_forward(net, part);
+    } else if (part->spec.kind == TKR_CONV && !part->spec.channels) {
+        orc_conv_forward(net, part);
+    } else {
+        clear(part->output, net->steps * net->batch * part->out);
+        for (int64_t row = 0; row < orc_rows(net, part); row++) {
+            if (orc_is_valid(net, part, row)) {
+                orc_row_forward(part, row, part->output + row * part->out);
+            }
         }
     }
 }
 
+/* What a part reads, side by side. LAST alone reads more steps than it has. */
+static void gather(const orc_net *net, orc_part *part) {
+    int64_t rows = net->steps * net->batch, at = 0;
+    for (int64_t i = 0; i < part->n_from; i++) {
+        const orc_part *read = part->from[i] >= 0 ? &net->parts[part->from[i]] : NULL;
+        const double *x = read ? read->output : net->input;
+        int64_t width = read ? read->out : part->spec.input;
+        for (int64_t row = 0; row < rows; row++) {
+            copy(part->in[0] + row * part->spec.input + at, x + row * width, width);
+        }
+        at += width;
+    }
+}
+
 void orc_forward(orc_net *net) {
-    const double *from = net->input;
     for (int64_t i = 0; i < net->n_parts; i++) {
-        orc_part *part = &net->parts[i];
-        copy(part->in[0], from, net->steps * net->batch * part->spec.input);
-        part_forward(net, part);
-        from = part->output;
+        gather(net, &net->parts[i]);
+        part_forward(net, &net->parts[i]);
     }
 }
 
@@ -164,8 +152,8 @@ void orc_forward(orc_net *net) {
 static void slot_steps_backward(orc_net *net, orc_part *part, int64_t slot, int64_t b,
                                 orc_window window, const double *dy, double *dx, double *dh,
                                 double *dc) {
-    int64_t layer = slot / part->spec.directions, width = layer_width(part, layer);
-    int64_t n = net->lengths[b], R = part->recur, half = (slot % part->spec.directions) * R;
+    int64_t layer = slot / part->ways, width = layer_width(part, layer);
+    int64_t n = net->lengths[b], R = part->recur, half = (slot % part->ways) * R;
     int64_t last = n < window.end ? n : window.end;
     for (int64_t turn = last - 1; turn >= window.from; turn--) {
         int64_t t = reverse_slot(part, slot) ? n - 1 - turn : turn;
@@ -187,8 +175,7 @@ static void slot_steps_backward(orc_net *net, orc_part *part, int64_t slot, int6
     }
 }
 
-/* Does the gradient of the final state of sequence b belong to this window? */
-static bool holds_final(const orc_net *net, int64_t b, orc_window window) {
+bool orc_holds_final(const orc_net *net, int64_t b, orc_window window) {
     int64_t last = net->lengths[b] > 0 ? net->lengths[b] - 1 : 0;
     return last >= window.start && last < window.end;
 }
@@ -197,7 +184,7 @@ static void slot_backward(orc_net *net, orc_part *part, int64_t slot, int64_t b,
                           const double *dy, double *dx) {
     int64_t R = part->recur, h = part->spec.hidden, row = slot * net->batch + b;
     double *dh = calloc((size_t)(R + h), sizeof *dh), *dc = part->dc_n ? dh + R : NULL;
-    if (holds_final(net, b, window)) {
+    if (orc_holds_final(net, b, window)) {
         copy(dh, part->dh_n + row * R, R);
         if (dc) {
             copy(dc, part->dc_n + row * h, h);
@@ -219,69 +206,113 @@ static void slot_backward(orc_net *net, orc_part *part, int64_t slot, int64_t b,
     free(dh);
 }
 
+/* From the gradient of what a layer hands to the next, new, to that of its raw output. */
+static double *layer_combine_backward(const orc_part *part, int64_t rows, int64_t layer,
+                                      const double *below) {
+    double *above = calloc((size_t)(rows * part->out), sizeof *above);
+    for (int64_t row = 0; row < rows; row++) {
+        orc_combine_backward(part->inner < part->out ? part->spec.combine : TKR_CONCATENATE,
+                             part->raw[layer] + row * part->out, below + row * part->inner,
+                             above + row * part->out, part->out / part->inner, part->inner);
+    }
+    return above;
+}
+
 /* From dy [T][B][O] of the part to dx [T][B][I], added. */
 static void recurrent_backward(orc_net *net, orc_part *part, orc_window window, const double *dy,
                                double *dx) {
-    int64_t rows = net->steps * net->batch, size = rows * part->out;
-    double *above = calloc((size_t)size, sizeof *above);
-    copy(above, dy, size);
+    int64_t rows = net->steps * net->batch, inner = rows * part->inner;
+    double *above = calloc((size_t)(rows * part->out), sizeof *above);
+    copy(above, dy, rows * part->out);
     for (int64_t layer = part->spec.layers - 1; layer >= 0; layer--) {
         double *below = calloc((size_t)(rows * layer_width(part, layer)), sizeof *below);
-        for (int64_t d = 0; d < part->spec.directions; d++) {
+        for (int64_t d = 0; d < part->ways; d++) {
             for (int64_t b = 0; b < net->batch; b++) {
-                slot_backward(net, part, layer * part->spec.directions + d, b, window, above,
-                              below);
+                slot_backward(net, part, layer * part->ways + d, b, window, above, below);
             }
         }
-        for (int64_t i = 0; layer > 0 && part->noise.between && i < size; i++) {
-            below[i] *= part->noise.between[(layer - 1) * size + i];
-        }
         free(above);
-        above = below;
+        if (layer == 0) {
+            add_into(dx, below, rows * part->spec.input);
+            free(below);
+            return;
+        }
+        for (int64_t i = 0; part->noise.between && i < inner; i++) {
+            below[i] *= part->noise.between[(layer - 1) * inner + i];
+        }
+        above = layer_combine_backward(part, rows, layer - 1, below);
+        free(below);
     }
-    add_into(dx, above, rows * part->spec.input);
-    free(above);
 }
 
-static void part_backward(orc_net *net, orc_part *part, orc_window window, const double *dy,
-                          double *dx) {
+static void part_backward(orc_net *net, orc_part *part, orc_window window, double *dx) {
+    const double *dy = part->doutput;
     if (part->spec.kind <= TKR_GRU) {
         recurrent_backward(net, part, window, dy, dx);
-        return;
-    }
-    for (int64_t row = 0; row < net->steps * net->batch; row++) {
-        if (row / net->batch < net->lengths[row % net->batch]) {
-            flat_row_backward(part, row, dy + row * part->out, dx + row * part->spec.input);
+    } else if (part->spec.kind == TKR_LAST) {
+        orc_last_backward(net, part, window, dy, dx);
+    } else if (part->spec.kind == TKR_CONV && !part->spec.channels) {
+        orc_conv_backward(net, part, window, dy, dx);
+    } else {
+        for (int64_t row = 0; row < orc_rows(net, part); row++) {
+            if (orc_is_valid(net, part, row)) {
+                orc_row_backward(part, row, dy + row * part->out, dx + row * part->spec.input);
+            }
         }
     }
 }
 
-/* The losses of one window, back through all parts. */
+/* The gradient dx of what a part reads goes to whom it reads. */
+static void scatter(orc_net *net, const orc_part *part, const double *dx) {
+    int64_t rows = net->steps * net->batch, at = 0;
+    for (int64_t i = 0; i < part->n_from; i++) {
+        const orc_part *read = part->from[i] >= 0 ? &net->parts[part->from[i]] : NULL;
+        double *to = read ? read->doutput : net->dinput;
+        int64_t width = read ? read->out : part->spec.input;
+        for (int64_t row = 0; row < rows; row++) {
+            add_into(to + row * width, dx + row * part->spec.input + at, width);
+        }
+        at += width;
+    }
+}
+
+/* The losses of one window on the last part: at its steps, or, behind LAST, of the sequences that
+ * end in it. */
+static void take_losses(orc_net *net, orc_window window) {
+    orc_part *top = &net->parts[net->n_parts - 1];
+    for (int64_t row = 0; row < orc_rows(net, top); row++) {
+        int64_t t = row / net->batch;
+        if (top->once ? orc_holds_final(net, row, window) : t >= window.start && t < window.end) {
+            copy(top->doutput + row * top->out, net->doutput + row * top->out, top->out);
+        }
+    }
+}
+
+/* Back through all parts. */
 static void window_backward(orc_net *net, orc_window window) {
-    int64_t rows = net->steps * net->batch, width = orc_output_width(net);
-    double *dy = calloc((size_t)(rows * width), sizeof *dy);
-    int64_t first = window.start * net->batch * width;
-    copy(dy + first, net->doutput + first, (window.end - window.start) * net->batch * width);
+    int64_t rows = net->steps * net->batch;
+    for (int64_t i = 0; i < net->n_parts; i++) {
+        clear(net->parts[i].doutput, rows * net->parts[i].out);
+    }
+    take_losses(net, window);
     for (int64_t i = net->n_parts - 1; i >= 0; i--) {
         orc_part *part = &net->parts[i];
         double *dx = calloc((size_t)(rows * part->spec.input), sizeof *dx);
-        part_backward(net, part, window, dy, dx);
-        free(dy);
-        dy = dx;
+        part_backward(net, part, window, dx);
+        scatter(net, part, dx);
+        free(dx);
     }
-    add_into(net->dinput, dy, rows * orc_input_width(net));
-    free(dy);
 }
 
 static void clear_part(const orc_net *net, orc_part *part) {
-    if (part->spec.kind > TKR_GRU) {
+    if (!orc_has_state(part)) {
         return;
     }
     clear(part->dh_0, part->slots * net->batch * part->recur);
     if (part->dc_0) {
         clear(part->dc_0, part->slots * net->batch * part->spec.hidden);
     }
-    for (int64_t i = 0; i < part->slots * net->steps * net->batch; i++) {
+    for (int64_t i = 0; part->records && i < part->slots * net->steps * net->batch; i++) {
         clear(part->records[i].dh, part->recur);
     }
 }

@@ -24,7 +24,7 @@ shot shot_take(const twin *t, bool dinput) {
     shot s = {0};
     int64_t rows = t->net->steps * t->net->batch;
     float *gradients;
-    s.n_output = rows * orc_output_width(t->net);
+    s.n_output = twin_output_len(t);
     s.output = twin_output(t);
     assert_ok(tkr_sequence_gradients(t->seq, &gradients, &s.n_gradients));
     s.gradients = malloc((size_t)s.n_gradients * sizeof *gradients);

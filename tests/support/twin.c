@@ -18,18 +18,35 @@ static void set_float(tkr_cell *cell, int32_t key, double value) {
     }
 }
 
-static tkr_cell *make_part(const orc_spec *s, const tkr_env *env) {
-    tkr_cell *cell;
-    assert_ok(tkr_cell_create(&cell, s->kind, s->input, s->hidden, env));
-    set_int(cell, TKR_LAYERS, s->layers);
-    set_int(cell, TKR_DIRECTIONS, s->directions);
-    set_int(cell, TKR_ACTIVATION, s->activation);
-    set_int(cell, TKR_RESET, s->reset);
-    set_int(cell, TKR_PEEPHOLES, s->peepholes);
-    set_int(cell, TKR_PROJECTION, s->projection);
-    set_int(cell, TKR_LEARNED_STATE, s->learned);
-    set_int(cell, TKR_OUTPUT_BEFORE, s->before);
-    set_int(cell, TKR_PER_SEQUENCE, s->per_sequence);
+static void set_options(tkr_cell *cell, const orc_spec *s) {
+    const struct {
+        int32_t key;
+        int64_t value;
+    } whole[] = {
+        {TKR_LAYERS, s->layers},
+        {TKR_DIRECTIONS, s->directions},
+        {TKR_ACTIVATION, s->activation},
+        {TKR_RESET, s->reset},
+        {TKR_PEEPHOLES, s->peepholes},
+        {TKR_PROJECTION, s->projection},
+        {TKR_LEARNED_STATE, s->learned},
+        {TKR_OUTPUT_BEFORE, s->before},
+        {TKR_PER_SEQUENCE, s->per_sequence},
+        {TKR_COMBINE, s->combine},
+        {TKR_GATE_ACTIVATION, s->gate_activation},
+        {TKR_FIRST, s->first},
+        {TKR_KERNEL, s->kernel},
+        {TKR_DILATION, s->dilation},
+        {TKR_GROUPS, s->groups},
+        {TKR_CHANNELS, s->channels},
+        {TKR_STRIDE, s->stride},
+        {TKR_PAD_LEFT, s->pad_left},
+        {TKR_PAD_RIGHT, s->pad_right},
+        {TKR_PAD_REFLECT, s->reflect},
+    };
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        set_int(cell, whole[i].key, whole[i].value);
+    }
     if (s->biases) {
         int64_t biases = s->biases == ORC_NO_BIAS ? 0 : s->biases;
         assert_ok(tkr_cell_set_int(cell, TKR_BIASES, biases));
@@ -39,22 +56,38 @@ static tkr_cell *make_part(const orc_spec *s, const tkr_env *env) {
     set_float(cell, TKR_ZONEOUT, s->zoneout);
     set_float(cell, TKR_ZONEOUT_CELL, s->zoneout_cell);
     set_float(cell, TKR_RATE, s->rate);
+    set_float(cell, TKR_NORM_EPSILON, s->epsilon);
+}
+
+static tkr_cell *make_part(const orc_spec *s, const tkr_env *env) {
+    tkr_cell *cell, *parts[16];
+    if (s->kind != TKR_CHAIN && s->kind != TKR_BRANCH) {
+        assert_ok(tkr_cell_create(&cell, s->kind, s->input, s->hidden, env));
+        set_options(cell, s);
+        return cell;
+    }
+    assert_true(s->n_parts >= 1 && s->n_parts <= 16);
+    for (int64_t i = 0; i < s->n_parts; i++) {
+        parts[i] = make_part(&s->parts[i], env);
+        if (s->parts[i].name) {
+            assert_ok(tkr_cell_set_name(parts[i], s->parts[i].name));
+        }
+    }
+    if (s->kind == TKR_CHAIN) {
+        assert_ok(tkr_cell_chain(&cell, parts, s->n_parts, env));
+    } else {
+        assert_ok(tkr_cell_branch(&cell, parts, s->n_parts, (int32_t)s->combine, env));
+    }
     return cell;
 }
 
+tkr_cell *twin_part(const orc_spec *spec, const tkr_env *env) {
+    return make_part(spec, env);
+}
+
 tkr_cell *twin_cell(const orc_spec *specs, int64_t n, const tkr_env *env) {
-    tkr_cell *parts[16], *cell;
-    assert_true(n >= 1 && n <= 16);
-    for (int64_t i = 0; i < n; i++) {
-        parts[i] = make_part(&specs[i], env);
-        if (n > 1 && specs[i].name) {
-            assert_ok(tkr_cell_set_name(parts[i], specs[i].name));
-        }
-    }
-    cell = parts[0];
-    if (n > 1) {
-        assert_ok(tkr_cell_chain(&cell, parts, n, env));
-    }
+    const orc_spec chain = {.kind = TKR_CHAIN, .parts = specs, .n_parts = n};
+    tkr_cell *cell = make_part(n > 1 ? &chain : specs, env);
     assert_ok(tkr_cell_init(cell, 1));
     return cell;
 }
@@ -68,8 +101,8 @@ float *twin_floats(const double *values, int64_t n) {
     return floats;
 }
 
-float *twin_poisoned(const twin *t, const double *values, int64_t width) {
-    int64_t rows = t->net->steps * t->net->batch;
+static float *poisoned(const twin *t, const double *values, int64_t width, int64_t steps) {
+    int64_t rows = steps * t->net->batch;
     float *floats = twin_floats(values, rows * width);
     for (int64_t i = 0; i < rows * width; i++) {
         int64_t row = i / width;
@@ -78,6 +111,18 @@ float *twin_poisoned(const twin *t, const double *values, int64_t width) {
         }
     }
     return floats;
+}
+
+float *twin_poisoned(const twin *t, const double *values, int64_t width) {
+    return poisoned(t, values, width, t->net->steps);
+}
+
+float *twin_output_gradient(const twin *t) {
+    return poisoned(t, t->net->doutput, orc_output_width(t->net), orc_output_steps(t->net));
+}
+
+int64_t twin_output_len(const twin *t) {
+    return orc_output_steps(t->net) * t->net->batch * orc_output_width(t->net);
 }
 
 void twin_push(twin *t) {
@@ -96,7 +141,7 @@ void twin_push(twin *t) {
 static void draw_parameters(twin *t) {
     for (int64_t i = 0; i < t->net->n_tensors; i++) {
         const orc_tensor *p = &t->net->tensors[i];
-        double scale = p->rank == 2 ? 1 / sqrt((double)p->cols) : 0.4;
+        double scale = p->rank >= 2 ? 1 / sqrt((double)p->cols) : 0.4;
         orc_fill(&t->random, p->value, p->rows * p->cols, scale);
     }
 }
@@ -123,7 +168,7 @@ void twin_close(twin *t) {
 
 bool twin_has_state(const twin *t) {
     for (int64_t i = 0; i < t->net->n_parts; i++) {
-        if (t->net->parts[i].spec.kind <= TKR_GRU) {
+        if (orc_has_state(&t->net->parts[i])) {
             return true;
         }
     }
@@ -140,23 +185,30 @@ static double *state_numbers(const twin *t, const orc_part *part, int which, boo
 }
 
 static void state_name(char *name, size_t size, const orc_part *part, bool cell) {
-    snprintf(name, size, "%s%s%s", part->name, part->name[0] ? "." : "", cell ? "c" : "h");
+    const char *own = part->spec.kind == TKR_CONV ? "past" : cell ? "c" : "h";
+    snprintf(name, size, "%s%s%s", part->name, part->name[0] ? "." : "", own);
+}
+
+bool twin_tensor_at(const twin *t, int64_t index, int which, twin_tensor *tensor) {
+    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
+        const orc_part *part = &t->net->parts[i / 2];
+        tensor->numbers = state_numbers(t, part, which, i % 2, &tensor->n);
+        if (tensor->numbers && index-- == 0) {
+            state_name(tensor->name, sizeof tensor->name, part, i % 2);
+            return true;
+        }
+    }
+    return false;
 }
 
 tkr_state *twin_state(const twin *t, int which) {
     tkr_state *state;
+    twin_tensor tensor;
     assert_ok(tkr_state_create(&state, t->cell, t->net->batch, t->env));
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        char name[ORC_NAME + 4];
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        const double *numbers = state_numbers(t, part, which, i % 2, &n);
-        if (numbers) {
-            float *floats = twin_floats(numbers, n);
-            state_name(name, sizeof name, part, i % 2);
-            assert_ok(tkr_state_set(state, name, floats, n));
-            free(floats);
-        }
+    for (int64_t i = 0; twin_tensor_at(t, i, which, &tensor); i++) {
+        float *floats = twin_floats(tensor.numbers, tensor.n);
+        assert_ok(tkr_state_set(state, tensor.name, floats, tensor.n));
+        free(floats);
     }
     return state;
 }
@@ -182,17 +234,11 @@ static void check(const twin *t, const char *what, float *got, const double *wan
 }
 
 void twin_check_state(const twin *t, const tkr_state *state, int which, double tolerance) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        char name[ORC_NAME + 4];
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        const double *numbers = state_numbers(t, part, which, i % 2, &n);
-        if (numbers) {
-            float *got = malloc((size_t)n * sizeof *got);
-            state_name(name, sizeof name, part, i % 2);
-            assert_ok(tkr_state_get(state, name, got, n));
-            check(t, name, got, numbers, n, tolerance);
-        }
+    twin_tensor tensor;
+    for (int64_t i = 0; twin_tensor_at(t, i, which, &tensor); i++) {
+        float *got = malloc((size_t)tensor.n * sizeof *got);
+        assert_ok(tkr_state_get(state, tensor.name, got, tensor.n));
+        check(t, tensor.name, got, tensor.numbers, tensor.n, tolerance);
     }
 }
 
@@ -208,27 +254,38 @@ static void draw_ids(twin *t) {
 }
 
 static void draw_states(twin *t, bool given) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        int64_t n;
-        const orc_part *part = &t->net->parts[i / 2];
-        double *first = state_numbers(t, part, TWIN_INITIAL, i % 2, &n);
-        double *last = state_numbers(t, part, TWIN_DFINAL, i % 2, &n);
-        if (last) {
-            orc_fill(&t->random, last, n, 1);
-            orc_fill(&t->random, first, given ? n : 0, 0.5);
-        }
+    twin_tensor first, last;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_DFINAL, &last); i++) {
+        (void)twin_tensor_at(t, i, TWIN_INITIAL, &first);
+        orc_fill(&t->random, last.numbers, last.n, 1);
+        orc_fill(&t->random, first.numbers, given ? first.n : 0, 0.5);
     }
     t->net->given = given;
 }
 
 void twin_no_final(twin *t) {
-    for (int64_t i = 0; i < 2 * t->net->n_parts; i++) {
-        int64_t n;
-        double *last = state_numbers(t, &t->net->parts[i / 2], TWIN_DFINAL, i % 2, &n);
-        if (last) {
-            memset(last, 0, (size_t)n * sizeof *last);
-        }
+    twin_tensor last;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_DFINAL, &last); i++) {
+        memset(last.numbers, 0, (size_t)last.n * sizeof *last.numbers);
     }
+}
+
+static void make_positive(double *values, int64_t n) {
+    for (int64_t i = 0; values && i < n; i++) {
+        values[i] = fabs(values[i]);
+    }
+}
+
+void twin_make_positive(twin *t) {
+    for (int64_t i = 0; i < t->net->n_tensors; i++) {
+        make_positive(t->net->tensors[i].value, t->net->tensors[i].rows * t->net->tensors[i].cols);
+    }
+    make_positive(t->net->input, t->net->steps * t->net->batch * orc_input_width(t->net));
+    twin_tensor first;
+    for (int64_t i = 0; twin_tensor_at(t, i, TWIN_INITIAL, &first); i++) {
+        make_positive(first.numbers, first.n);
+    }
+    twin_push(t);
 }
 
 void twin_shape(twin *t, int64_t steps, int64_t batch, const int32_t *lengths, int32_t mode,
@@ -289,7 +346,7 @@ void twin_output_piece(const twin *t, tkr_sequence *seq, float *output, int64_t 
 }
 
 void twin_backward_library(twin *t) {
-    float *doutput = twin_poisoned(t, t->net->doutput, orc_output_width(t->net));
+    float *doutput = twin_output_gradient(t);
     tkr_state *dstate = twin_has_state(t) ? twin_state(t, TWIN_DFINAL) : NULL;
     assert_ok(tkr_sequence_backward(t->seq, doutput, dstate));
     tkr_state_destroy(dstate);
@@ -297,7 +354,7 @@ void twin_backward_library(twin *t) {
 }
 
 float *twin_output(const twin *t) {
-    int64_t n = t->net->steps * t->net->batch * orc_output_width(t->net);
+    int64_t n = twin_output_len(t);
     float *output = malloc((size_t)n * sizeof *output);
     assert_ok(tkr_sequence_output(t->seq, output, n));
     return output;
@@ -310,8 +367,7 @@ float *twin_gradient(const twin *t, const char *name, int64_t len) {
 }
 
 void twin_check_forward(twin *t) {
-    int64_t n = t->net->steps * t->net->batch * orc_output_width(t->net);
-    check(t, "output", twin_output(t), t->net->output, n, TWIN_FORWARD);
+    check(t, "output", twin_output(t), t->net->output, twin_output_len(t), TWIN_FORWARD);
     if (twin_has_state(t)) {
         tkr_state *state = twin_state(t, TWIN_DFINAL);
         assert_ok(tkr_sequence_get_state(t->seq, state));

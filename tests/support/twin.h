@@ -27,6 +27,9 @@ typedef struct twin {
 /* A cell of the library, configured as the specs say and initialised. Fails the test if refused. */
 tkr_cell *twin_cell(const orc_spec *specs, int64_t n, const tkr_env *env);
 
+/* The same of one spec, not initialised. */
+tkr_cell *twin_part(const orc_spec *spec, const tkr_env *env);
+
 /* Both, with the same drawn parameters. `n` > 1: a chain. `env` may be NULL. */
 void twin_open(twin *t, const orc_spec *specs, int64_t n, uint64_t seed, const tkr_env *env);
 void twin_close(twin *t);
@@ -38,6 +41,9 @@ void twin_push(twin *t);
  * gradients, final state gradients, and, if `given`, an initial state. */
 void twin_shape(twin *t, int64_t steps, int64_t batch, const int32_t *lengths, int32_t mode,
                 bool given);
+
+/* All parameters, inputs and initial states become their absolute values. */
+void twin_make_positive(twin *t);
 
 /* The gradients of the final state become zero: only outputs count. */
 void twin_no_final(twin *t);
@@ -60,6 +66,14 @@ void twin_check(twin *t, int64_t k1, int64_t k2);
 /* The parts' h_0.., h_n.., dh_0.. or dh_n.. of the net. */
 enum { TWIN_INITIAL, TWIN_FINAL, TWIN_DINITIAL, TWIN_DFINAL };
 
+/* Those of one tensor, the index-th of the state. False: there are not so many. */
+typedef struct twin_tensor {
+    char name[ORC_NAME + 8];
+    double *numbers; /* [n] */
+    int64_t n;
+} twin_tensor;
+bool twin_tensor_at(const twin *t, int64_t index, int which, twin_tensor *tensor);
+
 /* A state of the library that holds those numbers; the caller destroys it. */
 tkr_state *twin_state(const twin *t, int which);
 
@@ -72,6 +86,11 @@ bool twin_has_state(const twin *t);
 /* The net's numbers as new floats, to be freed; rows past a length become NaN. */
 float *twin_floats(const double *values, int64_t n);
 float *twin_poisoned(const twin *t, const double *values, int64_t width);
+
+/* How many numbers the output has, and its gradient as new floats, to be freed; NaN where nothing
+ * is read. Behind LAST both have one step. */
+int64_t twin_output_len(const twin *t);
+float *twin_output_gradient(const twin *t);
 
 /* The sequence's output, or a parameter's gradient, as new floats, to be freed. */
 float *twin_output(const twin *t);

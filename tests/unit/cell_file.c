@@ -71,7 +71,7 @@ static void expect_same_parameters(const tkr_cell *a, const tkr_cell *b) {
         assert_ok(tkr_cell_parameter(a, i, &name, &rank, shape));
         assert_ok(tkr_cell_parameter(b, i, &other_name, &other_rank, other));
         assert_string_equal(name, other_name);
-        int64_t len = shape[0] * shape[1];
+        int64_t len = shape[0] * shape[1] * shape[2] * shape[3];
         float *x = calloc((size_t)len, sizeof *x), *y = calloc((size_t)len, sizeof *y);
         assert_ok(tkr_cell_get_parameter(a, name, x, len));
         assert_ok(tkr_cell_get_parameter(b, name, y, len));
@@ -92,15 +92,38 @@ static void expect_same_outputs(const tkr_cell *a, const tkr_cell *b, int ids) {
     }
     assert_ok(tkr_cell_shape(a, NULL, NULL, &width));
     assert_true(width <= 32);
+    int64_t n = T * B * width;
     for (int k = 0; k < 2; k++) {
         tkr_sequence *seq;
         assert_ok(tkr_sequence_create(&seq, k ? b : a, T, B, TKR_INFERENCE, NULL));
         assert_ok(ids ? tkr_sequence_forward_ids(seq, input, NULL, T, B)
                       : tkr_sequence_forward(seq, x, NULL, T, B));
-        assert_ok(tkr_sequence_output(seq, out[k], T * B * width));
+        if (tkr_sequence_output(seq, out[k], n) == TKR_ERR_SHAPE) { /* of one step */
+            n = B * width;
+            assert_ok(tkr_sequence_output(seq, out[k], n));
+        }
         tkr_sequence_destroy(seq);
     }
-    assert_true(compare_bits(out[0], out[1], T * B * width));
+    assert_true(compare_bits(out[0], out[1], n));
+}
+
+/* Every kind and option: a clone saves the same bytes and gives the same outputs. */
+static void test_clones(void **unused) {
+    (void)unused;
+    for (int i = 0; i < models_len; i++) {
+        stream file, again;
+        tkr_cell *cell = models_make(&models[i], 11, NULL), *clone;
+        assert_ok(tkr_cell_set_note(cell, "origin", "here"));
+        assert_ok(tkr_cell_clone(&clone, cell, NULL));
+        save(cell, &file);
+        expect_same_outputs(cell, clone, models[i].ids);
+        tkr_cell_destroy(cell);
+        save(clone, &again);
+        expect_same_bytes(&file, &again);
+        tkr_cell_destroy(clone);
+        stream_fini(&file);
+        stream_fini(&again);
+    }
 }
 
 /* Every kind and option: saved, loaded by all three ways, saved again to the same bytes. */
@@ -590,6 +613,7 @@ static void test_a_state_is_not_a_cell(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clones),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_options_that_init_goes_by),
         cmocka_unit_test(test_tiers),

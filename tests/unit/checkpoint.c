@@ -42,19 +42,6 @@ typedef struct run {
     double loss;
 } run;
 
-static int is_stateful(const model *m) {
-    for (int64_t i = 0; i < m->n; i++) {
-        if (m->specs[i].kind <= TKR_GRU) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int has_two_directions(const model *m) {
-    return m->specs[0].directions == 2;
-}
-
 static void set_options(tkr_optimizer *opt, int32_t kind) {
     assert_ok(tkr_optimizer_set_float(opt, TKR_LEARNING_RATE, 0.03));
     assert_ok(tkr_optimizer_set_float(opt, TKR_CLIP_NORM, 0.7));
@@ -130,7 +117,7 @@ static void train(run *r) {
     const int32_t ids[2] = {1, 2};
     compute(r);
     assert_ok(tkr_optimizer_step(r->opt, r->seq));
-    if (!has_two_directions(r->with->model)) {
+    if (!models_goes_back(r->with->model)) {
         assert_ok(r->with->model->ids ? tkr_cell_step_ids(r->cell, r->state, NULL, ids)
                                       : tkr_cell_step(r->cell, r->state, NULL, x));
     }
@@ -199,7 +186,7 @@ static void test_every_model(void **unused) {
     (void)unused;
     for (int i = 0; i < models_len; i++) {
         for (int32_t kind = TKR_SGD; kind <= TKR_RMSPROP; kind++) {
-            setup with = {&models[i], kind, TKR_TRAINING, is_stateful(&models[i]), 0, 1};
+            setup with = {&models[i], kind, TKR_TRAINING, models_carries(&models[i]), 0, 1};
             check_resume(&with, kind == TKR_ADAM ? 7 : 2, 0);
         }
     }

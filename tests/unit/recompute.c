@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "seq/seq.h"
+#include "support/nets.h"
 #include "support/shot.h"
 #include "support/tiers.h"
 
@@ -63,6 +64,21 @@ static const struct net {
 };
 enum { N_NETS = sizeof NETS / sizeof *NETS };
 
+/* These, and behind them the nets of all parts. */
+static int64_t n_nets(void) {
+    return N_NETS + N_NETS_OF_PARTS;
+}
+
+static nets_net net_at(int64_t i) {
+    return i < N_NETS ? (nets_net){"plain", NETS[i].n, NETS[i].specs, 0}
+                      : NETS_OF_PARTS[i - N_NETS];
+}
+
+/* Can its activations be computed again? */
+static bool goes_on(int64_t i) {
+    return !(net_at(i).flags & NETS_BACKWARDS);
+}
+
 /* The twin's sequence anew, with segments of so many steps and borders for them, to be freed; 0:
  * as it is made. */
 static float *remake(twin *t, int32_t mode, int64_t segment) {
@@ -111,7 +127,7 @@ static void norms_of(const twin *t, double *norms) {
     }
 }
 
-static void check_net(const struct net *net, int64_t steps, int ragged, windows w,
+static void check_net(const nets_net *net, int64_t steps, int ragged, windows w,
                       const tkr_env *env) {
     twin t;
     const int32_t mode = MODE | TKR_STEP_NORMS | (w.k2 > w.k1 ? TKR_RETAIN : 0);
@@ -141,11 +157,14 @@ static void check_net(const struct net *net, int64_t steps, int ragged, windows 
 }
 
 static void check_nets(const tkr_env *env) {
-    for (int64_t i = 0; i < N_NETS; i++) {
-        for (int ragged = 0; ragged < 2; ragged++) {
-            check_net(&NETS[i], STEPS, ragged, (windows){0, 0}, env);
+    for (int64_t i = 0; i < n_nets(); i++) {
+        const nets_net net = net_at(i);
+        for (int ragged = 0; goes_on(i) && ragged < 2; ragged++) {
+            check_net(&net, STEPS, ragged, (windows){0, 0}, env);
         }
-        check_net(&NETS[i], STEPS - 1, 1, (windows){0, 0}, env);
+        if (i < N_NETS) {
+            check_net(&net, STEPS - 1, 1, (windows){0, 0}, env);
+        }
     }
 }
 
@@ -157,19 +176,25 @@ static void test_nets(void **unused) {
 /* Windows that begin and end anywhere in a segment, overlapping or not. */
 static void test_windows(void **unused) {
     (void)unused;
-    for (int64_t i = 0; i < N_NETS; i++) {
-        check_net(&NETS[i], STEPS, 1, (windows){4, 4}, NULL);
-        check_net(&NETS[i], STEPS, 1, (windows){2, 5}, NULL);
-        check_net(&NETS[i], STEPS, 0, (windows){5, 12}, NULL);
+    for (int64_t i = 0; i < n_nets(); i++) {
+        const nets_net net = net_at(i);
+        if (goes_on(i)) {
+            check_net(&net, STEPS, 1, (windows){4, 4}, NULL);
+            check_net(&net, STEPS, 1, (windows){2, 5}, NULL);
+            check_net(&net, STEPS, 0, (windows){5, 12}, NULL);
+        }
     }
 }
 
 /* A second backward finds the last segment gone from the tape and makes it again. */
 static void test_retained(void **unused) {
     (void)unused;
-    for (int64_t i = 0; i < N_NETS; i++) {
+    for (int64_t i = 0; i < n_nets(); i++) {
         twin t;
-        twin_open(&t, NETS[i].specs, NETS[i].n, 701, NULL);
+        if (!goes_on(i)) {
+            continue;
+        }
+        twin_open(&t, net_at(i).specs, net_at(i).n, 701, NULL);
         twin_shape(&t, STEPS, BATCH, lengths, MODE, true);
         float *borders = remake(&t, MODE | TKR_RETAIN | TKR_RECOMPUTE, 3);
         shot first = run(&t, (windows){0, 0});
@@ -185,15 +210,20 @@ static void test_retained(void **unused) {
 
 /* Inference is in segments by itself: the bits of training, where nothing is drawn. */
 static void check_inference(const tkr_env *env) {
-    for (int64_t i = 0; i < N_NETS; i++) {
+    for (int64_t i = 0; i < n_nets(); i++) {
         twin t;
-        struct net calm = NETS[i];
-        for (int64_t k = 0; k < calm.n; k++) {
-            orc_spec *s = &calm.specs[k];
+        const nets_net net = net_at(i);
+        orc_spec calm[5];
+        if (!goes_on(i)) {
+            continue;
+        }
+        memcpy(calm, net.specs, (size_t)net.n * sizeof *calm);
+        for (int64_t k = 0; k < net.n; k++) {
+            orc_spec *s = &calm[k];
             s->between = s->recurrent = s->zoneout = s->zoneout_cell = 0;
             s->rate = s->kind == TKR_DROPOUT ? 1e-9 : 0;
         }
-        twin_open(&t, calm.specs, calm.n, 702, env);
+        twin_open(&t, calm, net.n, 702, env);
         twin_shape(&t, STEPS, BATCH, lengths, MODE, true);
         shot whole = run(&t, (windows){0, 0});
         for (int64_t k = 0; k < N_SEGMENTS; k++) {
@@ -223,9 +253,12 @@ static void test_inference(void **unused) {
 /* The borders that the library itself has room for. */
 static void test_as_made(void **unused) {
     (void)unused;
-    for (int64_t i = 0; i < N_NETS; i++) {
+    for (int64_t i = 0; i < n_nets(); i++) {
         twin t;
-        twin_open(&t, NETS[i].specs, NETS[i].n, 703, NULL);
+        if (!goes_on(i)) {
+            continue;
+        }
+        twin_open(&t, net_at(i).specs, net_at(i).n, 703, NULL);
         twin_shape(&t, CAPACITY, BATCH, NULL, MODE, true);
         remake(&t, MODE, 0);
         shot whole = run(&t, (windows){0, 0});

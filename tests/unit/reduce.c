@@ -389,13 +389,60 @@ static void test_unsupported(void **unused) {
     twin_close(&f.t);
 }
 
+/* Reduced are the matrices of recurrent and linear parts alone; the parts beside them give the bits
+ * that they gave. With weights that bf16 has, hardly anything is left of the error. */
+static void test_parts(void **unused) {
+    (void)unused;
+    static const orc_spec left[] = {
+        {.name = "near", .kind = TKR_CONV, .input = 6, .hidden = 5, .kernel = 3},
+        {.kind = TKR_NORM, .input = 5, .hidden = 5},
+        {.name = "rnn", .kind = TKR_LSTM, .input = 5, .hidden = 17}};
+    static const orc_spec sides[] = {
+        {.name = "left", .kind = TKR_CHAIN, .parts = left, .n_parts = 3},
+        {.name = "past", .kind = TKR_SELECT, .input = 6, .hidden = 4, .first = 1}};
+    static const orc_spec specs[] = {
+        {.kind = TKR_BRANCH, .parts = sides, .n_parts = 2},
+        {.kind = TKR_ACTIVATE, .input = 21, .hidden = 21, .activation = TKR_SOFTSIGN},
+        {.kind = TKR_LINEAR, .input = 21, .hidden = 5, .activation = TKR_GELU},
+        {.kind = TKR_LAST, .input = 5, .hidden = 5}};
+    enum { STEPS = 7, STREAMS = 3 };
+    for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
+        twin t;
+        tkr_cell *reduced;
+        double report[TKR_REPORT_LEN];
+        float x[STEPS * STREAMS * 6];
+        const tkr_trial trial = {
+            .size = sizeof trial, .steps = STEPS, .batch = STREAMS, .input = x};
+        twin_open(&t, specs, 4, 90, NULL);
+        for (int i = 0; i < STEPS * STREAMS * 6; i++) {
+            x[i] = (float)(i * 7 % 23) / 11 - 1;
+        }
+        for (int64_t i = 0; i < t.net->n_tensors; i++) {
+            const orc_tensor *p = &t.net->tensors[i];
+            for (int64_t j = 0; j < p->rows * p->cols; j++) {
+                p->value[j] = floor(p->value[j] * 64) / 64;
+            }
+        }
+        twin_push(&t);
+        assert_ok(tkr_cell_reduce(&reduced, report, t.cell, precision, &trial, NULL));
+        assert_int_equal(tkr_cell_precision(reduced), precision);
+        assert_true(report[TKR_REPORT_MAX] > 0);
+        assert_true(report[TKR_REPORT_MAX] < (precision == TKR_BF16 ? 1e-4 : 0.05));
+        tkr_cell_destroy(reduced);
+        twin_close(&t);
+    }
+    tkr_cell *plain = twin_cell(left, 2, NULL), *none; /* no matrix that is reduced */
+    assert_status(tkr_cell_reduce(&none, NULL, plain, TKR_BF16, NULL, NULL), TKR_ERR_UNSUPPORTED);
+    tkr_cell_destroy(plain);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report),      cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_rows),        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_nan),         cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_report), cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_states),
+        cmocka_unit_test(test_nan),    cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_parts),  cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/nets.h"
 #include "support/shot.h"
 #include "support/tiers.h"
 
@@ -43,8 +44,8 @@ static void check_net(const orc_spec *specs, int64_t n, int64_t batch, bool ids,
     orc_forward(t.net);
     twin_forward_library(&t);
     twin_check_forward(&t);
-    int64_t n_output = STEPS * batch * orc_output_width(t.net);
-    float *unrolled = twin_output(&t), *y = malloc((size_t)n_output * sizeof *y);
+    int64_t all = STEPS * batch * orc_output_width(t.net), n_output = twin_output_len(&t);
+    float *unrolled = twin_output(&t), *y = malloc((size_t)all * sizeof *y);
     tkr_state *state, *last;
     assert_ok(tkr_state_create(&state, t.cell, batch, env));
     assert_ok(tkr_state_create(&last, t.cell, batch, env));
@@ -54,7 +55,7 @@ static void check_net(const orc_spec *specs, int64_t n, int64_t batch, bool ids,
         tkr_state_destroy(initial);
     }
     stream(&t, state, y);
-    shot_same_when_cut(t.cell, y, unrolled, n_output);
+    shot_same_when_cut(t.cell, y + all - n_output, unrolled, n_output);
     assert_ok(tkr_sequence_get_state(t.seq, last));
     float *a = shot_state(state, &n_state), *b = shot_state(last, &n_state);
     shot_same_when_cut(t.cell, a, b, n_state);
@@ -107,9 +108,15 @@ static void check_chain(const tkr_env *env) {
         {.kind = TKR_GRU, .input = 7, .hidden = 4},
         {.kind = TKR_LINEAR, .input = 4, .hidden = 12},
     };
+    const orc_spec no_state[] = {
+        {.kind = TKR_EMBEDDING, .input = 12, .hidden = 5},
+        {.kind = TKR_DROPOUT, .input = 5, .hidden = 5, .rate = 0.5},
+        {.kind = TKR_LINEAR, .input = 5, .hidden = 3},
+    };
     check_net(specs, 6, 1, true, true, env);
     check_net(specs, 6, 5, true, false, env);
     check_net(specs + 2, 4, 2, false, true, env);
+    check_net(no_state, 3, 3, true, false, env);
 }
 
 static void test_sizes(void **unused) {
@@ -125,6 +132,23 @@ static void test_options(void **unused) {
 static void test_chain(void **unused) {
     (void)unused;
     tiers_each_env(check_chain);
+}
+
+/* Every part; behind LAST the last step gives what the unrolled forward gives. */
+static void check_parts(const tkr_env *env) {
+    for (int64_t i = 0; i < N_NETS_OF_PARTS; i++) {
+        const nets_net *net = &NETS_OF_PARTS[i];
+        for (int64_t batch = 1; batch <= 3; batch += 2) {
+            if (!(net->flags & NETS_BACKWARDS)) {
+                check_net(net->specs, net->n, batch, net->flags & NETS_IDS, batch % 2, env);
+            }
+        }
+    }
+}
+
+static void test_parts(void **unused) {
+    (void)unused;
+    tiers_each_env(check_parts);
 }
 
 static const orc_spec LSTM = {.kind = TKR_LSTM, .input = 4, .hidden = 9, .learned = 1, .layers = 2};
@@ -278,11 +302,11 @@ static void test_other_cell(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_options),
-        cmocka_unit_test(test_chain),      cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_no_output),  cmocka_unit_test(test_output_before),
-        cmocka_unit_test(test_tensors),    cmocka_unit_test(test_independent),
-        cmocka_unit_test(test_other_cell),
+        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_chain),         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_rollback),      cmocka_unit_test(test_no_output),
+        cmocka_unit_test(test_output_before), cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_independent),   cmocka_unit_test(test_other_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "seq/seq.h"
+#include "support/nets.h"
 #include "support/shot.h"
 
 enum { STEPS = 11, BATCH = 70, MIDDLE = 40, SMALL = 9, UPDATES = 3 };
@@ -214,6 +215,52 @@ static void test_cuts(void **unused) {
     }
 }
 
+/* A forward and a backward of a net, with noise where it has some. */
+static shot run_net(const nets_net *net, const tkr_env *env) {
+    twin t;
+    twin_open(&t, net->specs, net->n, 500, env);
+    twin_shape(&t, STEPS, BATCH, lengths, TKR_TRAINING | TKR_INPUT_GRADIENT, false);
+    assert_ok(tkr_sequence_set_seed(t.seq, 9));
+    twin_forward_library(&t);
+    twin_backward_library(&t);
+    shot s = shot_take(&t, !t.by_ids);
+    twin_close(&t);
+    return s;
+}
+
+/* Every part, several times: threads that meet where they must not do so now and then. */
+static void check_net(const nets_net *net, int times) {
+    static const int32_t threads[] = {2, 3, 5};
+    shot one = run_net(net, NULL);
+    for (int i = 0; i < times; i++) {
+        const tkr_env env = {.size = sizeof env, .threads = threads[i % 3]};
+        shot more = run_net(net, &env);
+        shot_same(&more, &one);
+        shot_free(&more);
+    }
+    shot_free(&one);
+}
+
+static void test_parts(void **unused) {
+    (void)unused;
+    for (int64_t i = 0; i < N_NETS_OF_PARTS; i++) {
+        check_net(&NETS_OF_PARTS[i], 2);
+    }
+}
+
+/* Layers of several widths take turns in one buffer for their outputs' gradients, and chunks are at
+ * different layers at one time. */
+static void test_shared_buffer(void **unused) {
+    (void)unused;
+    static const orc_spec specs[] = {{.kind = TKR_DROPOUT, .input = 1, .hidden = 1, .rate = 0.1},
+                                     {.kind = TKR_GRU, .input = 1, .hidden = 33},
+                                     {.kind = TKR_DROPOUT, .input = 33, .hidden = 33, .rate = 0.1},
+                                     {.kind = TKR_GRU, .input = 33, .hidden = 7},
+                                     {.kind = TKR_LINEAR, .input = 7, .hidden = 5}};
+    const nets_net net = {"widths", 5, specs, 0};
+    check_net(&net, 24);
+}
+
 /* Backwards, on the calling thread; counts the calls. */
 static void run_backwards(void *user, int64_t n, tkr_task task, void *argument) {
     ++*(int64_t *)user;
@@ -296,10 +343,9 @@ int main(void) {
         lengths[b] = b * 3 % (STEPS + 1);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_parallel_for),
-        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_parts),        cmocka_unit_test(test_shared_buffer),
+        cmocka_unit_test(test_parallel_for), cmocka_unit_test(test_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
