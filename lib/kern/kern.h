@@ -246,9 +246,18 @@ typedef struct tkri_panels {
     int32_t half; /* no unit is in the upper half of the last vector */
 } tkri_panels;
 
-/* Tiles of VL units. */
+/* a / b, neither negative. A division of 64 bits takes a core up to a hundred cycles, and small
+ * products are made of little else: most divide by one, and nearly all fit 32 bits. */
+static inline int64_t tkri_quotient(int64_t a, int64_t b) {
+    if (b == 1) {
+        return a;
+    }
+    return (uint64_t)(a | b) >> 32 ? a / b : (int64_t)((uint32_t)a / (uint32_t)b);
+}
+
+/* Tiles of VL units; VL is a power of two. */
 static inline int64_t tkri_tiles(int64_t units, int32_t vl) {
-    return (units + vl - 1) / vl;
+    return (units + vl - 1) >> __builtin_ctz((unsigned)vl);
 }
 
 static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t vl) {
@@ -263,7 +272,12 @@ static inline tkri_panels tkri_panels_of(int64_t units, int32_t gates, int32_t v
 /* The first vector of panel p; its width is the distance to the next. Panels differ by one at most.
  */
 static inline int64_t tkri_panel_start(const tkri_panels *panels, int64_t p) {
-    return panels->gates > 1 ? p * panels->gates : panels->vectors * p / panels->n;
+    return panels->gates > 1 ? p * panels->gates : tkri_quotient(panels->vectors * p, panels->n);
+}
+
+/* The first tile, of those of C. */
+static inline int64_t tkri_panel_tile(const tkri_panels *panels, int64_t p) {
+    return panels->gates > 1 ? p : tkri_panel_start(panels, p);
 }
 
 static inline int32_t tkri_panel_half(const tkri_panels *panels, int64_t p) {

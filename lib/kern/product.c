@@ -221,27 +221,28 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
  * which is what stands behind this one: with what is between its rows, if they are apart, which the
  * next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
-    const int64_t limit = limit_of(g->width), tiles = (g->m + limit - 1) / limit;
+    const int64_t limit = limit_of(g->width), tiles = tkri_quotient(g->m + limit - 1, limit);
     const int64_t terms = g->terms ? g->terms[g->k].k - g->terms->k : g->k;
     const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : terms * g->b_k;
-    const int64_t rows = g->m / tiles, taller = g->m % tiles;
+    const int64_t rows = tkri_quotient(g->m, tiles), taller = g->m - rows * tiles;
+    const int64_t share = tkri_quotient(slice, tiles);
     place at = first_place(g);
     at.soon = g->b + slice;
-    at.step = (slice / (g->blocks * g->k) + tiles - 1) / tiles;
-    at.row_step = g->a_row <= 2 * g->k ? (4 * g->a_row + g->k - 1) / g->k : 4;
+    at.step = tkri_quotient(tkri_quotient(slice, g->blocks * g->k) + tiles - 1, tiles);
+    at.row_step = g->a_row <= 2 * g->k ? tkri_quotient(4 * g->a_row + g->k - 1, g->k) : 4;
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t height = rows + (t < taller);
         switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
         at.a += height * g->a_row;
         at.c += height * g->c_row;
         at.from += height * at.from_row;
-        at.soon += slice / tiles;
+        at.soon += share;
     }
 }
 
 /* An equal part of `rest` steps for each of `parts`, in fours. */
 INLINE int64_t part_of(int64_t rest, int64_t parts) {
-    const int64_t fours = (rest / parts + 3) / 4 * 4;
+    const int64_t fours = (tkri_quotient(rest, parts) + 3) / 4 * 4;
     return fours < rest ? fours : rest;
 }
 
@@ -252,8 +253,9 @@ void TIER(tkri_gemm)(const tkri_gemm *g) {
         few_terms(g, g->blocks * g->k);
         return;
     }
-    const int64_t depth = SLICE / (g->width * VL), parts = (g->k + depth - 1) / depth;
-    const int64_t most = depth > g->k ? depth / g->k : 1;
+    const int64_t depth = tkri_quotient(SLICE, g->width * VL);
+    const int64_t parts = tkri_quotient(g->k + depth - 1, depth);
+    const int64_t most = depth > g->k && g->blocks > 1 ? tkri_quotient(depth, g->k) : 1;
     tkri_gemm part = *g;
     for (int64_t block = 0; g->m > 0 && block < g->blocks; block += part.blocks) {
         part.blocks = g->blocks - block < most ? g->blocks - block : most;

@@ -7,20 +7,28 @@
 
 enum { BLOCK_ROWS = 192 }; /* rows of A that stay in cache while the panels go by */
 
+static void run_block(const tkri_product *p, int64_t from, int64_t to) {
+    for (int64_t panel = from; panel < to; panel++) {
+        const tkri_gemm g = tkri_product_panel(p, panel);
+        if (p->bulk) {
+            tkri_bulk_gemm(p->kern, &g);
+        } else {
+            p->kern->gemm(&g);
+        }
+    }
+}
+
 static void run_panels(const tkri_product *p, int64_t from, int64_t to) {
+    if (p->rows <= BLOCK_ROWS) {
+        run_block(p, from, to);
+        return;
+    }
     tkri_product part = *p;
     for (int64_t row = 0; row < p->rows; row += BLOCK_ROWS) {
         part.rows = tkri_min(BLOCK_ROWS, p->rows - row);
         part.a = p->a + row * p->a_row;
         part.c = p->c + row * p->c_row;
-        for (int64_t panel = from; panel < to; panel++) {
-            const tkri_gemm g = tkri_product_panel(&part, panel);
-            if (p->bulk) {
-                tkri_bulk_gemm(p->kern, &g);
-            } else {
-                p->kern->gemm(&g);
-            }
-        }
+        run_block(&part, from, to);
     }
 }
 

@@ -60,7 +60,7 @@ static inline tkri_gemm tkri_product_panel(const tkri_product *p, int64_t panel)
         .b = p->w + start * vl * p->w_rows + p->first_row * b_k + p->first_gate * vl,
         .b_block = p->block_rows * b_k,
         .b_k = b_k,
-        .c = p->c + start / p->panels.gates * p->c_tile,
+        .c = p->c + tkri_panel_tile(&p->panels, panel) * p->c_tile,
         .c_row = p->c_row,
         .start = p->start ? p->start + start * vl : NULL,
         .width = p->gates ? p->gates : width,

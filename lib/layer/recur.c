@@ -87,8 +87,8 @@ static void leave_out_zeros(const tkri_recur *r, tkri_product *p) {
 static void forward_panel(const tkri_recur *r, const tkri_product *p, int64_t panel,
                           int32_t phase) {
     const tkri_cell_ops *ops = r->layer->ops;
-    const int64_t tile = tkri_panel_start(&p->panels, panel) / ops->gates;
-    const int64_t tiles = tkri_panel_start(&p->panels, panel + 1) / ops->gates - tile;
+    const int64_t tile = tkri_panel_tile(&p->panels, panel);
+    const int64_t tiles = tkri_panel_tile(&p->panels, panel + 1) - tile;
     const tkri_gemm g = tkri_product_panel(p, panel);
     const tkri_point point = tkri_recur_point(r, tile, tiles);
     tkri_recur_start_q(r, tile, tiles);
