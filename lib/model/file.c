@@ -7,7 +7,7 @@
 #include "model/model.h"
 
 enum { FORMAT_MAJOR = 1, NAME_LEN = TKRI_PARAMETER_NAME_LEN + 32 };
-static const char format_version[] = "1.0";
+static const char format_version[] = "1.1";
 
 /* A tensor of ours: where it lies, and what it is called in a file. */
 typedef struct record {

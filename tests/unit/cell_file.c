@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cell/cell.h"
 #include "model/safetensors.h"
 #include "support/heap.h"
 #include "support/models.h"
@@ -281,18 +282,19 @@ static void test_format_version(void **unused) {
     (void)unused;
     stream file;
     make_chain_file(&file);
-    expect_accepted(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"1.99\"");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"2.0\"",
+    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.99\"");
+    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\"");
+    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"2.0\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 2");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"0.9\"",
+    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"0.9\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 0");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\",", "", TKR_ERR_MISMATCH,
+    expect_refused(&file, "\"tekrar.format\":\"1.1\",", "", TKR_ERR_MISMATCH,
                    "not written by tekrar");
     static const char *const bad[] = {"", "1", ".0", "x1.0", "-1.0", "1e3.0", "9999999.0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char to[64];
         snprintf(to, sizeof to, "\"tekrar.format\":\"%s\"", bad[i]);
-        expect_refused(&file, "\"tekrar.format\":\"1.0\"", to, TKR_ERR_FORMAT, "not a version");
+        expect_refused(&file, "\"tekrar.format\":\"1.1\"", to, TKR_ERR_FORMAT, "not a version");
     }
     expect_refused(&file, "\"tekrar.content\":\"cell\"", "\"tekrar.content\":\"state\"",
                    TKR_ERR_MISMATCH, "the file holds a state, not a cell");
@@ -368,6 +370,30 @@ static void test_bad_architectures(void **unused) {
     expect_accepted(&file, Q "layers" Q ":1,", ""); /* an option that was not there yet */
     expect_accepted(&file, "{" Q "kind" Q ":" Q "lstm" Q, " {" Q "kind" Q " : " Q "lstm" Q);
     stream_fini(&file);
+}
+
+/* What version 1.0 wrote knows no option that came later: those have their defaults. */
+static void test_older_file(void **unused) {
+    (void)unused;
+    static const char *const later[] = {Q "combine" Q ":0,", Q "gate_activation" Q ":3,"};
+    stream file;
+    place p;
+    tkr_cell *cell;
+    int64_t combine, gates;
+    make_chain_file(&file);
+    assert_true(stream_edit(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\""));
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        assert_true(stream_edit(&file, later[i], ""));
+    }
+    place_init(&p);
+    assert_ok(load(&cell, &file, &p));
+    assert_ok(tkr_cell_get_int(cell->parts[0], TKR_COMBINE, &combine));
+    assert_ok(tkr_cell_get_int(cell->parts[0], TKR_GATE_ACTIVATION, &gates));
+    assert_int_equal(combine, TKR_CONCATENATE);
+    assert_int_equal(gates, TKR_LOGISTIC);
+    tkr_cell_destroy(cell);
+    stream_fini(&file);
+    assert_true(heap_is_clean(&p.heap));
 }
 
 /* A chain of 257 parts, and one of none. */
@@ -597,6 +623,7 @@ int main(void) {
         cmocka_unit_test(test_tensors_that_do_not_fit),
         cmocka_unit_test(test_format_version),
         cmocka_unit_test(test_bad_architectures),
+        cmocka_unit_test(test_older_file),
         cmocka_unit_test(test_number_of_parts),
         cmocka_unit_test(test_bad_notes),
         cmocka_unit_test(test_damaged),
