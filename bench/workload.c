@@ -226,7 +226,7 @@ static void fill_ids(dataset *d, uint64_t *state, const workload *w) {
     }
 }
 
-/* Windows of the founding page's curve, shifted by one step in the target. */
+/* Windows of the curve of the founding page (see the README), shifted by one step in the target. */
 static void fill_series(dataset *d, uint64_t *state, const workload *w) {
     for (int64_t b = 0; b < w->batch; b++) {
         double start = 27.0 * draw(state) / 4294967296.0;
