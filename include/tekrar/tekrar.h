@@ -526,12 +526,12 @@ TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float 
 TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /*
- * Reduced precision: a copy of a trained cell with smaller weights, for streaming. Steps are faster
+ * Quantized weights: a copy of a trained cell with smaller weights, for streaming. Steps are faster
  * where weights are many (a step of a large cell waits for its weights; with a few dozen units it
  * does not, and float32 is faster), and the cell takes about a half or a quarter of the memory: the
- * float32 weights are not kept. Reduced are the matrices of Elman, LSTM, GRU (reset after) and linear
+ * float32 weights are not kept. Quantized are the matrices of Elman, LSTM, GRU (reset after) and linear
  * parts. Biases, peepholes, embeddings, GRUs that reset before the product, convolutions, scales and
- * shifts, activations and states stay float32. docs/reduced.md has equations and bounds.
+ * shifts, activations and states stay float32. docs/quantized.md has equations and bounds.
  *
  * What such a cell can do: tkr_state_..., tkr_cell_step(), tkr_cell_step_ids(), tkr_cell_compare(),
  * and to be asked for its options, shape, tier, size, notes and the table of parameters' names. Every
@@ -567,28 +567,28 @@ typedef struct tkr_trial {
 #define TKR_REPORT_LOSS_CHANGE 3 /**< the other's minus the cell's: how much worse it is */
 #define TKR_REPORT_LEN 4
 
-/** Bytes of the cell that tkr_cell_reduce() will make, its notes not counted: tkr_cell_size() of it.
+/** Bytes of the cell that tkr_cell_quantize() will make, its notes not counted: tkr_cell_size() of it.
  *  @return as tkr_cell_size(); TKR_ERR_ARGUMENT also for the precision. Since: 0.1 */
-TKR_API int32_t tkr_cell_reduced_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
+TKR_API int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
 
 /**
- * Make a cell of reduced precision from a trained one, and report the error that this makes.
+ * Make a cell with quantized weights from a trained one, and report the error that this makes.
  * Allocates; for a report also two states of the trial's batch, for the time of the call.
  *
- * @param reduced    receives the handle; NULL on failure
+ * @param quantized  receives the handle; NULL on failure
  * @param report     [TKR_REPORT_LEN], or NULL together with `trial`: not measured
  * @param cell       initialised, one direction; not changed, and not needed afterwards
  * @param precision  TKR_BF16 or TKR_INT8
  * @param trial      what to measure the error on
- * @param env        or NULL; its tier is the reduced cell's
+ * @param env        or NULL; its tier is the quantized cell's
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_UNSUPPORTED (two
- *         directions, reduced already, nothing in it to reduce, too many inputs), TKR_ERR_NUMERIC (a
+ *         directions, quantized already, nothing in it to quantize, too many inputs), TKR_ERR_NUMERIC (a
  *         weight, an output or a loss is not finite), TKR_ERR_TOKEN, TKR_ERR_MEMORY. Since: 0.1
  */
-TKR_API int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell,
-                                int32_t precision, const tkr_trial *trial, const tkr_env *env);
+TKR_API int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tkr_cell *cell,
+                                  int32_t precision, const tkr_trial *trial, const tkr_env *env);
 
-/** Compare two cells of the same inputs and outputs: a reduced one with its original on other data,
+/** Compare two cells of the same inputs and outputs: a quantized one with its original on other data,
  *  two tiers, two trainings. Allocates for the time of the call.
  *  @param report  [TKR_REPORT_LEN]
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER, TKR_ERR_SHAPE (widths), TKR_ERR_UNSUPPORTED,
@@ -644,7 +644,7 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,
- *         TKR_ERR_UNSUPPORTED (a reduced cell; TKR_RECOMPUTE with two directions). Since: 0.1
+ *         TKR_ERR_UNSUPPORTED (a quantized cell; TKR_RECOMPUTE with two directions). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
                                     int64_t max_batch, int32_t mode, const tkr_env *env);

@@ -60,7 +60,7 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
         .fan_in = spec->fan_in ? spec->fan_in : spec->k,
         .fan_out = spec->fan_out ? spec->fan_out : spec->units,
         .role = spec->role,
-        .precision = spec->can_reduce ? b->precision : TKR_FLOAT32,
+        .precision = spec->can_quantize ? b->precision : TKR_FLOAT32,
         .part = b->part,
     };
     p.ld = spec->row_major == 2 ? p.k : spec->row_major ? padded(b, p.k) : 0;

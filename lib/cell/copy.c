@@ -20,7 +20,7 @@ static int32_t copy_values(tkr_cell *to, const tkr_cell *from) {
     }
     TRY(tkri_net_create(to));
     if (to->precision) {
-        TRY(tkri_reduced_check(to));
+        TRY(tkri_quantized_check(to));
     }
     return tkri_cell_fill(to, from);
 }
@@ -62,11 +62,11 @@ fail:
 }
 
 static void set_precision(tkr_cell *cell, int32_t precision) {
-    tkri_reduced_kern kern[TKRI_MAX_REDUCED];
+    tkri_quantized_kern kern[TKRI_MAX_QUANTIZED];
     if (precision) {
-        (void)tkri_reduced_select(cell->kern, kern);
+        (void)tkri_quantized_select(cell->kern, kern);
         cell->precision = precision;
-        cell->reduced = kern[0];
+        cell->quantized = kern[0];
     }
 }
 

@@ -5,7 +5,8 @@
 
 #include "cell/cell.h"
 
-const char tkri_reduced_text[] = "a cell of reduced precision can only be streamed and compared";
+const char tkri_quantized_text[] =
+    "a cell with quantized weights can only be streamed and compared";
 
 static int32_t check_new(const tkri_kind *kind, int64_t input, int64_t hidden,
                          const tkri_env *env) {
@@ -158,7 +159,7 @@ int32_t tkri_cell_size(const tkr_cell *cell, uint64_t *bytes, tkri_detail *detai
 }
 
 int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed) {
-    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     if (!cell->net) {
         TRY(tkri_net_create(cell));
     }

@@ -19,8 +19,8 @@ typedef struct tkri_layer tkri_layer;
 
 /* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout. A matrix is
  * [gates * units][k] in packed panels; a vector is the same with k = 1; of several `blocks` each is
- * such a matrix. A table is row-major with rows `ld` apart. A matrix of reduced precision lies
- * among the words instead. */
+ * such a matrix. A table is row-major with rows `ld` apart. A quantized matrix lies among the
+ * words instead. */
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
@@ -47,7 +47,7 @@ typedef struct tkri_strided {
     int64_t start, step;
 } tkri_strided;
 
-/* A matrix of reduced precision: see kern/reduced.h. */
+/* A quantized matrix: see kern/quantized.h. */
 typedef struct tkri_words_at {
     uint32_t *w;
     float *scale;        /* int8 */
@@ -138,7 +138,7 @@ typedef struct tkri_net {
     int32_t once;            /* the output is one row for each sequence */
     int32_t may_fail;        /* a layer calls functions of the caller's */
     float *values, *derived;
-    uint32_t *words; /* matrices of reduced precision */
+    uint32_t *words; /* quantized matrices */
     uint64_t bytes;  /* of the block */
 } tkri_net;
 
@@ -185,7 +185,7 @@ typedef struct tkri_parameter_spec {
     int64_t units, k;
     int64_t fan_in, fan_out; /* 0: k, units */
     int32_t row_major;       /* a table, rows padded to the tier's vectors; 2: rows not padded */
-    int32_t can_reduce;      /* to the cell's precision */
+    int32_t can_quantize;    /* to the cell's precision */
     int32_t rank;            /* 0: 2 of a matrix, 1 where k is 1 */
     const int64_t *shape;    /* of that rank; NULL: [gates * units][k] */
     const int8_t *place;

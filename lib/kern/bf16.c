@@ -13,7 +13,7 @@
 typedef struct pair {
     __m512bh high, low;
 } pair;
-INLINE pair pair_of(const tkri_reduced *r, int64_t row, int64_t word) {
+INLINE pair pair_of(const tkri_quantized *r, int64_t row, int64_t word) {
     const uint32_t *high = r->q + row * r->x_row, *low = high + r->x_row / 2;
     return (pair){(__m512bh)_mm512_set1_epi32((int32_t)high[word]),
                   (__m512bh)_mm512_set1_epi32((int32_t)low[word])};
@@ -28,7 +28,7 @@ INLINE void add(vf *a, vf *b, vu w, pair x) {
 typedef struct pair {
     vf first, second;
 } pair;
-INLINE pair pair_of(const tkri_reduced *r, int64_t row, int64_t word) {
+INLINE pair pair_of(const tkri_quantized *r, int64_t row, int64_t word) {
     const float *x = r->x + row * r->x_row + 2 * word;
     const int last = 2 * word + 1 == r->k;
     return (pair){v_all(x[0]), v_all(last ? 0.0f : x[1])};
@@ -41,7 +41,7 @@ INLINE void add(vf *a, vf *b, vu w, pair x) {
 
 #endif
 
-INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, const int n) {
+INLINE void bf16_row(const tkri_quantized *r, int64_t row, const columns *at, const int n) {
     const int64_t words = tkri_words(TKR_BF16, r->k);
     const uint32_t *w = at->w;
     float *c = at->c + row * r->c_row;
@@ -65,7 +65,7 @@ INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, cons
     }
 }
 
-extern tkri_reduced_product TIER(tkri_bf16);
+extern tkri_quantized_product TIER(tkri_bf16);
 
 DEFINE_PRODUCT(TIER(tkri_bf16), TKR_BF16, bf16_row)
 
@@ -79,7 +79,7 @@ INLINE __m256i nearest(vf x) {
 
 /* The high part is cut off, so that it cannot round to infinity; the low part of infinity is zero,
  * of NaN it is NaN. */
-extern tkri_reduced_split TIER(tkri_split);
+extern tkri_quantized_split TIER(tkri_split);
 
 void TIER(tkri_split)(uint32_t *q, int64_t q_row, const float *x, int64_t k) {
     for (int64_t i = 0; i < k; i += VL) {

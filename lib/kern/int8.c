@@ -29,7 +29,7 @@ INLINE vi dot(vi sum, vu w, quad q) {
 
 #endif
 
-INLINE void int8_row(const tkri_reduced *r, int64_t row, const columns *at, const int n) {
+INLINE void int8_row(const tkri_quantized *r, int64_t row, const columns *at, const int n) {
     const int64_t words = tkri_words(TKR_INT8, r->k);
     const uint32_t *w = at->w, *q = r->q + row * r->x_row;
     float *c = at->c + row * r->c_row;
@@ -53,6 +53,6 @@ INLINE void int8_row(const tkri_reduced *r, int64_t row, const columns *at, cons
     }
 }
 
-extern tkri_reduced_product TIER(tkri_int8);
+extern tkri_quantized_product TIER(tkri_int8);
 
 DEFINE_PRODUCT(TIER(tkri_int8), TKR_INT8, int8_row)

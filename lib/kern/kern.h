@@ -156,7 +156,7 @@ typedef struct tkri_kern {
      * asked for too; if none, every machine that the compiler works for has the tier. */
     uint32_t cpuid, xcr0;
 
-    const struct tkri_reduced_kern *reduced; /* products with bf16 and int8 */
+    const struct tkri_quantized_kern *quantized; /* products with bf16 and int8 */
 
     /* Takes from each row its part along each axis in turn, row -= (row . axis / squares) axis:
      * sums and products in double, differences in float, all in the order of k. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * What the bodies of reduced products share, beside vec.h: lanes of integers, the walk over panels.
+ * What the bodies of quantized products share, beside vec.h: lanes of integers, the walk over
+ * panels.
  */
 #ifndef TKRI_KERN_LANES_H
 #define TKRI_KERN_LANES_H
 
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 #include "kern/vec.h"
 
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
@@ -90,13 +91,13 @@ typedef struct columns {
 } columns;
 
 /* What these columns of a row start from. */
-INLINE const float *start_of(const tkri_reduced *r, const columns *at, const float *c) {
+INLINE const float *start_of(const tkri_quantized *r, const columns *at, const float *c) {
     static const float zeros[TKRI_PANEL * VL];
     const float *fixed = r->from == TKRI_FROM_ROW ? r->start + at->first * VL : zeros;
     return r->from == TKRI_FROM_C ? c : fixed;
 }
 
-INLINE columns panel_at(const tkri_reduced *r, int64_t panel, int64_t words) {
+INLINE columns panel_at(const tkri_quantized *r, int64_t panel, int64_t words) {
     const int64_t first = tkri_panel_start(&r->panels, panel);
     return (columns){
         .first = first,
@@ -120,7 +121,7 @@ INLINE columns column_of(const columns *at, int64_t j) {
     }
 
 #define DEFINE_PRODUCT(name, precision, row_of)                  \
-    void name(const tkri_reduced *r) {                           \
+    void name(const tkri_quantized *r) {                         \
         const int64_t words = tkri_words(precision, r->k);       \
         for (int64_t p = 0; p < r->panels.n; p++) {              \
             const columns panel = panel_at(r, p, words);         \

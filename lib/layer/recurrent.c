@@ -128,7 +128,7 @@ static const tkri_cell_ops *ops_of(const tkri_builder *b) {
 
 /* What a GRU does with its reset gate before the product needs two products a step: it stays as it
  * is. */
-static int can_reduce(const tkri_builder *b) {
+static int can_quantize(const tkri_builder *b) {
     return !resets_before(b->part);
 }
 
@@ -144,16 +144,17 @@ typedef struct listing {
 static int64_t gated(const listing *w, const char *name, int32_t role, int64_t k) {
     const tkri_cell_ops *ops = w->layer->ops;
     const int hh = role == TKRI_WEIGHT_HH || role == TKRI_BIAS_HH;
-    return tkri_build_parameter(w->b, &(tkri_parameter_spec){
-                                          .name = name,
-                                          .suffix = w->suffix,
-                                          .role = role,
-                                          .gates = ops->gates,
-                                          .units = w->layer->units,
-                                          .k = k,
-                                          .can_reduce = role < TKRI_PEEPHOLE && can_reduce(w->b),
-                                          .place = hh ? ops->hh_place : ops->ih_place,
-                                      });
+    return tkri_build_parameter(w->b,
+                                &(tkri_parameter_spec){
+                                    .name = name,
+                                    .suffix = w->suffix,
+                                    .role = role,
+                                    .gates = ops->gates,
+                                    .units = w->layer->units,
+                                    .k = k,
+                                    .can_quantize = role < TKRI_PEEPHOLE && can_quantize(w->b),
+                                    .place = hh ? ops->hh_place : ops->ih_place,
+                                });
 }
 
 static int64_t vector(const listing *w, const char *name, int32_t role, int64_t units) {
@@ -222,7 +223,7 @@ static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int
                                                                  .role = TKRI_WEIGHT_HR,
                                                                  .units = layer->out,
                                                                  .k = layer->units,
-                                                                 .can_reduce = 1});
+                                                                 .can_quantize = 1});
     }
     if (layer->learned) {
         d->h0 = vector(&w, "h_0", TKRI_STATE_H, layer->out);
@@ -275,7 +276,7 @@ static tkri_recurrent layer_of(const tkri_builder *b, int64_t index, int64_t inp
         .directions = goes_both_ways(part) ? 2 : 1,
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
         .gate_activation = (int32_t)tkri_cell_int(part, TKR_GATE_ACTIVATION),
-        .precision = can_reduce(b) ? b->precision : TKR_FLOAT32,
+        .precision = can_quantize(b) ? b->precision : TKR_FLOAT32,
         .output_before = last && tkri_cell_int(part, TKR_OUTPUT_BEFORE),
         .learned = (int32_t)tkri_cell_int(part, TKR_LEARNED_STATE),
         .input = input,

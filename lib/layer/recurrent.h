@@ -7,7 +7,7 @@
 #include "layer/layer.h"
 
 /* Offsets of one direction's parameters in the flat array (in the words: w_ih, w_hh and w_hr of a
- * reduced layer); -1: absent. */
+ * quantized layer); -1: absent. */
 typedef struct tkri_direction {
     int64_t w_ih, w_hh, b_ih, b_hh, w_hr, peep, h0, c0;
     int64_t bias;      /* derived: what x W_ih starts from, [tile][gate][VL] */

@@ -156,14 +156,14 @@ static tkr_trial trial_of(world *w) {
     };
 }
 
-static int32_t reduce(world *w) {
+static int32_t quantize(world *w) {
     const tkr_trial trial = trial_of(w);
-    return tkr_cell_reduce(&w->made.cell, w->io.real, w->net, TKR_INT8, &trial, w->lent);
+    return tkr_cell_quantize(&w->made.cell, w->io.real, w->net, TKR_INT8, &trial, w->lent);
 }
 
-static int32_t reduced_size(world *w) {
+static int32_t quantized_size(world *w) {
     uint64_t bytes;
-    return tkr_cell_reduced_size(&bytes, w->net, TKR_BF16);
+    return tkr_cell_quantized_size(&bytes, w->net, TKR_BF16);
 }
 
 static int32_t compare(world *w) {
@@ -207,8 +207,8 @@ const scenario cell_scenarios[] = {
     {"tkr_cell_set_note/remove", remove_note, NULL, 0, NO},
     {"tkr_cell_get_note", get_note, NULL, 0, NO},
     {"tkr_cell_detail", detail, NULL, 0, NO},
-    {"tkr_cell_reduce", reduce, NULL, 'c', YES},
-    {"tkr_cell_reduced_size", reduced_size, NULL, 0, NO},
+    {"tkr_cell_quantize", quantize, NULL, 'c', YES},
+    {"tkr_cell_quantized_size", quantized_size, NULL, 0, NO},
     {"tkr_cell_compare", compare, NULL, 0, YES},
     {"tkr_cell_precision", precision, NULL, 0, NO},
     {0},

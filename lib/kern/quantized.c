@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * A tier's table of reduced products, with gathering and rounding to int8. */
+ * A tier's table of quantized products, with gathering and rounding to int8. */
 #include <stddef.h>
 
 #include "kern/lanes.h"
 
-extern tkri_reduced_product TIER(tkri_bf16), TIER(tkri_int8);
+extern tkri_quantized_product TIER(tkri_bf16), TIER(tkri_int8);
 
 /* The int8 number `index` of each word. */
 INLINE vf int8_at(vu words, int32_t index) {
@@ -13,14 +13,14 @@ INLINE vf int8_at(vu words, int32_t index) {
 }
 
 /* Element `id` of the columns of vector `vector`, whose words of that row are given. */
-INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector) {
+INLINE vf weight_of(const tkri_quantized *r, vu words, int32_t id, int64_t vector) {
     if (r->scale) {
         return int8_at(words, id % 4) * v_load(r->scale + vector * VL);
     }
     return id % 2 ? second_bf16(words) : first_bf16(words);
 }
 
-static void gather(const tkri_reduced *r, const int32_t *ids) {
+static void gather(const tkri_quantized *r, const int32_t *ids) {
     const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_word_inputs(precision);
     for (int64_t p = 0; p < r->panels.n; p++) {
         const columns panel = panel_at(r, p, tkri_words(precision, r->k));
@@ -61,7 +61,7 @@ static float row_scale(const float *x, int64_t n, float *inverse) {
 }
 
 /* Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, and leaves it in the low bits. */
-static float quantise(uint32_t *q, const float *x, int64_t k) {
+static float quantize(uint32_t *q, const float *x, int64_t k) {
     uint8_t *out = (uint8_t *)q;
     float inverse;
     const float scale = row_scale(x, k, &inverse);
@@ -73,9 +73,9 @@ static float quantise(uint32_t *q, const float *x, int64_t k) {
     return scale;
 }
 
-const tkri_reduced_kern TIER(tkri_reduced) = {
+const tkri_quantized_kern TIER(tkri_quantized) = {
     .tier = TKRI_TIER_ID,
-    .quantise = quantise,
+    .quantize = quantize,
     .bf16 = TIER(tkri_bf16),
     .int8 = TIER(tkri_int8),
     .gather = gather,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * From a trained cell to one of reduced precision. A row of a matrix is one gate of one unit.
+ * From a trained cell to one with quantized weights. A row of a matrix is one gate of one unit.
  *
  *     bf16   w' = the nearest number of 8 bits of precision, ties to even; the largest stays finite
  *     int8   scale = max |w| / 127 over the row (0 for a row below TKRI_INT8_LEAST)
@@ -47,7 +47,7 @@ static uint16_t bf16_of(float x) {
     return (uint16_t)((rounded & 0x7FFF) < 0x7F80 ? rounded : rounded - 1);
 }
 
-static void reduce_bf16(const row *r) {
+static void quantize_bf16(const row *r) {
     for (int64_t k = 0; k < r->k; k++) {
         const uint16_t number = bf16_of(at(r, k));
         unsigned char *word = (unsigned char *)(r->to + k / 2 * r->to_step);
@@ -68,7 +68,7 @@ static float largest_of(const row *r) {
     return largest;
 }
 
-static void reduce_int8(const row *r, float largest, float *scale, int32_t *correction) {
+static void quantize_int8(const row *r, float largest, float *scale, int32_t *correction) {
     int32_t sum = 0;
     const int zero = largest <= TKRI_INT8_LEAST;
     *scale = zero ? 0.0f : largest / 127.0f;
@@ -82,8 +82,8 @@ static void reduce_int8(const row *r, float largest, float *scale, int32_t *corr
     *correction = -128 * sum;
 }
 
-static int32_t reduce_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
-                             const tkri_parameter *p) {
+static int32_t quantize_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_cell *from,
+                               const tkri_parameter *p) {
     const int32_t vl = to->kern->vl;
     const int64_t columns = tkri_panels_of(q->units, q->gates, vl).vectors * vl;
     const tkri_words_at words = tkri_words_find(to->net, q->precision, q->offset, columns, q->k);
@@ -102,15 +102,15 @@ static int32_t reduce_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_ce
         REQUIRE(isfinite(largest), &to->detail, TKR_ERR_NUMERIC,
                 "row %lld of %s has a NaN or an infinity", (long long)i, q->name);
         if (q->precision == TKR_BF16) {
-            reduce_bf16(&r);
+            quantize_bf16(&r);
         } else {
-            reduce_int8(&r, largest, words.scale + column, words.correction + column);
+            quantize_int8(&r, largest, words.scale + column, words.correction + column);
         }
     }
     return TKR_OK;
 }
 
-int32_t tkri_reduced_check(tkr_cell *cell) {
+int32_t tkri_quantized_check(tkr_cell *cell) {
     int32_t found = 0;
     for (int64_t i = 0; i < cell->net->n_parameters; i++) {
         const tkri_parameter *p = &cell->net->parameters[i];
@@ -120,7 +120,7 @@ int32_t tkri_reduced_check(tkr_cell *cell) {
         found |= p->precision;
     }
     REQUIRE(found, &cell->detail, TKR_ERR_UNSUPPORTED,
-            "the cell has no matrix that can be reduced");
+            "the cell has no matrix that can be quantized");
     return TKR_OK;
 }
 
@@ -141,7 +141,7 @@ int32_t tkri_cell_fill(tkr_cell *to, const tkr_cell *from) {
     for (int64_t i = 0; i < from->net->n_parameters; i++) {
         const tkri_parameter *p = &from->net->parameters[i], *q = &to->net->parameters[i];
         if (q->precision) {
-            TRY(reduce_matrix(to, q, from, p));
+            TRY(quantize_matrix(to, q, from, p));
         } else {
             copy_parameter(to, q, from, p);
         }
