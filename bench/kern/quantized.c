@@ -9,11 +9,12 @@ static void make(operands *o) {
     const int32_t precision = c->option;
     tkri_quantized *r = &o->product;
     operands_cell(o, TKR_LSTM, 0, precision);
-    const int64_t q_row = 2 * tkri_row_len(tkri_words(TKR_BF16, c->k));
+    const int64_t q_row = 2 * tkri_row_len(tkri_packs(TKR_BF16, c->k));
     o->panels = tkri_panels_of(c->units, 4, o->kern->vl);
     const int64_t columns = o->panels.vectors * o->kern->vl;
     const tkri_direction *d = &tkri_recurrent_of(&o->cell->net->layers[0])->direction[0];
-    const tkri_words_at at = tkri_words_find(o->cell->net, precision, d->w_ih, columns, c->k);
+    const tkri_quantized_at at =
+        tkri_quantized_find(o->cell->net, precision, d->w_ih, columns, c->k);
     o->x = operands_room(o, c->k);
     for (int64_t i = 0; i < c->k; i++) {
         o->x[i] = operands_number(1, i, 0);

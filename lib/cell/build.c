@@ -37,7 +37,7 @@ static uint64_t numbers_of(const tkri_builder *b, const tkri_parameter *p) {
     if (p->ld) {
         return tkri_mul((uint64_t)p->units, (uint64_t)p->ld);
     }
-    return p->precision ? tkri_words_len(p->precision, columns, (uint64_t)p->k)
+    return p->precision ? tkri_quantized_len(p->precision, columns, (uint64_t)p->k)
                         : tkri_mul(columns, (uint64_t)p->k);
 }
 
@@ -65,7 +65,7 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
     };
     p.ld = spec->row_major == 2 ? p.k : spec->row_major ? padded(b, p.k) : 0;
     const uint64_t numbers = numbers_of(b, &p);
-    p.offset = reserve(p.precision ? &b->words : &b->numbers, numbers);
+    p.offset = reserve(p.precision ? &b->quantized : &b->numbers, numbers);
     p.numbers = (int64_t)numbers;
     set_shape(&p, spec);
     uint64_t logical = 1;

@@ -128,10 +128,10 @@ int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
  * version. */
 void tkri_cell_refresh(tkr_cell *cell);
 
-/* quantize.c: the words that a quantized matrix takes, scales included; its parts. */
-uint64_t tkri_words_len(int32_t precision, uint64_t columns, uint64_t k);
-tkri_words_at tkri_words_find(const tkri_net *net, int32_t precision, int64_t offset,
-                              int64_t columns, int64_t k);
+/* quantize.c: the packs that a quantized matrix takes, scales included; its parts. */
+uint64_t tkri_quantized_len(int32_t precision, uint64_t columns, uint64_t k);
+tkri_quantized_at tkri_quantized_find(const tkri_net *net, int32_t precision, int64_t offset,
+                                      int64_t columns, int64_t k);
 
 /* Is there a matrix in this net that is quantized, and are its sums exact? */
 int32_t tkri_quantized_check(tkr_cell *cell);

@@ -20,12 +20,12 @@ typedef struct tkri_layer tkri_layer;
 /* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout. A matrix is
  * [gates * units][k] in packed panels; a vector is the same with k = 1; of several `blocks` each is
  * such a matrix. A table is row-major with rows `ld` apart. A quantized matrix lies among the
- * words instead. */
+ * quantized ones instead. */
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
     int64_t shape[TKRI_PARAMETER_RANK]; /* 1 behind the rank */
-    int64_t offset, numbers;            /* first float or word, and how many with padding */
+    int64_t offset, numbers;            /* first float or pack, and how many with padding */
     int64_t units, k;
     int64_t ld;              /* > 0: a table of units x k */
     int64_t fan_in, fan_out; /* for initialisers */
@@ -48,11 +48,11 @@ typedef struct tkri_strided {
 } tkri_strided;
 
 /* A quantized matrix: see kern/quantized.h. */
-typedef struct tkri_words_at {
+typedef struct tkri_quantized_at {
     uint32_t *w;
     float *scale;        /* int8 */
     int32_t *correction; /* int8 */
-} tkri_words_at;
+} tkri_quantized_at;
 
 enum {
     TKRI_WEIGHT_IH,
@@ -138,8 +138,8 @@ typedef struct tkri_net {
     int32_t once;            /* the output is one row for each sequence */
     int32_t may_fail;        /* a layer calls functions of the caller's */
     float *values, *derived;
-    uint32_t *words; /* quantized matrices */
-    uint64_t bytes;  /* of the block */
+    uint32_t *quantized; /* quantized matrices */
+    uint64_t bytes;      /* of the block */
 } tkri_net;
 
 /* Row length of arrays over n units: the same in every tier. Long rows are an odd number of cache
@@ -171,7 +171,7 @@ typedef struct tkri_builder {
     tkri_arena own; /* of what the layers' kinds keep */
     const tkr_cell *part;
     char path[TKRI_PATH_LEN]; /* of the part at hand: "" or "<part>." */
-    uint64_t numbers, words, derived, state_width, logical;
+    uint64_t numbers, quantized, derived, state_width, logical;
     int32_t precision; /* of the cell */
     int32_t depth;
     int32_t status;

@@ -7,8 +7,8 @@
 static tkri_quantized matrix(const tkr_cell *cell, int64_t offset, int64_t units, int32_t gates,
                              int64_t k) {
     const tkri_panels panels = tkri_panels_of(units, gates, cell->kern->vl);
-    const tkri_words_at at =
-        tkri_words_find(cell->net, cell->precision, offset, panels.vectors * cell->kern->vl, k);
+    const tkri_quantized_at at =
+        tkri_quantized_find(cell->net, cell->precision, offset, panels.vectors * cell->kern->vl, k);
     return (tkri_quantized){
         .panels = panels,
         .k = k,
@@ -21,11 +21,11 @@ static tkri_quantized matrix(const tkr_cell *cell, int64_t offset, int64_t units
 }
 
 int64_t tkri_quantized_row(const tkr_cell *cell, int64_t n) {
-    const int64_t words = tkri_row_len(tkri_words(cell->precision, n));
+    const int64_t packs = tkri_row_len(tkri_packs(cell->precision, n));
     if (cell->precision == TKR_INT8) {
-        return words;
+        return packs;
     }
-    return cell->quantized.split ? 2 * words : 0;
+    return cell->quantized.split ? 2 * packs : 0;
 }
 
 /* The rows that the product reads, or what it needs in their place. */

@@ -7,7 +7,7 @@
 #include "layer/recur.h"
 #include "layer/states.h"
 
-/* Words of scratch memory for a row of up to n floats. */
+/* Packs of scratch memory for a row of up to n floats. */
 int64_t tkri_quantized_row(const tkr_cell *cell, int64_t n);
 
 /* A whole step of a recurrent layer. `r` is the step's, as for tkri_recur_forward(). */

@@ -6,7 +6,7 @@
 
 #include "layer/layer.h"
 
-/* Offsets of one direction's parameters in the flat array (in the words: w_ih, w_hh and w_hr of a
+/* Offsets of one direction's parameters in the flat array (in the packs: w_ih, w_hh and w_hr of a
  * quantized layer); -1: absent. */
 typedef struct tkri_direction {
     int64_t w_ih, w_hh, b_ih, b_hh, w_hr, peep, h0, c0;

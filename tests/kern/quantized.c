@@ -42,16 +42,16 @@ static float bf16_cut(float x) {
 /* Byte offset of element (k, column) in the packed matrix, told once more from the contract. */
 static int64_t packed_byte(const operands *o, int64_t k, int64_t column) {
     const int32_t each = o->precision == TKR_INT8 ? 4 : 2;
-    const int64_t words = (o->r.k + each - 1) / each, vector = column / o->vl;
+    const int64_t packs = (o->r.k + each - 1) / each, vector = column / o->vl;
     int64_t panel = 0;
     while (tkri_panel_start(&o->r.panels, panel + 1) <= vector) {
         panel++;
     }
     const int64_t first = tkri_panel_start(&o->r.panels, panel);
     const int64_t width = tkri_panel_width(&o->r.panels, panel);
-    const int64_t word =
-        (first * words + k / each * width + vector - first) * o->vl + column % o->vl;
-    return word * 4 + k % each * (4 / each);
+    const int64_t pack =
+        (first * packs + k / each * width + vector - first) * o->vl + column % o->vl;
+    return pack * 4 + k % each * (4 / each);
 }
 
 static void fill_int8(operands *o, orc_random *random, int extreme) {
@@ -117,11 +117,11 @@ static operands make(int32_t vl, int32_t precision, shape s, int extreme) {
     o.r.panels = tkri_panels_of(s.units, s.gates, vl);
     o.r.k = s.k;
     o.columns = o.r.panels.vectors * vl;
-    o.w = guard_make(o.columns * tkri_words(precision, s.k), shift);
+    o.w = guard_make(o.columns * tkri_packs(precision, s.k), shift);
     memset(o.w.data, 0, (size_t)o.w.n * sizeof(float));
     o.scale = guard_make(o.columns, shift), o.correction = guard_make(o.columns, shift);
     o.x = guard_make(s.rows * (s.k + 1) - 1, shift), o.x_scale = guard_make(s.rows, 0);
-    o.q = guard_make(s.rows * 2 * (tkri_words(TKR_BF16, s.k) + 16) / 16 * 16, 0);
+    o.q = guard_make(s.rows * 2 * (tkri_packs(TKR_BF16, s.k) + 16) / 16 * 16, 0);
     o.start = guard_make(o.columns, shift);
     o.c = guard_make(s.rows * (o.r.panels.vectors * (vl + 3) + 5), shift);
     o.number = calloc((size_t)(s.k * o.columns), 1);
