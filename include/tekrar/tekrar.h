@@ -426,16 +426,16 @@ TKR_API int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, f
 TKR_API int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *values,
                                        int64_t len);
 
-/** A note of the caller's, kept with the cell and in its files: key and text in UTF-8, at most 64
- *  bytes and 1 MiB. Allocates. Text NULL removes it. Keys that begin with "tekrar." are refused.
+/** A line of the caller's metadata, kept with the cell and in its files: key and text in UTF-8, at
+ *  most 64 bytes and 1 MiB. Allocates. Text NULL removes it. Keys that begin with "tekrar." are refused.
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1 */
-TKR_API int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text);
+TKR_API int32_t tkr_cell_set_metadata(tkr_cell *cell, const char *key, const char *text);
 
-/** The note's text, or NULL if there is none; lives until it is set again. Since: 0.1 */
-TKR_API const char *tkr_cell_get_note(const tkr_cell *cell, const char *key);
+/** The text of that key, or NULL if there is none; lives until it is set again. Since: 0.1 */
+TKR_API const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key);
 
 /**
- * Save options, parameters and notes as a safetensors file: the cell can be made again from the
+ * Save options, parameters and metadata as a safetensors file: the cell can be made again from the
  * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
  * fsync of the folder; an older file of that name survives any failure but that of the last fsync,
  * when the whole new file is in place already. Allocates for the time of the call. The cell is not
@@ -534,7 +534,7 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
  * shifts, activations and states stay float32. docs/quantized.md has equations and bounds.
  *
  * What such a cell can do: tkr_state_..., tkr_cell_step(), tkr_cell_step_ids(), tkr_cell_compare(),
- * and to be asked for its options, shape, tier, size, notes and the table of parameters' names. Every
+ * and to be asked for its options, shape, tier, size, metadata and the table of parameters' names. Every
  * other call on it is TKR_ERR_UNSUPPORTED: keep the float32 cell to train, save or clone it. Its
  * states have the tensors of the float32 cell's: tkr_state_copy() works between them, but a step
  * needs a state that was created for a cell of its own precision.
@@ -567,7 +567,7 @@ typedef struct tkr_trial {
 #define TKR_REPORT_LOSS_CHANGE 3 /**< the other's minus the cell's: how much worse it is */
 #define TKR_REPORT_LEN 4
 
-/** Bytes of the cell that tkr_cell_quantize() will make, its notes not counted: tkr_cell_size() of it.
+/** Bytes of the cell that tkr_cell_quantize() will make, its metadata not counted: tkr_cell_size() of it.
  *  @return as tkr_cell_size(); TKR_ERR_ARGUMENT also for the precision. Since: 0.1 */
 TKR_API int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
 

@@ -130,12 +130,12 @@ int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env
     return tkri_cell_copy(copy, cell, TKR_FLOAT32, &own);
 }
 
-int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text) {
-    return cell ? tkri_note_set(cell, key, text) : TKR_ERR_ARGUMENT;
+int32_t tkr_cell_set_metadata(tkr_cell *cell, const char *key, const char *text) {
+    return cell ? tkri_metadata_set(cell, key, text) : TKR_ERR_ARGUMENT;
 }
 
-const char *tkr_cell_get_note(const tkr_cell *cell, const char *key) {
-    return cell && key ? tkri_note_get(cell, key) : NULL;
+const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key) {
+    return cell && key ? tkri_metadata_get(cell, key) : NULL;
 }
 
 int32_t tkr_cell_parameters(const tkr_cell *cell, int64_t *tensors, int64_t *numbers) {

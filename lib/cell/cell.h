@@ -43,12 +43,12 @@ struct tkri_kind {
     tkri_wire (*build)(tkri_builder *builder, const tkr_cell *cell, tkri_wire in);
 };
 
-/* A caller's note; a list. */
-typedef struct tkri_note {
-    struct tkri_note *next;
+/* A line of the caller's metadata; a list. */
+typedef struct tkri_metadata {
+    struct tkri_metadata *next;
     uint64_t bytes; /* of this block */
     const char *key, *text;
-} tkri_note;
+} tkri_metadata;
 
 struct tkr_cell {
     tkri_env env;
@@ -60,7 +60,7 @@ struct tkr_cell {
     tkri_options options;
     struct tkr_cell **parts; /* of a container; owned */
     int64_t n_parts;
-    tkri_note *notes;
+    tkri_metadata *metadata;
     tkri_net *net;                 /* NULL until initialised */
     uint64_t version;              /* grows whenever a parameter changes */
     int32_t precision;             /* TKR_FLOAT32, or that of a cell for streaming alone */
@@ -119,8 +119,8 @@ int32_t tkri_cell_size(const tkr_cell *cell, uint64_t *bytes, tkri_detail *detai
 /* Lay out the parameters, if they are not yet, and draw them. */
 int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed);
 
-/* copy.c: a second cell with the same options, notes and parameters, these in `precision`. `cell`
- * is not quantized itself. The text of a failure goes to env->detail. */
+/* copy.c: a second cell with the same options, metadata and parameters, these in `precision`.
+ * `cell` is not quantized itself. The text of a failure goes to env->detail. */
 int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
                        const tkri_env *env);
 
@@ -140,10 +140,10 @@ int32_t tkri_quantized_check(tkr_cell *cell);
  * so; NaN or infinity in such a matrix is TKR_ERR_NUMERIC. */
 int32_t tkri_cell_fill(tkr_cell *to, const tkr_cell *from);
 
-/* notes.c: the list of the caller's notes. text NULL removes. tkri_note_set() checks both. */
-int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);
-const char *tkri_note_get(const tkr_cell *cell, const char *key);
-void tkri_notes_free(tkr_cell *cell);
+/* metadata.c: the caller's metadata, a list of lines. text NULL removes. _set() checks both. */
+int32_t tkri_metadata_set(tkr_cell *cell, const char *key, const char *text);
+const char *tkri_metadata_get(const tkr_cell *cell, const char *key);
+void tkri_metadata_free(tkr_cell *cell);
 
 /* init.c: draw all parameters. */
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed);

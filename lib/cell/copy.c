@@ -4,12 +4,12 @@
 
 #include "cell/cell.h"
 
-/* Options, names and notes: everything but parts and parameters. */
+/* Options, names and metadata: everything but parts and parameters. */
 static int32_t copy_settings(tkr_cell *to, const tkr_cell *from) {
     memcpy(to->name, from->name, sizeof to->name);
     to->options = from->options;
-    for (const tkri_note *note = from->notes; note; note = note->next) {
-        TRY(tkri_note_set(to, note->key, note->text));
+    for (const tkri_metadata *line = from->metadata; line; line = line->next) {
+        TRY(tkri_metadata_set(to, line->key, line->text));
     }
     return TKR_OK;
 }

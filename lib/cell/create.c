@@ -71,7 +71,7 @@ void tkri_cell_destroy(tkr_cell *cell) {
         tkri_release(&env, cell->parts, (uint64_t)cell->n_parts * sizeof *cell->parts);
     }
     tkri_net_destroy(cell);
-    tkri_notes_free(cell);
+    tkri_metadata_free(cell);
     tkri_release(&env, cell, cell->bytes);
 }
 

@@ -141,8 +141,8 @@ static void list_pages(pages *all, const tkri_manifest *manifest) {
         tkri_text_bytes(&all->text, "", 1);
         append_pair(all, manifest->page[i].key, start);
     }
-    for (const tkri_note *note = manifest->notes; note; note = note->next) {
-        append_pair(all, note->key, note->text);
+    for (const tkri_metadata *line = manifest->metadata; line; line = line->next) {
+        append_pair(all, line->key, line->text);
     }
 }
 

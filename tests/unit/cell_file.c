@@ -113,8 +113,8 @@ static void test_round_trip(void **unused) {
         char path[64];
         place_init(&p);
         tkr_cell *cell = models_make(&models[i], 3 + (uint64_t)i, &p.env), *back[3];
-        assert_ok(tkr_cell_set_note(cell, "\xC5\x9F", "a \"note\"\n\\"));
-        assert_ok(tkr_cell_set_note(cell, "empty", ""));
+        assert_ok(tkr_cell_set_metadata(cell, "\xC5\x9F", "a \"note\"\n\\"));
+        assert_ok(tkr_cell_set_metadata(cell, "empty", ""));
         save(cell, &file);
         snprintf(path, sizeof path, "cell_file-%ld.safetensors", (long)getpid());
         assert_ok(tkr_cell_save(cell, path));
@@ -127,8 +127,8 @@ static void test_round_trip(void **unused) {
             expect_same_options(cell, back[way]);
             expect_same_parameters(cell, back[way]);
             expect_same_outputs(cell, back[way], models[i].ids);
-            assert_string_equal(tkr_cell_get_note(back[way], "\xC5\x9F"), "a \"note\"\n\\");
-            assert_string_equal(tkr_cell_get_note(back[way], "empty"), "");
+            assert_string_equal(tkr_cell_get_metadata(back[way], "\xC5\x9F"), "a \"note\"\n\\");
+            assert_string_equal(tkr_cell_get_metadata(back[way], "empty"), "");
             assert_string_equal(tkr_cell_detail(back[way]), "");
             save(back[way], &again);
             expect_same_bytes(&file, &again);
@@ -250,7 +250,7 @@ static void make_chain_file(stream *file) {
         {.name = "rnn", .kind = TKR_LSTM, .input = 3, .hidden = 4, .between = 0.5},
         {.name = "out", .kind = TKR_LINEAR, .input = 4, .hidden = 2}};
     tkr_cell *cell = twin_cell(specs, 2, NULL);
-    assert_ok(tkr_cell_set_note(cell, "who", "me"));
+    assert_ok(tkr_cell_set_metadata(cell, "who", "me"));
     save(cell, file);
     tkr_cell_destroy(cell);
 }
@@ -427,7 +427,7 @@ static void test_number_of_parts(void **unused) {
     }
 }
 
-static void test_bad_notes(void **unused) {
+static void test_bad_metadata(void **unused) {
     (void)unused;
     stream file;
     make_chain_file(&file);
@@ -625,7 +625,7 @@ int main(void) {
         cmocka_unit_test(test_bad_architectures),
         cmocka_unit_test(test_older_file),
         cmocka_unit_test(test_number_of_parts),
-        cmocka_unit_test(test_bad_notes),
+        cmocka_unit_test(test_bad_metadata),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_other_precisions),
         cmocka_unit_test(test_states),

@@ -181,7 +181,7 @@ static void test_memory(void **unused) {
     tiers_each_env(check_memory);
 }
 
-/* Options, notes and names come along. */
+/* Options, metadata and names come along. */
 static void test_settings(void **unused) {
     (void)unused;
     fixture f;
@@ -192,12 +192,12 @@ static void test_settings(void **unused) {
     int32_t rank;
     int64_t shape[4];
     open(&f, NULL);
-    assert_ok(tkr_cell_set_note(f.t.cell, "who", "me"));
+    assert_ok(tkr_cell_set_metadata(f.t.cell, "who", "me"));
     assert_ok(tkr_cell_quantize(&quantized, NULL, f.t.cell, TKR_INT8, NULL, NULL));
     assert_int_equal(tkr_cell_precision(quantized), TKR_INT8);
     assert_int_equal(tkr_cell_precision(f.t.cell), TKR_FLOAT32);
     assert_int_equal(tkr_cell_precision(NULL), TKR_FLOAT32);
-    assert_string_equal(tkr_cell_get_note(quantized, "who"), "me");
+    assert_string_equal(tkr_cell_get_metadata(quantized, "who"), "me");
     assert_ok(tkr_cell_shape(quantized, &kind, &input, &output));
     assert_int_equal(kind, TKR_CHAIN);
     assert_int_equal(output, V);

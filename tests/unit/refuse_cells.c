@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What cells, their files and their notes refuse. */
+ * What cells, their files and their metadata refuse. */
 #include <math.h>
 #include <string.h>
 
@@ -159,22 +159,22 @@ static void test_clone(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_clone(made, NULL, &w->env));
 }
 
-static void test_notes(void **state) {
+static void test_metadata(void **state) {
     world *w = *state;
     tkr_cell *net = w->net;
     const char *text = tkr_cell_detail(net);
     char long_key[66] = "";
     memset(long_key, 'k', 65);
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_set_note(NULL, "a", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, NULL, "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "tekrar.kind", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, long_key, "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "a", "\xFF not UTF-8"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "\xC0\x80", "b"));
-    assert_null(tkr_cell_get_note(net, "none"));
-    assert_null(tkr_cell_get_note(net, NULL));
-    assert_null(tkr_cell_get_note(NULL, "origin"));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_set_metadata(NULL, "a", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, NULL, "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "tekrar.kind", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, long_key, "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "a", "\xFF not UTF-8"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "\xC0\x80", "b"));
+    assert_null(tkr_cell_get_metadata(net, "none"));
+    assert_null(tkr_cell_get_metadata(net, NULL));
+    assert_null(tkr_cell_get_metadata(NULL, "origin"));
 }
 
 static int32_t refuse_to_write(void *user, const void *bytes, uint64_t len) {
@@ -382,7 +382,7 @@ int main(void) {
         CASE(test_options),    CASE(test_options_too_late),
         CASE(test_chain),      CASE(test_names),
         CASE(test_parameters), CASE(test_clone),
-        CASE(test_notes),      CASE(test_save),
+        CASE(test_metadata),   CASE(test_save),
         CASE(test_load),       CASE(test_trial),
         CASE(test_quantize),   CASE(test_nothing_to_quantize),
         CASE(test_too_wide),
