@@ -61,8 +61,8 @@ static void product(const tkr_cell *cell, tkr_state *state, tkri_quantized *p, t
 }
 
 /* Where gates begin that a product adds to. */
-static void into_gates(tkri_quantized *p, const tkri_recur *r, int32_t slot) {
-    p->c = r->gates + slot * r->kern->vl;
+static void into_gates(tkri_quantized *p, const tkri_recur *r, int32_t field) {
+    p->c = r->gates + field * r->kern->vl;
     p->c_row = r->row_stride;
     p->c_tile = r->tile_stride;
 }
@@ -78,8 +78,8 @@ void tkri_quantized_recurrent(const tkr_cell *cell, tkr_state *state, const tkri
     ih.start = r->net->derived + d->bias;
     ih.from = TKRI_FROM_ROW;
     hh.from = TKRI_FROM_C;
-    into_gates(&ih, r, layer->ops->ih_slot);
-    into_gates(&hh, r, layer->ops->hh_slot);
+    into_gates(&ih, r, layer->ops->ih_field);
+    into_gates(&hh, r, layer->ops->hh_field);
     product(cell, state, &ih, in);
     tkri_recur_start_q(r, 0, tiles);
     product(cell, state, &hh, (tkri_signal){r->h_in, layer->out_ld, NULL});

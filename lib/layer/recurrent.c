@@ -176,7 +176,7 @@ static void biases(const listing *w) {
         w->d->b_hh = gated(w, "bias_hh", TKRI_BIAS_HH, 1);
     }
     w->d->bias = tkri_build_derived(w->b, tkri_mul(units, (uint64_t)layer->ops->gates));
-    if (layer->ops->q_slot >= 0) {
+    if (layer->ops->q_field >= 0) {
         w->d->q_bias = tkri_build_derived(w->b, units);
     }
 }
@@ -234,7 +234,7 @@ static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int
     b->net->backwards |= d->backwards;
 }
 
-/* The sum of both biases where x and h share a slot; the q slot keeps b_hh's gate for itself. */
+/* The sum of both biases where x and h share a field; the q field keeps b_hh's gate for itself. */
 static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
                         const tkri_direction *d) {
     const tkri_net *net = cell->net;
@@ -250,12 +250,12 @@ static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
     for (int64_t tile = 0; tile < tiles; tile++) {
         for (int64_t place = 0; place < gates; place++) {
             const float *from = net->values + d->b_hh + (tile * gates + place) * vl;
-            const int64_t slot = place + ops->hh_slot;
-            float *to = slot == ops->q_slot
+            const int64_t field = place + ops->hh_field;
+            float *to = field == ops->q_field
                             ? net->derived + d->q_bias + tile * vl
-                            : net->derived + d->bias + (tile * gates + slot - ops->ih_slot) * vl;
+                            : net->derived + d->bias + (tile * gates + field - ops->ih_field) * vl;
             for (int64_t lane = 0; lane < vl; lane++) {
-                to[lane] = slot == ops->q_slot ? from[lane] : to[lane] + from[lane];
+                to[lane] = field == ops->q_field ? from[lane] : to[lane] + from[lane];
             }
         }
     }
