@@ -74,8 +74,8 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
     }
     b->logical = tkri_add(b->logical, logical);
     if (b->net->parameters) {
-        if (spec->place) {
-            memcpy(p.place, spec->place, sizeof p.place);
+        if (spec->order) {
+            memcpy(p.order, spec->order, sizeof p.order);
         }
         (void)snprintf(p.name, sizeof p.name, "%s%s%s", b->path, spec->name,
                        spec->suffix ? spec->suffix : "");

@@ -30,16 +30,16 @@ typedef struct tkri_parameter {
     int64_t ld;              /* > 0: a table of units x k */
     int64_t fan_in, fan_out; /* for initialisers */
     int32_t gates;
-    int8_t place[4]; /* of PyTorch's gate g among the packed gates */
+    int8_t order[4]; /* of PyTorch's gate g among the packed gates */
     int32_t role;    /* a TKRI_WEIGHT_IH...: what initialisers go by */
     int32_t precision;
     const tkr_cell *part; /* whose it is */
 } tkri_parameter;
 
-/* Where a row of PyTorch's matrix is among the packed columns: element k is `lane` numbers into row
+/* Where a row of PyTorch's matrix is among the packed columns: element k is `column` numbers into row
  * k of the panel that begins with vector `first` and is `width` numbers wide. */
 typedef struct tkri_packed_row {
-    int64_t first, width, lane;
+    int64_t first, width, column;
 } tkri_packed_row;
 
 /* Where a row's elements are: number c at flat[start + c * step]. */
@@ -188,7 +188,7 @@ typedef struct tkri_parameter_spec {
     int32_t can_quantize;    /* to the cell's precision */
     int32_t rank;            /* 0: 2 of a matrix, 1 where k is 1 */
     const int64_t *shape;    /* of that rank; NULL: [gates * units][k] */
-    const int8_t *place;
+    const int8_t *order;
 } tkri_parameter_spec;
 
 /* build.c: list one thing; each returns its offset, column or number. */
@@ -222,7 +222,7 @@ void tkri_net_destroy(tkr_cell *cell);
 /* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of values,
  * gradients or moments) and PyTorch's layout; the table by name. */
 tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
-tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
+tkri_packed_row tkri_parameter_packed(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_len(const tkri_parameter *p);
 int64_t tkri_parameter_columns(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);

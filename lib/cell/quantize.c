@@ -90,13 +90,13 @@ static int32_t quantize_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_
         tkri_quantized_find(to->net, q->precision, q->offset, columns, q->k);
     for (int64_t i = 0; i < q->shape[0]; i++) {
         const tkri_strided source = tkri_parameter_row(p, from->kern->vl, i);
-        const tkri_packed_row target = tkri_parameter_place(q, vl, i);
-        const int64_t column = target.first * vl + target.lane;
+        const tkri_packed_row target = tkri_parameter_packed(q, vl, i);
+        const int64_t column = target.first * vl + target.column;
         const row r = {
             .from = from->net->values + source.start,
             .from_step = source.step,
             .k = q->k,
-            .to = packs.w + target.first * vl * tkri_packs(q->precision, q->k) + target.lane,
+            .to = packs.w + target.first * vl * tkri_packs(q->precision, q->k) + target.column,
             .to_step = target.width,
         };
         const float largest = largest_of(&r);

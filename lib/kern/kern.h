@@ -140,7 +140,7 @@ typedef struct tkri_cell_ops {
     int32_t q_gate;             /* that bias' gate */
     int32_t has_c;
     int32_t phases; /* products with the state per step: 1, or 2 (GRU, reset before) */
-    int8_t ih_place[4], hh_place[4]; /* place of PyTorch's gate g among the packed gates */
+    int8_t ih_order[4], hh_order[4]; /* where PyTorch's gate g stands among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
     void (*step)(const tkri_stream *stream); /* NULL: only in pieces */

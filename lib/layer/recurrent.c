@@ -153,7 +153,7 @@ static int64_t gated(const listing *w, const char *name, int32_t role, int64_t k
                                     .units = w->layer->units,
                                     .k = k,
                                     .can_quantize = role < TKRI_PEEPHOLE && can_quantize(w->b),
-                                    .place = hh ? ops->hh_place : ops->ih_place,
+                                    .order = hh ? ops->hh_order : ops->ih_order,
                                 });
 }
 
@@ -248,9 +248,9 @@ static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
         return;
     }
     for (int64_t tile = 0; tile < tiles; tile++) {
-        for (int64_t place = 0; place < gates; place++) {
-            const float *from = net->values + d->b_hh + (tile * gates + place) * vl;
-            const int64_t field = place + ops->hh_field;
+        for (int64_t gate = 0; gate < gates; gate++) {
+            const float *from = net->values + d->b_hh + (tile * gates + gate) * vl;
+            const int64_t field = gate + ops->hh_field;
             float *to = field == ops->q_field
                             ? net->derived + d->q_bias + tile * vl
                             : net->derived + d->bias + (tile * gates + field - ops->ih_field) * vl;
