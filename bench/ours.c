@@ -25,7 +25,7 @@ typedef struct ours {
     float *input_gradient; /* [T][B][I] of a layer */
     int64_t step;          /* of the stream, cycling through its inputs */
     uint64_t announced, growing, resident_before;
-    double error; /* of reduced weights */
+    double error; /* of quantized weights */
     double mark;  /* when the phase at hand began */
     double laps[PHASES];
     char text[160];
@@ -81,13 +81,13 @@ static int32_t make_cell(ours *o) {
 }
 
 /* Put a cell with smaller weights in the cell's place. */
-static int32_t reduce_cell(ours *o) {
+static int32_t quantize_cell(ours *o) {
     const tkr_trial trial = {.size = sizeof trial, .steps = o->w->steps, .input = o->d->input};
     double report[TKR_REPORT_LEN];
-    tkr_cell *reduced;
-    TRY(tkr_cell_reduce(&reduced, report, o->cell, o->w->precision, &trial, &o->env));
+    tkr_cell *quantized;
+    TRY(tkr_cell_quantize(&quantized, report, o->cell, o->w->precision, &trial, &o->env));
     tkr_cell_destroy(o->cell);
-    o->cell = reduced;
+    o->cell = quantized;
     o->error = report[TKR_REPORT_MAX];
     return TKR_OK;
 }
@@ -100,7 +100,7 @@ static int32_t mode_of(const workload *w) {
 static int32_t make_objects(ours *o) {
     TRY(make_cell(o));
     if (o->w->precision) {
-        TRY(reduce_cell(o));
+        TRY(quantize_cell(o));
     }
     if (o->w->task == TASK_STREAM) {
         return tkr_state_create(&o->state, o->cell, 1, &o->env);

@@ -20,7 +20,7 @@ void ours_destroy(contender *c);
 
 ours_memory ours_memory_of(const contender *c);
 
-/* The largest error of the outputs that reduced weights make on the dataset's input. */
+/* The largest error of the outputs that quantized weights make on the dataset's input. */
 double ours_error_of(const contender *c);
 
 /* The name of a TKR_TIER_ number below OURS_TIERS, NULL if the build does not have it. */

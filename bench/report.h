@@ -47,7 +47,7 @@ typedef struct report_row {
     const latency *latency;    /* of a stream; or NULL */
     const double *phases;      /* [PHASES] ns, medians; or NULL */
     const ours_memory *memory; /* or NULL */
-    double error;              /* of reduced weights: the largest of the outputs; or 0 */
+    double error;              /* of quantized weights: the largest of the outputs; or 0 */
 } report_row;
 
 void report_machine(const report *r);

@@ -33,7 +33,7 @@
 #define STREAM(label, cell, i, h) STREAM_IN(label, cell, i, h, TKR_FLOAT32)
 
 /* The sizes whose weights do not fit the first-level cache, with smaller weights. */
-#define REDUCED(label, cell)                                        \
+#define QUANTIZED(label, cell)                                      \
     STREAM_IN(label " 64,128 bf16", cell, 64, 128, TKR_BF16),       \
         STREAM_IN(label " 128,256 bf16", cell, 128, 256, TKR_BF16), \
         STREAM_IN(label " 256,512 bf16", cell, 256, 512, TKR_BF16), \
@@ -117,8 +117,8 @@ static const workload table[] = {
     STREAM("gru 64,128", TKR_GRU, 64, 128),
     STREAM("gru 128,256", TKR_GRU, 128, 256),
     STREAM("gru 256,512", TKR_GRU, 256, 512),
-    REDUCED("lstm", TKR_LSTM),
-    REDUCED("gru", TKR_GRU),
+    QUANTIZED("lstm", TKR_LSTM),
+    QUANTIZED("gru", TKR_GRU),
 };
 
 const workload *workload_table(int *n) {
@@ -226,7 +226,7 @@ static void fill_ids(dataset *d, uint64_t *state, const workload *w) {
     }
 }
 
-/* Windows of the founding page's curve, shifted by one step in the target. */
+/* Windows of the curve of the founding page (see the README), shifted by one step in the target. */
 static void fill_series(dataset *d, uint64_t *state, const workload *w) {
     for (int64_t b = 0; b < w->batch; b++) {
         double start = 27.0 * draw(state) / 4294967296.0;

@@ -6,7 +6,7 @@
  *   W2 page series  Elman relu, one linear output at each step, squared error, Adam
  *   W3 char LM      two LSTM layers on ids, softmax, cross-entropy, Adam
  *   W4 layer        one layer, forward and backward with dL/dx, dL/doutput given, no optimizer
- *   W5 streaming    one step per call, batch 1, carried state; also with reduced weights
+ *   W5 streaming    one step per call, batch 1, carried state; also with quantized weights
  *   W6 long         one LSTM layer over many steps, trained as W3; once more with activations that
  *                   are computed again in place of kept
  */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The texts of char_lm as ids: what to train on, what is held out, and their common vocabulary,
- * which is kept as a note in the net's file.
+ * which is kept as metadata in the net's file.
  */
 #include "char_lm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char note_key[] = "vocabulary", note_of_bytes[] = "bytes";
+static const char metadata_key[] = "vocabulary", metadata_of_bytes[] = "bytes";
 
 static int inside_character(char byte) { /* of UTF-8: not its first byte */
     return ((unsigned char)byte & 0xC0) == 0x80;
@@ -89,7 +89,7 @@ void char_free_corpus(corpus *data) {
 
 void char_note_vocabulary(const corpus *data, tkr_cell *net, int bytes) {
     if (bytes) {
-        ex_try(net, tkr_cell_set_note(net, note_key, note_of_bytes));
+        ex_try(net, tkr_cell_set_metadata(net, metadata_key, metadata_of_bytes));
         return;
     }
     char *alphabet = ex_alloc(4 * data->symbols + 1, 1);
@@ -100,19 +100,19 @@ void char_note_vocabulary(const corpus *data, tkr_cell *net, int bytes) {
             ex_die("%s: there is a NUL in the text: use --bytes", data->text_name);
         }
     }
-    ex_try(net, tkr_cell_set_note(net, note_key, alphabet));
+    ex_try(net, tkr_cell_set_metadata(net, metadata_key, alphabet));
     free(alphabet);
 }
 
 void char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path) {
-    const char *note = tkr_cell_get_note(net, note_key);
+    const char *text = tkr_cell_get_metadata(net, metadata_key);
     int64_t inputs = 0, outputs = 0;
-    if (note == NULL) {
+    if (text == NULL) {
         ex_die("%s: a net, but not one of char_lm: no vocabulary is kept with it", path);
     }
-    int32_t kind = strcmp(note, note_of_bytes) == 0 ? TKR_BYTES : TKR_CHARACTERS;
+    int32_t kind = strcmp(text, metadata_of_bytes) == 0 ? TKR_BYTES : TKR_CHARACTERS;
     ex_try(ex_env(1),
-           tkr_vocabulary_create(&data->vocabulary, kind, note, strlen(note), ex_env(1)));
+           tkr_vocabulary_create(&data->vocabulary, kind, text, strlen(text), ex_env(1)));
     data->symbols = tkr_vocabulary_len(data->vocabulary);
     ex_try(net, tkr_cell_shape(net, NULL, &inputs, &outputs));
     if (inputs != data->symbols || outputs != data->symbols) {

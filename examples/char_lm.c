@@ -14,9 +14,10 @@
 #include <string.h>
 
 static const char about[] =
-    "A character language model. Without --text: the founding page's experiment, 40 tanh units\n"
-    "that learn 30 characters of each line of their own source. With --text: any net on any text,\n"
-    "validated on held-out text beside n-grams.\n";
+    "A character language model. Without --text: the first experiment of the founding page, the\n"
+    "introduction to recurrent networks that this project began with: 40 tanh units that learn 30\n"
+    "characters of each line of their own source. With --text: any net on any text, validated on\n"
+    "held-out text beside n-grams.\n";
 
 /* What the page's experiment, whose sizes are fixed, also understands. */
 static const char *const of_the_page[] = {"text",        "page",    "seed", "seeds",

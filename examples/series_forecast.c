@@ -39,7 +39,8 @@ double series_rmse(const double *a, const double *b, int64_t n) {
 }
 
 static const char about[] =
-    "A recurrent net learns a time series and continues it. Without --csv: the founding page's\n"
+    "A recurrent net learns a time series and continues it. Without --csv: the second experiment\n"
+    "of the founding page, the introduction to recurrent networks that this project began with: a\n"
     "curve. With --csv: a column of a file; its last values are held out and forecast, beside\n"
     "persistence and the seasonal naive forecast.\n";
 

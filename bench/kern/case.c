@@ -11,7 +11,7 @@
 
 const kern_case *kern_case_at(int i) {
     const kern_case *const lists[] = {kern_product_cases, kern_pointwise_cases, kern_update_cases,
-                                      kern_cell_cases, kern_reduced_cases};
+                                      kern_cell_cases, kern_quantized_cases};
     for (size_t list = 0; list < sizeof lists / sizeof *lists; list++) {
         const kern_case *c = lists[list];
         for (; c->kernel; c++) {
@@ -47,13 +47,13 @@ float operands_number(int array, int64_t i, int64_t j) {
     return (float)((double)(z >> 40) / (1 << 23) - 1.0);
 }
 
-/* Put a cell of reduced precision in the place of o->cell. */
-static int32_t reduce(operands *o, int32_t precision, const tkr_env *env) {
+/* Put a cell with quantized weights in the place of o->cell. */
+static int32_t quantize(operands *o, int32_t precision, const tkr_env *env) {
     const tkr_trial trial = {
         .size = sizeof trial, .steps = 1, .input = operands_room(o, o->cell->input)};
     double report[TKR_REPORT_LEN];
     tkr_cell *whole = o->cell;
-    const int32_t status = tkr_cell_reduce(&o->cell, report, whole, precision, &trial, env);
+    const int32_t status = tkr_cell_quantize(&o->cell, report, whole, precision, &trial, env);
     tkr_cell_destroy(whole);
     return status;
 }
@@ -68,7 +68,7 @@ void operands_cell(operands *o, int32_t kind, int32_t reset, int32_t precision) 
         status = tkr_cell_init(o->cell, 1);
     }
     if (status == TKR_OK && precision) {
-        status = reduce(o, precision, &env);
+        status = quantize(o, precision, &env);
     }
     if (status != TKR_OK) {
         give_up(o, tkr_status_text(status));
@@ -77,11 +77,11 @@ void operands_cell(operands *o, int32_t kind, int32_t reset, int32_t precision) 
 }
 
 void operands_make(operands *o, const kern_case *c, const tkri_kern *kern,
-                   const tkri_reduced_kern *reduced) {
+                   const tkri_quantized_kern *quantized) {
     memset(o, 0, sizeof *o);
     o->c = c;
     o->kern = kern;
-    o->reduced = reduced;
+    o->quantized = quantized;
     c->family->make(o);
 }
 

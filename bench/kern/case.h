@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "kern/kern.h"
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 
 typedef struct kern_case kern_case;
 
@@ -19,7 +19,7 @@ enum { BLOCKS_MAX = 24 };
 typedef struct operands {
     const kern_case *c;
     const tkri_kern *kern;
-    const tkri_reduced_kern *reduced;
+    const tkri_quantized_kern *quantized;
     void *blocks[BLOCKS_MAX]; /* all arrays */
     int n_blocks;
     tkr_cell *cell; /* whose weights are used, or NULL */
@@ -28,7 +28,7 @@ typedef struct operands {
     tkri_gemm gemm; /* of the whole matrix: b, c and start are those of its first panel */
     tkri_point point;
     tkri_stream stream;
-    tkri_reduced product;
+    tkri_quantized product;
     tkri_update update;
     float *x, *y, *m, *v, *b, *gradient;
     uint32_t *q;
@@ -47,7 +47,7 @@ typedef struct kern_family {
     void (*make)(operands *o);
     void (*run)(operands *o);
     double (*read)(const operands *o, int64_t i); /* result i < n_results */
-    int reduced;                                  /* 1: for every table of reduced products */
+    int quantized;                                /* 1: for every table of quantized products */
 } kern_family;
 
 struct kern_case {
@@ -60,14 +60,14 @@ struct kern_case {
 
 /* The cases, ended by kernel NULL. */
 extern const kern_case kern_product_cases[], kern_pointwise_cases[], kern_update_cases[],
-    kern_cell_cases[], kern_reduced_cases[];
+    kern_cell_cases[], kern_quantized_cases[];
 
 /* Case i of all of them, or NULL behind the last. */
 const kern_case *kern_case_at(int i);
 
 /* Make a case ready on a tier, and release it. Without memory the program ends. */
 void operands_make(operands *o, const kern_case *c, const tkri_kern *kern,
-                   const tkri_reduced_kern *reduced);
+                   const tkri_quantized_kern *quantized);
 void operands_free(operands *o);
 void operands_run(operands *o);
 
@@ -85,10 +85,10 @@ void operands_cell(operands *o, int32_t kind, int32_t reset, int32_t precision);
 /* Above every TKR_TIER_ number. */
 enum { TIERS_END = 32 };
 
-/* The reduced tables of a tier, as tkri_reduced_select(); none of an absent tier. */
-static inline int32_t reduced_tables(int32_t tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]) {
+/* The quantized tables of a tier, as tkri_quantized_select(); none of an absent tier. */
+static inline int32_t quantized_tables(int32_t tier, tkri_quantized_kern kern[TKRI_MAX_QUANTIZED]) {
     const tkri_kern *table = tkri_kern_select(tier);
-    return table ? tkri_reduced_select(table, kern) : 0;
+    return table ? tkri_quantized_select(table, kern) : 0;
 }
 
 #endif

@@ -39,21 +39,21 @@ static float *units(operands *o, int array) {
     return p;
 }
 
-static int64_t slot_at(const operands *o, int64_t row, int64_t unit, int64_t slot) {
+static int64_t field_at(const operands *o, int64_t row, int64_t unit, int64_t field) {
     const int64_t vl = o->kern->vl;
-    return unit / vl * o->point.tile_stride + row * o->point.row_stride + slot * vl + unit % vl;
+    return unit / vl * o->point.tile_stride + row * o->point.row_stride + field * vl + unit % vl;
 }
 
 static void make_gates(operands *o) {
     tkri_point *p = &o->point;
-    const int64_t slots = o->ops->slots;
-    p->row_stride = slots * o->kern->vl;
+    const int64_t fields = o->ops->fields;
+    p->row_stride = fields * o->kern->vl;
     p->tile_stride = p->rows * p->row_stride;
     p->gates = operands_room(o, p->tiles * p->tile_stride);
     p->dgates = operands_room(o, p->tiles * p->tile_stride);
-    for (int64_t i = 0; i < p->rows * p->units * slots; i++) {
-        const int64_t row = i / slots / p->units, unit = i / slots % p->units;
-        p->gates[slot_at(o, row, unit, i % slots)] = 2 * operands_number(1, i, 0);
+    for (int64_t i = 0; i < p->rows * p->units * fields; i++) {
+        const int64_t row = i / fields / p->units, unit = i / fields % p->units;
+        p->gates[field_at(o, row, unit, i % fields)] = 2 * operands_number(1, i, 0);
     }
 }
 
@@ -79,7 +79,7 @@ static void make(operands *o) {
         forward(o);
     }
     o->elements = (double)(p->rows * p->units);
-    o->n_results = p->rows * p->units * (o->ops->slots + 3);
+    o->n_results = p->rows * p->units * (o->ops->fields + 3);
     o->absolute = o->relative = 4e-6;
 }
 
@@ -93,15 +93,15 @@ static void run(operands *o) {
     }
 }
 
-/* Of each unit its slots, then three arrays. */
+/* Of each unit its fields, then three arrays. */
 static double read(const operands *o, int64_t i) {
     const tkri_point *p = &o->point;
     const int back = o->c->option == BACKWARD;
-    const int64_t each = o->ops->slots + 3, what = i % each - o->ops->slots;
+    const int64_t each = o->ops->fields + 3, what = i % each - o->ops->fields;
     const int64_t row = i / each / p->units, unit = i / each % p->units;
     const float *const arrays[2][3] = {{p->h, p->c, p->aux}, {p->dh, p->dc, p->dh_in}};
     if (what < 0) {
-        return (double)(back ? p->dgates : p->gates)[slot_at(o, row, unit, i % each)];
+        return (double)(back ? p->dgates : p->gates)[field_at(o, row, unit, i % each)];
     }
     return (double)arrays[back][what][row * p->ld_h + unit];
 }

@@ -13,12 +13,12 @@
 
 enum { TABLES_MAX = 8, ROUNDS = 15, ROUNDS_MIN = 3 };
 
-/* A tier, or a tier with one of its tables of reduced products. */
+/* A tier, or a tier with one of its tables of quantized products. */
 typedef struct table {
     char name[24];
     const tkri_kern *kern;
-    tkri_reduced_kern reduced;
-    int further;       /* 1: only its reduced products are its own */
+    tkri_quantized_kern quantized;
+    int further;       /* 1: only its quantized products are its own */
     int wins, kernels; /* sizes that matter, and those at least WIN times faster than one below */
     double best, worst;
     char least[80]; /* where the win is smallest */
@@ -38,11 +38,12 @@ static const double WIN = 1.2;
 static void add_tier(bench *b, int32_t tier) {
 #define NAME(tier, id) [TKR_TIER_##id] = #tier,
     static const char *const names[TIERS_END] = {TKRI_TIERS(NAME)};
-    tkri_reduced_kern reduced[TKRI_MAX_REDUCED];
-    const int32_t n = reduced_tables(tier, reduced);
+    tkri_quantized_kern quantized[TKRI_MAX_QUANTIZED];
+    const int32_t n = quantized_tables(tier, quantized);
     for (int32_t i = n; i-- > 0;) {
         table *t = &b->tables[b->n++];
-        *t = (table){.kern = tkri_kern_select(tier), .reduced = reduced[i], .further = i + 1 < n};
+        *t = (table){
+            .kern = tkri_kern_select(tier), .quantized = quantized[i], .further = i + 1 < n};
         t->worst = INFINITY;
         snprintf(t->name, sizeof t->name, "%s%s", names[tier], t->further ? " dot" : "");
     }
@@ -78,7 +79,7 @@ static void check(bench *b, entry *entries, int n, const kern_case *c) {
     for (int i = 0; i < n; i++) {
         entry *e = &entries[i];
         int64_t at;
-        operands_make(&e->o, c, e->t->kern, &e->t->reduced);
+        operands_make(&e->o, c, e->t->kern, &e->t->quantized);
         operands_run(&e->o);
         at = operands_compare(&e->o, &entries[0].o);
         if (at >= 0) {
@@ -179,7 +180,7 @@ static void run_case(bench *b, const kern_case *c) {
     int n = 0;
     memset(entries, 0, sizeof entries);
     for (int i = 0; i < b->n; i++) {
-        if (c->family->reduced || !b->tables[i].further) {
+        if (c->family->quantized || !b->tables[i].further) {
             entries[n++].t = &b->tables[i];
         }
     }

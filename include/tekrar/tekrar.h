@@ -199,7 +199,8 @@ typedef struct tkr_reader {
  *
  * A cell is made in three steps: create it, set its options, then tkr_cell_init() or
  * tkr_cell_load(), which lay out the parameters. From then on the options that shape them are
- * fixed (TKR_ERR_ORDER). A chain is a cell too: its parts run one after the other at every step.
+ * fixed (TKR_ERR_ORDER). A chain is a cell too: its parts run one after the other at every step. So
+ * is a branch: its parts stand side by side. Both may hold chains and branches.
  * --------------------------------------------------------------------------------------------- */
 
 typedef struct tkr_cell tkr_cell;
@@ -234,7 +235,8 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_RESET 4          /**< G: TKR_RESET_AFTER (PyTorch, default) or TKR_RESET_BEFORE */
 #define TKR_PEEPHOLES 5      /**< L: 1 lets i, f see c_{t-1} and o see c_t, diagonal; default 0 */
 #define TKR_PROJECTION 6     /**< L: P in 1..H-1: h = W_hr (o * tanh c), output [P]; 0 none, default */
-#define TKR_BIASES 7         /**< E L G: 2 (PyTorch's b_ih and b_hh, default), 1 or 0; Li: 1 or 0 */
+#define TKR_BIASES 7         /**< E L G: 2 (PyTorch's b_ih and b_hh, default), 1 or 0; Li C affine
+                                  norm: 1 (default) or 0 */
 #define TKR_LEARNED_STATE 8  /**< E L G: 1 makes the initial state a parameter; default 0 */
 #define TKR_OUTPUT_BEFORE 9  /**< E L G, last layer: 1 outputs h_{t-1}, before x_t is seen; default 0.
                                   One direction. An autoregressive model can so predict its first
@@ -467,7 +469,8 @@ TKR_API int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_
  * weight_hh_l{k} [GH][H], bias_ih_l{k}, bias_hh_l{k} [GH] (one bias: bias_l{k}), weight_hr_l{k}
  * [P][H], with suffix _reverse for the second direction; gate rows i,f,g,o (LSTM) and r,z,n (GRU);
  * peepholes weight_ci_l{k}, weight_cf_l{k}, weight_co_l{k} [H]; learned state h_0_l{k} [H or P],
- * c_0_l{k} [H]; linear weight [O][I], bias [O]; embedding weight [V][E].
+ * c_0_l{k} [H]; linear weight [O][I], bias [O]; embedding weight [V][E]; affine and norm weight [I],
+ * bias [I]; conv weight [O][I / groups][kernel], bias [O] (inside a vector, I is TKR_CHANNELS).
  * How they lie in memory is the library's own affair and differs between tiers.
  */
 
@@ -487,16 +490,16 @@ TKR_API int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, f
 TKR_API int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *values,
                                        int64_t len);
 
-/** A note of the caller's, kept with the cell and in its files: key and text in UTF-8, at most 64
- *  bytes and 1 MiB. Allocates. Text NULL removes it. Keys that begin with "tekrar." are refused.
+/** A line of the caller's metadata, kept with the cell and in its files: key and text in UTF-8, at
+ *  most 64 bytes and 1 MiB. Allocates. Text NULL removes it. Keys that begin with "tekrar." are refused.
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1 */
-TKR_API int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text);
+TKR_API int32_t tkr_cell_set_metadata(tkr_cell *cell, const char *key, const char *text);
 
-/** The note's text, or NULL if there is none; lives until it is set again. Since: 0.1 */
-TKR_API const char *tkr_cell_get_note(const tkr_cell *cell, const char *key);
+/** The text of that key, or NULL if there is none; lives until it is set again. Since: 0.1 */
+TKR_API const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key);
 
 /**
- * Save options, parameters and notes as a safetensors file: the cell can be made again from the
+ * Save options, parameters and metadata as a safetensors file: the cell can be made again from the
  * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
  * fsync of the folder; an older file of that name survives any failure but that of the last fsync,
  * when the whole new file is in place already. Allocates for the time of the call. The cell is not
@@ -587,15 +590,15 @@ TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float 
 TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /*
- * Reduced precision: a copy of a trained cell with smaller weights, for streaming. Steps are faster
+ * Quantized weights: a copy of a trained cell with smaller weights, for streaming. Steps are faster
  * where weights are many (a step of a large cell waits for its weights; with a few dozen units it
  * does not, and float32 is faster), and the cell takes about a half or a quarter of the memory: the
- * float32 weights are not kept. Reduced are the matrices of
- * Elman, LSTM, GRU (reset after) and linear parts. Biases, peepholes, embeddings, GRUs that reset
- * before the product, activations and states stay float32. docs/reduced.md has equations and bounds.
+ * float32 weights are not kept. Quantized are the matrices of Elman, LSTM, GRU (reset after) and linear
+ * parts. Biases, peepholes, embeddings, GRUs that reset before the product, convolutions, scales and
+ * shifts, activations and states stay float32. docs/quantized.md has equations and bounds.
  *
  * What such a cell can do: tkr_state_..., tkr_cell_step(), tkr_cell_step_ids(), tkr_cell_compare(),
- * and to be asked for its options, shape, tier, size, notes and the table of parameters' names. Every
+ * and to be asked for its options, shape, tier, size, metadata and the table of parameters' names. Every
  * other call on it is TKR_ERR_UNSUPPORTED: keep the float32 cell to train, save or clone it. Its
  * states have the tensors of the float32 cell's: tkr_state_copy() works between them, but a step
  * needs a state that was created for a cell of its own precision.
@@ -628,28 +631,28 @@ typedef struct tkr_trial {
 #define TKR_REPORT_LOSS_CHANGE 3 /**< the other's minus the cell's: how much worse it is */
 #define TKR_REPORT_LEN 4
 
-/** Bytes of the cell that tkr_cell_reduce() will make, its notes not counted: tkr_cell_size() of it.
+/** Bytes of the cell that tkr_cell_quantize() will make, its metadata not counted: tkr_cell_size() of it.
  *  @return as tkr_cell_size(); TKR_ERR_ARGUMENT also for the precision. Since: 0.1 */
-TKR_API int32_t tkr_cell_reduced_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
+TKR_API int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
 
 /**
- * Make a cell of reduced precision from a trained one, and report the error that this makes.
+ * Make a cell with quantized weights from a trained one, and report the error that this makes.
  * Allocates; for a report also two states of the trial's batch, for the time of the call.
  *
- * @param reduced    receives the handle; NULL on failure
+ * @param quantized  receives the handle; NULL on failure
  * @param report     [TKR_REPORT_LEN], or NULL together with `trial`: not measured
  * @param cell       initialised, one direction; not changed, and not needed afterwards
  * @param precision  TKR_BF16 or TKR_INT8
  * @param trial      what to measure the error on
- * @param env        or NULL; its tier is the reduced cell's
+ * @param env        or NULL; its tier is the quantized cell's
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_UNSUPPORTED (two
- *         directions, reduced already, nothing in it to reduce, too many inputs), TKR_ERR_NUMERIC (a
+ *         directions, quantized already, nothing in it to quantize, too many inputs), TKR_ERR_NUMERIC (a
  *         weight, an output or a loss is not finite), TKR_ERR_TOKEN, TKR_ERR_MEMORY. Since: 0.1
  */
-TKR_API int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell,
-                                int32_t precision, const tkr_trial *trial, const tkr_env *env);
+TKR_API int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tkr_cell *cell,
+                                  int32_t precision, const tkr_trial *trial, const tkr_env *env);
 
-/** Compare two cells of the same inputs and outputs: a reduced one with its original on other data,
+/** Compare two cells of the same inputs and outputs: a quantized one with its original on other data,
  *  two tiers, two trainings. Allocates for the time of the call.
  *  @param report  [TKR_REPORT_LEN]
  *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER, TKR_ERR_SHAPE (widths), TKR_ERR_UNSUPPORTED,
@@ -669,7 +672,7 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
  *
  *   one to one              T = 1
  *   one to many             ids -1 (or zeros) after step 0, or tkr_cell_step() fed with its output
- *   many to one             loss weights zero except at the last valid step
+ *   many to one             TKR_LAST; or loss weights zero except at the last valid step
  *   many to many            a loss at each step
  *   many to many, delayed   an encoder linked to a decoder: tkr_sequence_link()
  * --------------------------------------------------------------------------------------------- */
@@ -705,7 +708,7 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,
- *         TKR_ERR_UNSUPPORTED (a reduced cell; TKR_RECOMPUTE with two directions). Since: 0.1
+ *         TKR_ERR_UNSUPPORTED (a quantized cell; TKR_RECOMPUTE with two directions). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
                                     int64_t max_batch, int32_t mode, const tkr_env *env);
@@ -740,7 +743,8 @@ TKR_API int32_t tkr_sequence_forward(tkr_sequence *seq, const float *input, cons
 TKR_API int32_t tkr_sequence_forward_ids(tkr_sequence *seq, const int32_t *ids,
                                          const int32_t *lengths, int64_t steps, int64_t batch);
 
-/** Copy the outputs of the last forward. @param output  [steps][batch][O] of that forward
+/** Copy the outputs of the last forward.
+ *  @param output  [steps][batch][O] of that forward; of a net that ends behind TKR_LAST [1][batch][O]
  *  @return TKR_OK, TKR_ERR_ORDER, TKR_ERR_SHAPE (len). Since: 0.1 */
 TKR_API int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len);
 
@@ -1027,7 +1031,7 @@ TKR_API const char *tkr_sampler_detail(const tkr_sampler *sampler);
 typedef struct tkr_ngram tkr_ngram;
 
 /* Smoothings of tkr_ngram_estimate(). */
-#define TKR_MAXIMUM_LIKELIHOOD 1 /**< count(context, id) / count(context): the founding page's */
+#define TKR_MAXIMUM_LIKELIHOOD 1 /**< count(context, id) / count(context): 0 for what was not seen */
 #define TKR_ADD_K 2              /**< (count + k) / (count(context) + k V), k = TKR_ADDEND */
 #define TKR_WITTEN_BELL 3        /**< interpolated                       Witten & Bell 1991, method C */
 #define TKR_KATZ 4               /**< Good-Turing discounts of counts up to 5, backing off  Katz 1987 */
@@ -1060,8 +1064,8 @@ TKR_API int32_t tkr_ngram_size(uint64_t *bytes, int32_t order, int64_t symbols, 
 
 /**
  * Make an empty n-gram counter. Allocates, as every call that counts or estimates does.
- * @param order    1..16: context of order - 1 ids. (The founding page calls the context's length the
- *                 order: its "order 4" is 5 here.)
+ * @param order    1..16: context of order - 1 ids. (Where the context's length is called the order,
+ *                 an "order 4" is 5 here.)
  * @param symbols  V >= 1, below 2^31 - 1: ids are in [0, V)
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY. Since: 0.1
  */
@@ -1084,7 +1088,7 @@ TKR_API int32_t tkr_ngram_bounds_float(const tkr_ngram *ngram, int32_t key, doub
  * Count one text: every n-gram of 1..order ids that ends in it. A text may come in any number of
  * pieces, the first with its pad, the others with TKR_CONTINUE: the counts are the same.
  * @param ids  [n], or NULL if n is 0
- * @param pad  what its first ids follow: order - 1 times this id (the page's "~"), or TKR_NOTHING,
+ * @param pad  what its first ids follow: order - 1 times this id (say a "~"), or TKR_NOTHING,
  *             TKR_BEGIN, TKR_CONTINUE
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_TOKEN, TKR_ERR_ORDER (estimated already, or loaded),
  *         TKR_ERR_MEMORY. Since: 0.1

@@ -138,17 +138,17 @@ int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "cell is NULL");
     }
     if (cell->precision) {
-        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     }
     return tkri_cell_copy(copy, cell, TKR_FLOAT32, &own);
 }
 
-int32_t tkr_cell_set_note(tkr_cell *cell, const char *key, const char *text) {
-    return cell ? tkri_note_set(cell, key, text) : TKR_ERR_ARGUMENT;
+int32_t tkr_cell_set_metadata(tkr_cell *cell, const char *key, const char *text) {
+    return cell ? tkri_metadata_set(cell, key, text) : TKR_ERR_ARGUMENT;
 }
 
-const char *tkr_cell_get_note(const tkr_cell *cell, const char *key) {
-    return cell && key ? tkri_note_get(cell, key) : NULL;
+const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key) {
+    return cell && key ? tkri_metadata_get(cell, key) : NULL;
 }
 
 int32_t tkr_cell_parameters(const tkr_cell *cell, int64_t *tensors, int64_t *numbers) {
@@ -206,7 +206,7 @@ int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *va
     }
     REQUIRE(name && values, &cell->detail, TKR_ERR_ARGUMENT, "name or values is NULL");
     REQUIRE(cell->net, &cell->detail, TKR_ERR_ORDER, "the cell is not initialised");
-    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     const tkri_parameter *p = tkri_parameter_find(cell->net, name);
     REQUIRE(p, &cell->detail, TKR_ERR_KEY, "no parameter is named '%.100s'", name);
     REQUIRE(len == tkri_parameter_len(p), &cell->detail, TKR_ERR_SHAPE,

@@ -18,7 +18,7 @@ static const char no_reader[] = "reader is NULL, of an older size, or without it
 
 static int32_t save_cell(tkr_cell *cell, const tkri_target *target) {
     REQUIRE(cell->net, &cell->detail, TKR_ERR_ORDER, "the cell is not initialised");
-    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     return tkri_cell_save(cell, target);
 }
 

@@ -50,7 +50,7 @@ int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
         return tkri_env_fail(&own, TKR_ERR_ORDER, "the cell is not initialised");
     }
     if (cell->precision) {
-        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+        return tkri_env_fail(&own, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     }
     TRY(measure(&bytes, kind, cell));
     tkri_arena arena = {.base = tkri_allocate(&own, bytes)};

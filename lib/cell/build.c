@@ -37,7 +37,7 @@ static uint64_t numbers_of(const tkri_builder *b, const tkri_parameter *p) {
     if (p->ld) {
         return tkri_mul((uint64_t)p->units, (uint64_t)p->ld);
     }
-    return p->precision ? tkri_words_len(p->precision, columns, (uint64_t)p->k)
+    return p->precision ? tkri_quantized_len(p->precision, columns, (uint64_t)p->k)
                         : tkri_mul(columns, (uint64_t)p->k);
 }
 
@@ -60,12 +60,12 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
         .fan_in = spec->fan_in ? spec->fan_in : spec->k,
         .fan_out = spec->fan_out ? spec->fan_out : spec->units,
         .role = spec->role,
-        .precision = spec->can_reduce ? b->precision : TKR_FLOAT32,
+        .precision = spec->can_quantize ? b->precision : TKR_FLOAT32,
         .part = b->part,
     };
     p.ld = spec->row_major == 2 ? p.k : spec->row_major ? padded(b, p.k) : 0;
     const uint64_t numbers = numbers_of(b, &p);
-    p.offset = reserve(p.precision ? &b->words : &b->numbers, numbers);
+    p.offset = reserve(p.precision ? &b->quantized : &b->numbers, numbers);
     p.numbers = (int64_t)numbers;
     set_shape(&p, spec);
     uint64_t logical = 1;
@@ -74,8 +74,8 @@ int64_t tkri_build_parameter(tkri_builder *b, const tkri_parameter_spec *spec) {
     }
     b->logical = tkri_add(b->logical, logical);
     if (b->net->parameters) {
-        if (spec->place) {
-            memcpy(p.place, spec->place, sizeof p.place);
+        if (spec->order) {
+            memcpy(p.order, spec->order, sizeof p.order);
         }
         (void)snprintf(p.name, sizeof p.name, "%s%s%s", b->path, spec->name,
                        spec->suffix ? spec->suffix : "");

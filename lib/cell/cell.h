@@ -8,7 +8,7 @@
 #include "core/env.h"
 #include "core/options.h"
 #include "kern/kern.h"
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 
 /* Containers nest so deep; the names that lead to a part are so long together, dots included. */
 enum { TKRI_MAX_PARTS = 256, TKRI_MAX_BRANCHES = 64, TKRI_MAX_DEPTH = 8 };
@@ -43,12 +43,12 @@ struct tkri_kind {
     tkri_wire (*build)(tkri_builder *builder, const tkr_cell *cell, tkri_wire in);
 };
 
-/* A caller's note; a list. */
-typedef struct tkri_note {
-    struct tkri_note *next;
+/* A line of the caller's metadata; a list. */
+typedef struct tkri_metadata {
+    struct tkri_metadata *next;
     uint64_t bytes; /* of this block */
     const char *key, *text;
-} tkri_note;
+} tkri_metadata;
 
 struct tkr_cell {
     tkri_env env;
@@ -60,21 +60,21 @@ struct tkr_cell {
     tkri_options options;
     struct tkr_cell **parts; /* of a container; owned */
     int64_t n_parts;
-    tkri_note *notes;
-    tkri_net *net;             /* NULL until initialised */
-    uint64_t version;          /* grows whenever a parameter changes */
-    int32_t precision;         /* TKR_FLOAT32, or that of a cell for streaming alone */
-    tkri_reduced_kern reduced; /* of a reduced cell */
-    const tkr_user_cell *user; /* the caller's functions, behind the cell; or NULL */
-    uint64_t bytes;            /* of this block */
+    tkri_metadata *metadata;
+    tkri_net *net;                 /* NULL until initialised */
+    uint64_t version;              /* grows whenever a parameter changes */
+    int32_t precision;             /* TKR_FLOAT32, or that of a cell for streaming alone */
+    tkri_quantized_kern quantized; /* of a quantized cell */
+    const tkr_user_cell *user;     /* the caller's functions, behind the cell; or NULL */
+    uint64_t bytes;                /* of this block */
 };
 
 static inline int32_t tkri_has_parts(const tkri_kind *kind) {
     return kind->contains == TKRI_IN_A_ROW || kind->contains == TKRI_SIDE_BY_SIDE;
 }
 
-/* Why a call refuses a reduced cell. */
-extern const char tkri_no_kind_text[], tkri_reduced_text[];
+/* Why a call refuses a quantized cell. */
+extern const char tkri_no_kind_text[], tkri_quantized_text[];
 
 /* create.c: a zeroed cell of that kind, with `more` bytes behind it; one of these widths, checked,
  * `kind` NULL refused. A failure's text goes to env->detail. */
@@ -133,8 +133,8 @@ int32_t tkri_cell_size(const tkr_cell *cell, uint64_t *bytes, tkri_detail *detai
 /* Lay out the parameters, if they are not yet, and draw them. */
 int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed);
 
-/* copy.c: a second cell with the same options, notes and parameters, these in `precision`. `cell`
- * is not reduced itself. The text of a failure goes to env->detail. */
+/* copy.c: a second cell with the same options, metadata and parameters, these in `precision`.
+ * `cell` is not quantized itself. The text of a failure goes to env->detail. */
 int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
                        const tkri_env *env);
 
@@ -142,22 +142,22 @@ int32_t tkri_cell_copy(tkr_cell **copy, const tkr_cell *cell, int32_t precision,
  * version. */
 void tkri_cell_refresh(tkr_cell *cell);
 
-/* reduce.c: the words that a matrix of reduced precision takes, scales included; its parts. */
-uint64_t tkri_words_len(int32_t precision, uint64_t columns, uint64_t k);
-tkri_words_at tkri_words_find(const tkri_net *net, int32_t precision, int64_t offset,
-                              int64_t columns, int64_t k);
+/* quantize.c: the packs that a quantized matrix takes, scales included; its parts. */
+uint64_t tkri_quantized_len(int32_t precision, uint64_t columns, uint64_t k);
+tkri_quantized_at tkri_quantized_find(const tkri_net *net, int32_t precision, int64_t offset,
+                                      int64_t columns, int64_t k);
 
-/* Is there a matrix in this net that is reduced, and are its sums exact? */
-int32_t tkri_reduced_check(tkr_cell *cell);
+/* Is there a matrix in this net that is quantized, and are its sums exact? */
+int32_t tkri_quantized_check(tkr_cell *cell);
 
-/* All parameters from those of a float32 cell of the same options, reduced where `to` has them so;
- * NaN or infinity in such a matrix is TKR_ERR_NUMERIC. */
+/* All parameters from those of a float32 cell of the same options, quantized where `to` has them
+ * so; NaN or infinity in such a matrix is TKR_ERR_NUMERIC. */
 int32_t tkri_cell_fill(tkr_cell *to, const tkr_cell *from);
 
-/* notes.c: the list of the caller's notes. text NULL removes. tkri_note_set() checks both. */
-int32_t tkri_note_set(tkr_cell *cell, const char *key, const char *text);
-const char *tkri_note_get(const tkr_cell *cell, const char *key);
-void tkri_notes_free(tkr_cell *cell);
+/* metadata.c: the caller's metadata, a list of lines. text NULL removes. _set() checks both. */
+int32_t tkri_metadata_set(tkr_cell *cell, const char *key, const char *text);
+const char *tkri_metadata_get(const tkr_cell *cell, const char *key);
+void tkri_metadata_free(tkr_cell *cell);
 
 /* init.c: draw all parameters. */
 void tkri_cell_draw(tkr_cell *cell, uint64_t seed);

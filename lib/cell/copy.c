@@ -4,12 +4,12 @@
 
 #include "cell/cell.h"
 
-/* Options, names and notes: everything but parts and parameters. */
+/* Options, names and metadata: everything but parts and parameters. */
 static int32_t copy_settings(tkr_cell *to, const tkr_cell *from) {
     memcpy(to->name, from->name, sizeof to->name);
     to->options = from->options;
-    for (const tkri_note *note = from->notes; note; note = note->next) {
-        TRY(tkri_note_set(to, note->key, note->text));
+    for (const tkri_metadata *line = from->metadata; line; line = line->next) {
+        TRY(tkri_metadata_set(to, line->key, line->text));
     }
     return TKR_OK;
 }
@@ -20,7 +20,7 @@ static int32_t copy_values(tkr_cell *to, const tkr_cell *from) {
     }
     TRY(tkri_net_create(to));
     if (to->precision) {
-        TRY(tkri_reduced_check(to));
+        TRY(tkri_quantized_check(to));
     }
     return tkri_cell_fill(to, from);
 }
@@ -62,11 +62,11 @@ fail:
 }
 
 static void set_precision(tkr_cell *cell, int32_t precision) {
-    tkri_reduced_kern kern[TKRI_MAX_REDUCED];
+    tkri_quantized_kern kern[TKRI_MAX_QUANTIZED];
     if (precision) {
-        (void)tkri_reduced_select(cell->kern, kern);
+        (void)tkri_quantized_select(cell->kern, kern);
         cell->precision = precision;
-        cell->reduced = kern[0];
+        cell->quantized = kern[0];
     }
 }
 

@@ -6,7 +6,8 @@
 #include "cell/cell.h"
 
 const char tkri_no_kind_text[] = "this build has no cells of this kind";
-const char tkri_reduced_text[] = "a cell of reduced precision can only be streamed and compared";
+const char tkri_quantized_text[] =
+    "a cell with quantized weights can only be streamed and compared";
 
 static int32_t check_new(const tkri_kind *kind, int64_t input, int64_t hidden,
                          const tkri_env *env) {
@@ -76,7 +77,7 @@ void tkri_cell_destroy(tkr_cell *cell) {
         tkri_release(&env, cell->parts, (uint64_t)cell->n_parts * sizeof *cell->parts);
     }
     tkri_net_destroy(cell);
-    tkri_notes_free(cell);
+    tkri_metadata_free(cell);
     tkri_release(&env, cell, cell->bytes);
 }
 
@@ -164,7 +165,7 @@ int32_t tkri_cell_size(const tkr_cell *cell, uint64_t *bytes, tkri_detail *detai
 }
 
 int32_t tkri_cell_init(tkr_cell *cell, uint64_t seed) {
-    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+    REQUIRE(!cell->precision, &cell->detail, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     if (!cell->net) {
         TRY(tkri_net_create(cell));
     }

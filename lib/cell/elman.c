@@ -5,7 +5,7 @@
  *     h_t = f(a_t)
  *
  * Backward, with dh = dL/dh_t: da = dh * f'(a), written through h = f(a), or through a where h does
- * not tell it (GELU): a stays in its slot. h_{t-1} is reached by the product with W_hh alone, so
+ * not tell it (GELU): a stays in its field. h_{t-1} is reached by the product with W_hh alone, so
  * nothing flows to it directly. */
 #include "kern/activation.h"
 
@@ -70,8 +70,8 @@ static void backward(const tkri_point *p) {
 
 const tkri_cell_ops TIER(tkri_elman) = {
     .gates = 1,
-    .slots = 1,
-    .q_slot = -1,
+    .fields = 1,
+    .q_field = -1,
     .phases = 1,
     .forward = {forward},
     .backward = {backward},

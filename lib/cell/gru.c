@@ -196,11 +196,12 @@ DEFINE_BOTH(before_backward_mix)
 DEFINE_BOTH(before_backward_gates)
 
 /* What both instances of a form have. */
-#define AFTER_LAYOUT                                                                           \
-    .gates = 3, .slots = 4, .ih_slot = 0, .hh_slot = 1, .q_slot = 3, .q_gate = 2, .phases = 1, \
-    .ih_place = {1, 2, 0}, .hh_place = {0, 1, 2}
-#define BEFORE_LAYOUT \
-    .gates = 3, .slots = 3, .q_slot = -1, .phases = 2, .ih_place = {0, 1, 2}, .hh_place = {0, 1, 2}
+#define AFTER_LAYOUT                                                                               \
+    .gates = 3, .fields = 4, .ih_field = 0, .hh_field = 1, .q_field = 3, .q_gate = 2, .phases = 1, \
+    .ih_order = {1, 2, 0}, .hh_order = {0, 1, 2}
+#define BEFORE_LAYOUT                                                           \
+    .gates = 3, .fields = 3, .q_field = -1, .phases = 2, .ih_order = {0, 1, 2}, \
+    .hh_order = {0, 1, 2}
 
 const tkri_cell_ops TIER(tkri_gru_after) = {
     AFTER_LAYOUT,

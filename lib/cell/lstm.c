@@ -187,9 +187,9 @@ static void any_backward(const tkri_point *p) {
 }
 
 /* What both instances have. */
-#define LAYOUT                                                                               \
-    .gates = 4, .slots = 4, .q_slot = -1, .has_c = 1, .phases = 1, .ih_place = {0, 1, 2, 3}, \
-    .hh_place = {0, 1, 2, 3}
+#define LAYOUT                                                                                 \
+    .gates = 4, .fields = 4, .q_field = -1, .has_c = 1, .phases = 1, .ih_order = {0, 1, 2, 3}, \
+    .hh_order = {0, 1, 2, 3}
 
 const tkri_cell_ops TIER(tkri_lstm) = {
     LAYOUT,

@@ -39,7 +39,7 @@ static void *place(tkri_arena *arena, tkri_net **net, tkri_net *counts, const tk
     TKRI_TAKE(arena, counts->buffers, counts->n_layers);
     TKRI_TAKE(arena, counts->values, b->numbers);
     TKRI_TAKE(arena, counts->derived, b->derived);
-    TKRI_TAKE(arena, counts->words, b->words);
+    TKRI_TAKE(arena, counts->quantized, b->quantized);
     TKRI_TAKE(arena, own, b->own.used);
     return own;
 }

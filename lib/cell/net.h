@@ -19,27 +19,27 @@ typedef struct tkri_layer tkri_layer;
 
 /* Where a parameter lies among the flat numbers, and its shape in PyTorch's layout. A matrix is
  * [gates * units][k] in packed panels; a vector is the same with k = 1; of several `blocks` each is
- * such a matrix. A table is row-major with rows `ld` apart. A matrix of reduced precision lies
- * among the words instead. */
+ * such a matrix. A table is row-major with rows `ld` apart. A quantized matrix lies among the
+ * quantized ones instead. */
 typedef struct tkri_parameter {
     char name[TKRI_PARAMETER_NAME_LEN];
     int32_t rank;
     int64_t shape[TKRI_PARAMETER_RANK]; /* 1 behind the rank */
-    int64_t offset, numbers;            /* first float or word, and how many with padding */
+    int64_t offset, numbers;            /* first float or pack, and how many with padding */
     int64_t units, k;
     int64_t ld;              /* > 0: a table of units x k */
     int64_t fan_in, fan_out; /* for initialisers */
     int32_t gates;
-    int8_t place[4]; /* of PyTorch's gate g among the packed gates */
+    int8_t order[4]; /* of PyTorch's gate g among the packed gates */
     int32_t role;    /* a TKRI_WEIGHT_IH...: what initialisers go by */
     int32_t precision;
     const tkr_cell *part; /* whose it is */
 } tkri_parameter;
 
-/* Where a row of PyTorch's matrix is among the packed columns: element k is `lane` numbers into row
+/* Where a row of PyTorch's matrix is among the packed columns: element k is `column` numbers into row
  * k of the panel that begins with vector `first` and is `width` numbers wide. */
 typedef struct tkri_packed_row {
-    int64_t first, width, lane;
+    int64_t first, width, column;
 } tkri_packed_row;
 
 /* Where a row's elements are: number c at flat[start + c * step]. */
@@ -47,12 +47,12 @@ typedef struct tkri_strided {
     int64_t start, step;
 } tkri_strided;
 
-/* A matrix of reduced precision: see kern/reduced.h. */
-typedef struct tkri_words_at {
+/* A quantized matrix: see kern/quantized.h. */
+typedef struct tkri_quantized_at {
     uint32_t *w;
     float *scale;        /* int8 */
     int32_t *correction; /* int8 */
-} tkri_words_at;
+} tkri_quantized_at;
 
 enum {
     TKRI_WEIGHT_IH,
@@ -138,8 +138,8 @@ typedef struct tkri_net {
     int32_t once;            /* the output is one row for each sequence */
     int32_t may_fail;        /* a layer calls functions of the caller's */
     float *values, *derived;
-    uint32_t *words; /* matrices of reduced precision */
-    uint64_t bytes;  /* of the block */
+    uint32_t *quantized; /* quantized matrices */
+    uint64_t bytes;      /* of the block */
 } tkri_net;
 
 /* Row length of arrays over n units: the same in every tier. Long rows are an odd number of cache
@@ -172,7 +172,7 @@ typedef struct tkri_builder {
     tkri_arena own; /* of what the layers' kinds keep */
     const tkr_cell *part;
     char path[TKRI_PATH_LEN]; /* of the part at hand: "" or "<part>." */
-    uint64_t numbers, words, derived, state_width, logical;
+    uint64_t numbers, quantized, derived, state_width, logical;
     int32_t precision; /* of the cell */
     int32_t depth;
     int32_t status;
@@ -186,10 +186,10 @@ typedef struct tkri_parameter_spec {
     int64_t units, k;
     int64_t fan_in, fan_out; /* 0: k, units */
     int32_t row_major;       /* a table, rows padded to the tier's vectors; 2: rows not padded */
-    int32_t can_reduce;      /* to the cell's precision */
+    int32_t can_quantize;    /* to the cell's precision */
     int32_t rank;            /* 0: 2 of a matrix, 1 where k is 1 */
     const int64_t *shape;    /* of that rank; NULL: [gates * units][k] */
-    const int8_t *place;
+    const int8_t *order;
 } tkri_parameter_spec;
 
 /* build.c: list one thing; each returns its offset, column or number. */
@@ -223,7 +223,7 @@ void tkri_net_destroy(tkr_cell *cell);
 /* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of values,
  * gradients or moments) and PyTorch's layout; the table by name. */
 tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row);
-tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row);
+tkri_packed_row tkri_parameter_packed(const tkri_parameter *p, int32_t vl, int64_t row);
 int64_t tkri_parameter_len(const tkri_parameter *p);
 int64_t tkri_parameter_columns(const tkri_parameter *p);
 void tkri_parameter_export(const tkri_parameter *p, int32_t vl, const float *flat, float *out);

@@ -5,7 +5,7 @@
 #include "cell/cell.h"
 #include "core/check.h"
 
-tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_t row) {
+tkri_packed_row tkri_parameter_packed(const tkri_parameter *p, int32_t vl, int64_t row) {
     const tkri_panels panels = tkri_panels_of(p->units, p->gates, vl);
     const int64_t gate = row / p->units, unit = row % p->units, tile = unit / vl;
     int64_t panel = tile;
@@ -16,7 +16,7 @@ tkri_packed_row tkri_parameter_place(const tkri_parameter *p, int32_t vl, int64_
         }
     }
     const int64_t first = tkri_panel_start(&panels, panel);
-    const int64_t vector = p->gates == 1 ? tile - first : p->place[gate];
+    const int64_t vector = p->gates == 1 ? tile - first : p->order[gate];
     return (tkri_packed_row){first, tkri_panel_width(&panels, panel) * vl, vector * vl + unit % vl};
 }
 
@@ -24,8 +24,8 @@ tkri_strided tkri_parameter_row(const tkri_parameter *p, int32_t vl, int64_t row
     if (p->ld) {
         return (tkri_strided){p->offset + row * p->ld, 1};
     }
-    const tkri_packed_row at = tkri_parameter_place(p, vl, row);
-    return (tkri_strided){p->offset + at.first * vl * p->k + at.lane, at.width};
+    const tkri_packed_row at = tkri_parameter_packed(p, vl, row);
+    return (tkri_strided){p->offset + at.first * vl * p->k + at.column, at.width};
 }
 
 int64_t tkri_parameter_columns(const tkri_parameter *p) {

@@ -11,7 +11,7 @@ void tkri_names_fini(tkri_names *names) {
     const tkri_env *env = names->env;
     tkri_release(env, names->text, names->text_capacity);
     tkri_release(env, names->ends, (uint64_t)names->capacity * sizeof *names->ends);
-    tkri_release(env, names->slots, names->n_slots * sizeof *names->slots);
+    tkri_release(env, names->buckets, names->n_buckets * sizeof *names->buckets);
     memset(names, 0, sizeof *names);
     names->env = env;
 }
@@ -31,22 +31,22 @@ const char *tkri_names_get(const tkri_names *names, int32_t number, uint64_t *le
     return names->text + from;
 }
 
-/* The slot that holds the string, or the empty one where it belongs. */
-static uint64_t find_slot(const tkri_names *names, const char *text, uint64_t len) {
-    uint64_t mask = names->n_slots - 1;
-    uint64_t slot = hash(names, text, len) & mask;
-    for (; names->slots[slot]; slot = (slot + 1) & mask) {
+/* The bucket that holds the string, or the empty one where it belongs. */
+static uint64_t find_bucket(const tkri_names *names, const char *text, uint64_t len) {
+    uint64_t mask = names->n_buckets - 1;
+    uint64_t bucket = hash(names, text, len) & mask;
+    for (; names->buckets[bucket]; bucket = (bucket + 1) & mask) {
         uint64_t n;
-        const char *there = tkri_names_get(names, names->slots[slot] - 1, &n);
+        const char *there = tkri_names_get(names, names->buckets[bucket] - 1, &n);
         if (n == len && memcmp(there, text, (size_t)len) == 0) {
             break;
         }
     }
-    return slot;
+    return bucket;
 }
 
 int32_t tkri_names_find(const tkri_names *names, const char *text, uint64_t len) {
-    return names->n_slots ? names->slots[find_slot(names, text, len)] - 1 : -1;
+    return names->n_buckets ? names->buckets[find_bucket(names, text, len)] - 1 : -1;
 }
 
 /* A larger block with the old one's beginning; the old one goes. */
@@ -93,22 +93,23 @@ static int32_t reserve_ends(tkri_names *names) {
 
 static int32_t reserve_slots(tkri_names *names) {
     uint64_t needed = 2 * ((uint64_t)names->len + 1);
-    if (needed <= names->n_slots) {
+    if (needed <= names->n_buckets) {
         return TKR_OK;
     }
-    uint64_t n_slots = names->n_slots ? 2 * names->n_slots : 2 * FIRST;
-    int32_t *old = names->slots, *slots = tkri_allocate(names->env, n_slots * sizeof *slots);
-    if (!slots) {
+    uint64_t n_buckets = names->n_buckets ? 2 * names->n_buckets : 2 * FIRST;
+    int32_t *old = names->buckets,
+            *buckets = tkri_allocate(names->env, n_buckets * sizeof *buckets);
+    if (!buckets) {
         return TKR_ERR_MEMORY;
     }
-    tkri_release(names->env, old, names->n_slots * sizeof *old);
-    names->slots = slots;
-    names->n_slots = n_slots;
-    names->salt = (uint64_t)(uintptr_t)slots; /* so that no file can be made to collide */
+    tkri_release(names->env, old, names->n_buckets * sizeof *old);
+    names->buckets = buckets;
+    names->n_buckets = n_buckets;
+    names->salt = (uint64_t)(uintptr_t)buckets; /* so that no file can be made to collide */
     for (int32_t i = 0; i < names->len; i++) {
         uint64_t len;
         const char *text = tkri_names_get(names, i, &len);
-        slots[find_slot(names, text, len)] = i + 1;
+        buckets[find_bucket(names, text, len)] = i + 1;
     }
     return TKR_OK;
 }
@@ -120,11 +121,11 @@ int32_t tkri_names_add(tkri_names *names, const char *text, uint64_t len) {
     TRY(reserve_text(names, len));
     TRY(reserve_ends(names));
     TRY(reserve_slots(names));
-    uint64_t slot = find_slot(names, text, len);
+    uint64_t bucket = find_bucket(names, text, len);
     memcpy(names->text + names->text_len, text, (size_t)len);
     names->text_len += len;
     names->ends[names->len++] = names->text_len;
-    names->slots[slot] = (int32_t)names->len;
+    names->buckets[bucket] = (int32_t)names->len;
     return TKR_OK;
 }
 

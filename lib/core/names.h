@@ -12,8 +12,8 @@ typedef struct tkri_names {
     uint64_t text_len, text_capacity;
     uint64_t *ends; /* [capacity] where each string ends in the text */
     int64_t len, capacity;
-    int32_t *slots; /* [n_slots] a number + 1 by hash, 0 for none; at least half are empty */
-    uint64_t n_slots, salt;
+    int32_t *buckets; /* [n_buckets] a number + 1 by hash, 0 for none; at least half are empty */
+    uint64_t n_buckets, salt;
 } tkri_names;
 
 void tkri_names_fini(tkri_names *names);

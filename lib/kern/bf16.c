@@ -6,17 +6,17 @@
 
 #include "kern/lanes.h"
 
-/* Two inputs for all lanes; add(a, b, w, x) adds their products with a word to the sums a and b. */
+/* Two inputs for all lanes; add(a, b, w, x) adds their products with a pack to the sums a and b. */
 
 #if defined(__AVX512BF16__)
 
 typedef struct pair {
     __m512bh high, low;
 } pair;
-INLINE pair pair_of(const tkri_reduced *r, int64_t row, int64_t word) {
+INLINE pair pair_of(const tkri_quantized *r, int64_t row, int64_t pack) {
     const uint32_t *high = r->q + row * r->x_row, *low = high + r->x_row / 2;
-    return (pair){(__m512bh)_mm512_set1_epi32((int32_t)high[word]),
-                  (__m512bh)_mm512_set1_epi32((int32_t)low[word])};
+    return (pair){(__m512bh)_mm512_set1_epi32((int32_t)high[pack]),
+                  (__m512bh)_mm512_set1_epi32((int32_t)low[pack])};
 }
 INLINE void add(vf *a, vf *b, vu w, pair x) {
     *a = _mm512_dpbf16_ps(*a, x.high, (__m512bh)w);
@@ -28,9 +28,9 @@ INLINE void add(vf *a, vf *b, vu w, pair x) {
 typedef struct pair {
     vf first, second;
 } pair;
-INLINE pair pair_of(const tkri_reduced *r, int64_t row, int64_t word) {
-    const float *x = r->x + row * r->x_row + 2 * word;
-    const int last = 2 * word + 1 == r->k;
+INLINE pair pair_of(const tkri_quantized *r, int64_t row, int64_t pack) {
+    const float *x = r->x + row * r->x_row + 2 * pack;
+    const int last = 2 * pack + 1 == r->k;
     return (pair){v_all(x[0]), v_all(last ? 0.0f : x[1])};
 }
 INLINE void add(vf *a, vf *b, vu w, pair x) {
@@ -41,8 +41,8 @@ INLINE void add(vf *a, vf *b, vu w, pair x) {
 
 #endif
 
-INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, const int n) {
-    const int64_t words = tkri_words(TKR_BF16, r->k);
+INLINE void bf16_row(const tkri_quantized *r, int64_t row, const columns *at, const int n) {
+    const int64_t packs = tkri_packs(TKR_BF16, r->k);
     const uint32_t *w = at->w;
     float *c = at->c + row * r->c_row;
     const float *start = start_of(r, at, c);
@@ -52,8 +52,8 @@ INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, cons
         a[j] = v_load(start + j * VL);
         b[j] = v_zero();
     }
-    for (int64_t word = 0; word < words; word++, w += at->w_row) {
-        const pair x = pair_of(r, row, word);
+    for (int64_t pack = 0; pack < packs; pack++, w += at->w_row) {
+        const pair x = pair_of(r, row, pack);
 #pragma GCC unroll 4
         for (int j = 0; j < n; j++) {
             add(&a[j], &b[j], u_load(w + j * VL), x);
@@ -65,7 +65,7 @@ INLINE void bf16_row(const tkri_reduced *r, int64_t row, const columns *at, cons
     }
 }
 
-extern tkri_reduced_product TIER(tkri_bf16);
+extern tkri_quantized_product TIER(tkri_bf16);
 
 DEFINE_PRODUCT(TIER(tkri_bf16), TKR_BF16, bf16_row)
 
@@ -79,7 +79,7 @@ INLINE __m256i nearest(vf x) {
 
 /* The high part is cut off, so that it cannot round to infinity; the low part of infinity is zero,
  * of NaN it is NaN. */
-extern tkri_reduced_split TIER(tkri_split);
+extern tkri_quantized_split TIER(tkri_split);
 
 void TIER(tkri_split)(uint32_t *q, int64_t q_row, const float *x, int64_t k) {
     for (int64_t i = 0; i < k; i += VL) {

@@ -55,7 +55,7 @@ typedef struct tkri_gemm {
 
 /* One step of a cell's pointwise part, for `rows` rows and `tiles` tiles of units.
  *
- * gates is [tile][row][slot][VL] with the strides given; the arrays over units ([row][unit], ld
+ * gates is [tile][row][field][VL] with the strides given; the arrays over units ([row][unit], ld
  * apart) point at the first tile's first unit. Forward turns pre-activations into activations in
  * place. Backward reads the activations in `gates` and writes the pre-activations' gradients to
  * `dgates`, which may be `gates`. `units` says how many of the units are real; the padding behind
@@ -133,14 +133,14 @@ typedef struct tkri_stream {
  * tkri_gru_after_any, tkri_gru_before_any. Those take every TKR_TANH... whose slope is told by its
  * output (not GELU), and given the usual two the bits are the same. */
 typedef struct tkri_cell_ops {
-    int32_t gates;            /* G of the weights */
-    int32_t slots;            /* S of the tape */
-    int32_t ih_slot, hh_slot; /* first slot that x W_ih, h W_hh add to */
-    int32_t q_slot;           /* the slot that starts from its own bias alone, or -1 */
-    int32_t q_gate;           /* that bias' gate */
+    int32_t gates;              /* G of the weights */
+    int32_t fields;             /* S of the tape */
+    int32_t ih_field, hh_field; /* first field that x W_ih, h W_hh add to */
+    int32_t q_field;            /* the field that starts from its own bias alone, or -1 */
+    int32_t q_gate;             /* that bias' gate */
     int32_t has_c;
     int32_t phases; /* products with the state per step: 1, or 2 (GRU, reset before) */
-    int8_t ih_place[4], hh_place[4]; /* place of PyTorch's gate g among the packed gates */
+    int8_t ih_order[4], hh_order[4]; /* where PyTorch's gate g stands among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
     void (*step)(const tkri_stream *stream); /* NULL: only in pieces */
@@ -156,7 +156,7 @@ typedef struct tkri_kern {
      * asked for too; if none, every machine that the compiler works for has the tier. */
     uint32_t cpuid, xcr0;
 
-    const struct tkri_reduced_kern *reduced; /* products with bf16 and int8 */
+    const struct tkri_quantized_kern *quantized; /* products with bf16 and int8 */
 
     /* Takes from each row its part along each axis in turn, row -= (row . axis / squares) axis:
      * sums and products in double, differences in float, all in the order of k. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * What the bodies of reduced products share, beside vec.h: lanes of integers, the walk over panels.
+ * What the bodies of quantized products share, beside vec.h: lanes of integers, the walk over
+ * panels.
  */
 #ifndef TKRI_KERN_LANES_H
 #define TKRI_KERN_LANES_H
 
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 #include "kern/vec.h"
 
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
@@ -55,18 +56,18 @@ INLINE vi signed_of(vu a) {
     return i;
 }
 
-/* The halves of words as float32; which of them came first in memory. */
-INLINE vf low_half(vu words) {
-    return float_of(words << 16);
+/* The halves of packs as float32; which of them came first in memory. */
+INLINE vf low_half(vu packs) {
+    return float_of(packs << 16);
 }
-INLINE vf high_half(vu words) {
-    return float_of(words & u_all(0xFFFF0000u));
+INLINE vf high_half(vu packs) {
+    return float_of(packs & u_all(0xFFFF0000u));
 }
-INLINE vf first_bf16(vu words) {
-    return LITTLE ? low_half(words) : high_half(words);
+INLINE vf first_bf16(vu packs) {
+    return LITTLE ? low_half(packs) : high_half(packs);
 }
-INLINE vf second_bf16(vu words) {
-    return LITTLE ? high_half(words) : low_half(words);
+INLINE vf second_bf16(vu packs) {
+    return LITTLE ? high_half(packs) : low_half(packs);
 }
 
 /* x[i .. i + VL), zeros from index n on. */
@@ -84,23 +85,23 @@ INLINE vf load_row(const float *x, int64_t i, int64_t n) {
 /* Vectors of columns that stand side by side in a panel. */
 typedef struct columns {
     int64_t first;     /* the first of them, of all the matrix' vectors */
-    const uint32_t *w; /* its first word */
-    int64_t w_row;     /* from word to word */
+    const uint32_t *w; /* its first pack */
+    int64_t w_row;     /* from pack to pack */
     float *c;          /* in row 0 of C */
 } columns;
 
 /* What these columns of a row start from. */
-INLINE const float *start_of(const tkri_reduced *r, const columns *at, const float *c) {
+INLINE const float *start_of(const tkri_quantized *r, const columns *at, const float *c) {
     static const float zeros[TKRI_PANEL * VL];
     const float *fixed = r->from == TKRI_FROM_ROW ? r->start + at->first * VL : zeros;
     return r->from == TKRI_FROM_C ? c : fixed;
 }
 
-INLINE columns panel_at(const tkri_reduced *r, int64_t panel, int64_t words) {
+INLINE columns panel_at(const tkri_quantized *r, int64_t panel, int64_t packs) {
     const int64_t first = tkri_panel_start(&r->panels, panel);
     return (columns){
         .first = first,
-        .w = r->w + first * VL * words,
+        .w = r->w + first * VL * packs,
         .w_row = (int64_t)tkri_panel_width(&r->panels, panel) * VL,
         .c = r->c + (r->panels.gates > 1 ? panel : first) * r->c_tile,
     };
@@ -120,10 +121,10 @@ INLINE columns column_of(const columns *at, int64_t j) {
     }
 
 #define DEFINE_PRODUCT(name, precision, row_of)                  \
-    void name(const tkri_reduced *r) {                           \
-        const int64_t words = tkri_words(precision, r->k);       \
+    void name(const tkri_quantized *r) {                         \
+        const int64_t packs = tkri_packs(precision, r->k);       \
         for (int64_t p = 0; p < r->panels.n; p++) {              \
-            const columns panel = panel_at(r, p, words);         \
+            const columns panel = panel_at(r, p, packs);         \
             const int64_t width = panel.w_row / VL;              \
             if (width == 4 && VL > 1) {                          \
                 ALL_ROWS(row_of, &panel, 4)                      \

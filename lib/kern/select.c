@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "kern/kern.h"
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 
 #define DECLARE(tier, id) extern const tkri_kern tkri_kern_##tier;
 #define ADDRESS(tier, id) &tkri_kern_##tier,
@@ -58,15 +58,15 @@ const tkri_kern *tkri_kern_select(int32_t tier) {
 }
 
 #ifdef TKRI_HAVE_AVX512_BF16
-extern tkri_reduced_product tkri_bf16_avx512_bf16;
-extern tkri_reduced_split tkri_split_avx512_bf16;
+extern tkri_quantized_product tkri_bf16_avx512_bf16;
+extern tkri_quantized_split tkri_split_avx512_bf16;
 #endif
 #ifdef TKRI_HAVE_AVX512_VNNI
-extern tkri_reduced_product tkri_int8_avx512_vnni;
+extern tkri_quantized_product tkri_int8_avx512_vnni;
 #endif
 
 /* Put the CPU's own dot products in; returns whether it has any. */
-static int improve(tkri_reduced_kern *kern) {
+static int improve(tkri_quantized_kern *kern) {
     int improved = 0;
     (void)kern;
 #if defined(TKRI_HAVE_AVX512_BF16) || defined(TKRI_HAVE_AVX512_VNNI)
@@ -89,7 +89,7 @@ static int improve(tkri_reduced_kern *kern) {
     return improved;
 }
 
-int32_t tkri_reduced_select(const tkri_kern *tier, tkri_reduced_kern kern[TKRI_MAX_REDUCED]) {
-    kern[0] = kern[1] = *tier->reduced;
+int32_t tkri_quantized_select(const tkri_kern *tier, tkri_quantized_kern kern[TKRI_MAX_QUANTIZED]) {
+    kern[0] = kern[1] = *tier->quantized;
     return improve(&kern[0]) ? 2 : 1;
 }

@@ -2,9 +2,9 @@
  * A tier's kernel table. */
 #include "kern/table.h"
 
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 
-extern const tkri_reduced_kern TIER(tkri_reduced);
+extern const tkri_quantized_kern TIER(tkri_quantized);
 
 const tkri_kern TIER(tkri_kern) = {
     .tier = TKRI_TIER_ID,
@@ -12,7 +12,7 @@ const tkri_kern TIER(tkri_kern) = {
     .rank = RANK,
     .cpuid = TIER_CPUID,
     .xcr0 = TIER_XCR0,
-    .reduced = &TIER(tkri_reduced),
+    .quantized = &TIER(tkri_quantized),
     .gemm = TIER(tkri_gemm),
 #if TIER_LIVE
     .live = TIER(tkri_live),

@@ -11,7 +11,7 @@
 #include "layer/activate.h"
 #include "layer/matrix.h"
 #include "layer/outer.h"
-#include "layer/reduced.h"
+#include "layer/quantized.h"
 
 static const tkri_option options[] = {
     {TKR_ACTIVATION, 0, "activation", TKRI_INT, TKRI_FIXED, TKR_TANH, TKR_SQRT, TKR_IDENTITY},
@@ -258,8 +258,8 @@ static int32_t step(const tkri_step *s, tkri_signal *out) {
     p.c = s->out;
     p.c_row = ld;
     if (own->precision) {
-        const tkri_reduced_plain plain = {own->units, layer->input, own->weight, own->bias};
-        tkri_reduced_linear(s->cell, s->state, &plain, s->in[0], s->out);
+        const tkri_quantized_plain plain = {own->units, layer->input, own->weight, own->bias};
+        tkri_quantized_linear(s->cell, s->state, &plain, s->in[0], s->out);
     } else if (s->in[0].ids) {
         tkri_product_gather(&p, s->in[0].ids);
     } else {
@@ -302,7 +302,7 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
                                                                 .role = TKRI_WEIGHT_LINEAR,
                                                                 .units = own.units,
                                                                 .k = in.width,
-                                                                .can_reduce = 1});
+                                                                .can_quantize = 1});
     if (tkri_cell_int(part, TKR_BIASES)) {
         own.bias = tkri_build_parameter(b, &(tkri_parameter_spec){.name = "bias",
                                                                   .role = TKRI_BIAS_LINEAR,

@@ -6,13 +6,13 @@
 #include "core/fpmode.h"
 
 /* Products of the cell's gates land in the tiles of the tape. */
-static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k, int32_t slot) {
+static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k, int32_t field) {
     const tkri_recurrent *layer = r->layer;
     tkri_product p = tkri_plain_product(r->kern, layer->units, w, k);
     p.panels = tkri_panels_of(layer->units, layer->ops->gates, r->kern->vl);
     p.rows = r->rows;
     p.team = r->team;
-    p.c = r->gates + slot * r->kern->vl;
+    p.c = r->gates + field * r->kern->vl;
     p.c_row = r->row_stride;
     p.c_tile = r->tile_stride;
     return p;
@@ -21,7 +21,7 @@ static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k,
 void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids,
                       int32_t bulk) {
     tkri_product p = gate_product(r, r->net->values + r->direction->w_ih, r->layer->input,
-                                  r->layer->ops->ih_slot);
+                                  r->layer->ops->ih_field);
     p.start = r->net->derived + r->direction->bias;
     p.from = TKRI_FROM_ROW;
     p.bulk = bulk;
@@ -66,9 +66,9 @@ tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles) {
 
 void tkri_recur_start_q(const tkri_recur *r, int64_t tile, int64_t tiles) {
     const int64_t vl = r->kern->vl;
-    for (int64_t end = tile + tiles; r->layer->ops->q_slot >= 0 && tile < end; tile++) {
+    for (int64_t end = tile + tiles; r->layer->ops->q_field >= 0 && tile < end; tile++) {
         const float *bias = r->net->derived + r->direction->q_bias + tile * vl;
-        float *q = r->gates + tile * r->tile_stride + r->layer->ops->q_slot * vl;
+        float *q = r->gates + tile * r->tile_stride + r->layer->ops->q_field * vl;
         for (int64_t row = 0; row < r->rows; row++) {
             memcpy(q + row * r->row_stride, bias, (size_t)vl * sizeof *q);
         }
@@ -133,7 +133,7 @@ void tkri_recur_forward(const tkri_recur *r) {
     const tkri_recurrent *layer = r->layer;
     for (int32_t phase = 0; phase < layer->ops->phases; phase++) {
         tkri_product p =
-            gate_product(r, r->net->values + r->direction->w_hh, layer->out, layer->ops->hh_slot);
+            gate_product(r, r->net->values + r->direction->w_hh, layer->out, layer->ops->hh_field);
         int32_t first, n;
         phase_gates(layer->ops, phase, &first, &n);
         p.from = TKRI_FROM_C;
@@ -170,13 +170,13 @@ static void backward_product(const tkri_recur *r, int32_t phase, float *out, int
     phase_gates(layer->ops, phase, &first, &n);
     p.team = r->team;
     p.rows = r->rows;
-    p.a = r->dgates + (layer->ops->hh_slot + first) * vl;
+    p.a = r->dgates + (layer->ops->hh_field + first) * vl;
     p.a_row = r->row_stride;
     p.c = out;
     p.c_row = ld;
     p.from = from;
     p.first_row = first * vl;
-    if (layer->ops->slots > 1) {
+    if (layer->ops->fields > 1) {
         p.blocks = tiles;
         p.block_rows = layer->ops->gates * vl;
         p.k = n * vl;

@@ -34,7 +34,7 @@ void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int
 void tkri_recur_forward(const tkri_recur *r);
 
 /* Its parts, for whoever makes the products otherwise: the pointwise arguments for `tiles` tiles
- * from `tile` on; start these tiles' q slots from their own bias. */
+ * from `tile` on; start these tiles' q fields from their own bias. */
 tkri_point tkri_recur_point(const tkri_recur *r, int64_t tile, int64_t tiles);
 void tkri_recur_start_q(const tkri_recur *r, int64_t tile, int64_t tiles);
 

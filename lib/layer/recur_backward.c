@@ -162,14 +162,14 @@ static void input_gradient(const tkri_scan *a, const tkri_window *w, tkri_view d
     p.rows = to - from;
     p.team = tkri_lone_team(a->u, p.rows * layer->input * layer->units * gates);
     p.a = a->run->dgates + a->chunk->tape * tkri_gate_floats(layer, kern->vl) + from * row_stride +
-          layer->ops->ih_slot * vl;
+          layer->ops->ih_field * vl;
     p.a_row = row_stride;
-    if (layer->ops->slots > 1) {
+    if (layer->ops->fields > 1) {
         p.blocks = tiles;
         p.block_rows = p.k = gates * vl;
         p.a_block = tile_stride;
     }
-    if (layer->ops->slots == 1) {
+    if (layer->ops->fields == 1) {
         p.k = layer->units;
     }
     p.c = dx.p + from * dx.ld;

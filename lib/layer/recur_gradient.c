@@ -49,14 +49,14 @@ static tkri_scan scan_of(const tkri_piece *p) {
     return tkri_scan_of(p->u, p->job->layer, p->job->part, p->chunk);
 }
 
-/* A panel of dgates, from its slot `slot` on, and of a gradient with G gates. */
+/* A panel of dgates, from its field `field` on, and of a gradient with G gates. */
 typedef struct gate_panel {
     const float *dg;
     int64_t row_stride, start; /* the panel's first vector of the weights */
     int32_t width, half;
 } gate_panel;
 
-static gate_panel gate_panel_of(const tkri_piece *p, const tkri_scan *a, int32_t slot) {
+static gate_panel gate_panel_of(const tkri_piece *p, const tkri_scan *a, int32_t field) {
     const int32_t vl = p->u->cell->kern->vl;
     const tkri_cell_ops *ops = a->layer->ops;
     const tkri_panels panels = tkri_panels_of(a->layer->units, ops->gates, vl);
@@ -64,7 +64,7 @@ static gate_panel gate_panel_of(const tkri_piece *p, const tkri_scan *a, int32_t
     tkri_gate_strides(a->layer, vl, p->chunk->held, &row_stride, &tile_stride);
     const int64_t start = tkri_panel_start(&panels, p->job->panel);
     const float *dg = a->run->dgates + p->chunk->tape * tkri_gate_floats(a->layer, vl) +
-                      start / ops->gates * tile_stride + slot * vl;
+                      start / ops->gates * tile_stride + field * vl;
     return (gate_panel){
         .dg = dg,
         .row_stride = row_stride,
@@ -90,7 +90,7 @@ static tkri_gemm gate_gradient(const tkri_piece *p, const gate_panel *panel, int
 }
 
 static void input_weights(const tkri_piece *p, const tkri_scan *a) {
-    const gate_panel panel = gate_panel_of(p, a, a->layer->ops->ih_slot);
+    const gate_panel panel = gate_panel_of(p, a, a->layer->ops->ih_field);
     const tkri_gemm g = gate_gradient(p, &panel, a->direction->w_ih, a->layer->input);
     const int32_t *ids = tkri_held_ids(p->u, a->l, p->chunk);
     if (!ids) {
@@ -111,7 +111,7 @@ static tkri_gemm some_gates(const tkri_piece *p, tkri_gemm g, int32_t first, int
 }
 
 static void state_weights(const tkri_piece *p, const tkri_scan *a) {
-    const gate_panel panel = gate_panel_of(p, a, a->layer->ops->hh_slot);
+    const gate_panel panel = gate_panel_of(p, a, a->layer->ops->hh_field);
     const tkri_gemm all = gate_gradient(p, &panel, a->direction->w_hh, a->layer->out);
     if (a->layer->ops->phases == 1) {
         tkri_sum_outer(p, all, STATE);
@@ -125,11 +125,11 @@ static void state_weights(const tkri_piece *p, const tkri_scan *a) {
 static void gate_biases(const tkri_piece *p, const tkri_scan *a) {
     const tkri_kern *kern = p->u->cell->kern;
     const int64_t offsets[2] = {a->direction->b_ih, a->direction->b_hh};
-    const int32_t slots[2] = {a->layer->ops->ih_slot, a->layer->ops->hh_slot};
-    const int both = offsets[0] >= 0 && offsets[1] >= 0 && slots[0] == slots[1];
+    const int32_t fields[2] = {a->layer->ops->ih_field, a->layer->ops->hh_field};
+    const int both = offsets[0] >= 0 && offsets[1] >= 0 && fields[0] == fields[1];
     for (int i = both; i < 2; i++) {
         if (offsets[i] >= 0) {
-            const gate_panel panel = gate_panel_of(p, a, slots[i]);
+            const gate_panel panel = gate_panel_of(p, a, fields[i]);
             float *to = p->u->grad.values + panel.start * kern->vl;
             kern->column_sum(to + offsets[i], both ? to + offsets[0] : NULL,
                              panel.dg + p->from * panel.row_stride, p->to - p->from,

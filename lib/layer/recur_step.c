@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "layer/recur_scan.h"
-#include "layer/reduced.h"
+#include "layer/quantized.h"
 
 /* Scratch memory: gates, h, c, m, aux, each [B][..]. */
 int64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer) {
@@ -87,7 +87,7 @@ static __attribute__((noinline)) void step_pieces(const tkri_step *step,
     float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
     const tkri_recur r = recur_of(step, layer, h, c);
     if (layer->precision) {
-        tkri_reduced_recurrent(step->cell, state, &r, in);
+        tkri_quantized_recurrent(step->cell, state, &r, in);
     } else {
         tkri_recur_input(&r, in.p, in.ld, in.ids, 0);
         tkri_recur_forward(&r);

@@ -5,15 +5,15 @@
 #include "layer/recurrent.h"
 
 int64_t tkri_gate_floats(const tkri_recurrent *layer, int32_t vl) {
-    return layer->ops->slots == 1 ? layer->units_ld
-                                  : tkri_tiles(layer->units, vl) * layer->ops->slots * vl;
+    return layer->ops->fields == 1 ? layer->units_ld
+                                   : tkri_tiles(layer->units, vl) * layer->ops->fields * vl;
 }
 
 void tkri_gate_strides(const tkri_recurrent *layer, int32_t vl, int64_t rows, int64_t *row_stride,
                        int64_t *tile_stride) {
-    const int64_t slots = layer->ops->slots;
-    *row_stride = slots == 1 ? layer->units_ld : slots * vl;
-    *tile_stride = slots == 1 ? vl : rows * slots * vl;
+    const int64_t fields = layer->ops->fields;
+    *row_stride = fields == 1 ? layer->units_ld : fields * vl;
+    *tile_stride = fields == 1 ? vl : rows * fields * vl;
 }
 
 tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *chunk) {

@@ -100,7 +100,7 @@ int tkri_recurrent_has_any(const tkr_cell *part) {
 
 /* What a GRU does with its reset gate before the product needs two products a step: it stays as it
  * is. */
-static int can_reduce(const tkri_cell_ops *ops) {
+static int can_quantize(const tkri_cell_ops *ops) {
     return ops->phases == 1;
 }
 
@@ -123,8 +123,8 @@ static int64_t gated(const listing *w, const char *name, int32_t role, int64_t k
                                           .gates = ops->gates,
                                           .units = w->layer->units,
                                           .k = k,
-                                          .can_reduce = role < TKRI_PEEPHOLE && can_reduce(ops),
-                                          .place = hh ? ops->hh_place : ops->ih_place,
+                                          .can_quantize = role < TKRI_PEEPHOLE && can_quantize(ops),
+                                          .order = hh ? ops->hh_order : ops->ih_order,
                                       });
 }
 
@@ -147,7 +147,7 @@ static void biases(const listing *w) {
         w->d->b_hh = gated(w, "bias_hh", TKRI_BIAS_HH, 1);
     }
     w->d->bias = tkri_build_derived(w->b, tkri_mul(units, (uint64_t)layer->ops->gates));
-    if (layer->ops->q_slot >= 0) {
+    if (layer->ops->q_field >= 0) {
         w->d->q_bias = tkri_build_derived(w->b, units);
     }
 }
@@ -189,7 +189,7 @@ static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int
                                                                  .role = TKRI_WEIGHT_HR,
                                                                  .units = layer->out,
                                                                  .k = layer->units,
-                                                                 .can_reduce = 1});
+                                                                 .can_quantize = 1});
     }
     if (layer->learned) {
         d->h0 = vector(&w, "h_0", TKRI_STATE_H, layer->out);
@@ -200,7 +200,7 @@ static void direction(tkri_builder *b, tkri_recurrent *layer, int64_t index, int
     b->net->backwards |= d->backwards;
 }
 
-/* The sum of both biases where x and h share a slot; the q slot keeps b_hh's gate for itself. */
+/* The sum of both biases where x and h share a field; the q field keeps b_hh's gate for itself. */
 static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
                         const tkri_direction *d) {
     const tkri_net *net = cell->net;
@@ -214,14 +214,14 @@ static void derive_bias(const tkr_cell *cell, const tkri_recurrent *layer,
         return;
     }
     for (int64_t tile = 0; tile < tiles; tile++) {
-        for (int64_t place = 0; place < gates; place++) {
-            const float *from = net->values + d->b_hh + (tile * gates + place) * vl;
-            const int64_t slot = place + ops->hh_slot;
-            float *to = slot == ops->q_slot
+        for (int64_t gate = 0; gate < gates; gate++) {
+            const float *from = net->values + d->b_hh + (tile * gates + gate) * vl;
+            const int64_t field = gate + ops->hh_field;
+            float *to = field == ops->q_field
                             ? net->derived + d->q_bias + tile * vl
-                            : net->derived + d->bias + (tile * gates + slot - ops->ih_slot) * vl;
+                            : net->derived + d->bias + (tile * gates + field - ops->ih_field) * vl;
             for (int64_t lane = 0; lane < vl; lane++) {
-                to[lane] = slot == ops->q_slot ? from[lane] : to[lane] + from[lane];
+                to[lane] = field == ops->q_field ? from[lane] : to[lane] + from[lane];
             }
         }
     }
@@ -243,7 +243,7 @@ static tkri_recurrent layer_of(const tkri_builder *b, const tkri_cell_ops *ops, 
         .directions = goes_both_ways(part) ? 2 : 1,
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
         .gate_activation = (int32_t)tkri_cell_int(part, TKR_GATE_ACTIVATION),
-        .precision = can_reduce(ops) ? b->precision : TKR_FLOAT32,
+        .precision = can_quantize(ops) ? b->precision : TKR_FLOAT32,
         .output_before = last && tkri_cell_int(part, TKR_OUTPUT_BEFORE),
         .learned = (int32_t)tkri_cell_int(part, TKR_LEARNED_STATE),
         .input = input,

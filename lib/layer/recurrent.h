@@ -6,12 +6,12 @@
 
 #include "layer/layer.h"
 
-/* Offsets of one direction's parameters in the flat array (in the words: w_ih, w_hh and w_hr of a
- * reduced layer); -1: absent. */
+/* Offsets of one direction's parameters in the flat array (in the packs: w_ih, w_hh and w_hr of a
+ * quantized layer); -1: absent. */
 typedef struct tkri_direction {
     int64_t w_ih, w_hh, b_ih, b_hh, w_hr, peep, h0, c0;
     int64_t bias;      /* derived: what x W_ih starts from, [tile][gate][VL] */
-    int64_t q_bias;    /* derived: what the q slot starts from, [tile][VL]; -1: absent */
+    int64_t q_bias;    /* derived: what the q field starts from, [tile][VL]; -1: absent */
     int64_t state_h;   /* first column of h in a state's row of all tensors */
     int64_t state_c;   /* of c; -1: absent */
     int32_t backwards; /* it goes from a sequence's last step to its first */
@@ -32,7 +32,7 @@ typedef struct tkri_recurrent {
 /* What one direction keeps of a segment; [rows] are the tape's. h and c of a chunk start with the
  * rows of the state before. Pointers that a layer does not need are NULL. */
 typedef struct tkri_run {
-    float *gates;                    /* [chunk][tile][row][slot][VL], then their gradients */
+    float *gates;                    /* [chunk][tile][row][field][VL], then their gradients */
     float *dgates;                   /* = gates, unless they are retained */
     float *h, *c;                    /* [chunk][B + rows][out_ld], [units_ld] */
     float *m;                        /* [rows][units_ld]: o * tanh c before the projection */

@@ -19,7 +19,7 @@ struct tkr_state {
     float *scratch;       /* [B * scratch_len], of one layer's step at a time */
     float **out;          /* [n_layers]: [B][row_len(output)]; NULL where a layer wants none */
     tkri_signal *signals; /* [n_layers + 1]: the input's, then each layer's output */
-    uint32_t *q;          /* [B][q_row] what a reduced product reads in the place of its rows */
+    uint32_t *q;          /* [B][q_row] what a quantized product reads in the place of its rows */
     float *q_scale;       /* int8: [B] */
     int64_t scratch_len, q_row;
 };

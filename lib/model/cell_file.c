@@ -14,7 +14,7 @@ int32_t tkri_cell_save(tkr_cell *cell, const tkri_target *target) {
         .n_groups = 1,
         .page = &page,
         .n_pages = 1,
-        .notes = cell->notes,
+        .metadata = cell->metadata,
     };
     return tkri_model_save(&manifest, target, &cell->env, &cell->detail);
 }
@@ -49,16 +49,16 @@ static int32_t load_parameters(tkr_cell *cell, const tkri_file *file) {
     return TKR_OK;
 }
 
-/* All texts but our own become notes again. */
-static int32_t load_notes(tkr_cell *cell, const tkri_file *file) {
+/* All texts but our own become metadata again. */
+static int32_t load_metadata(tkr_cell *cell, const tkri_file *file) {
     for (int32_t i = 0; i < file->header.n_keys; i++) {
         const tkri_string key = file->header.key[i], text = file->header.text[i];
         if (strncmp(key.text, "tekrar.", 7) == 0) {
             continue;
         }
         REQUIRE(strlen(key.text) == key.len && strlen(text.text) == text.len, file->detail,
-                TKR_ERR_FORMAT, "a note of the file has a NUL in it");
-        const int32_t status = tkri_note_set(cell, key.text, text.text);
+                TKR_ERR_FORMAT, "a line of metadata has a NUL in it");
+        const int32_t status = tkri_metadata_set(cell, key.text, text.text);
         REQUIRE(status == TKR_OK, file->detail, status == TKR_ERR_MEMORY ? status : TKR_ERR_FORMAT,
                 "%s", cell->detail.text);
     }
@@ -70,7 +70,7 @@ static int32_t load_cell(tkr_cell **cell, const tkri_file *file) {
     int32_t status;
     TRY(tkri_architecture_make(&made, file, &file->env));
     TRY_OR_FAIL(load_parameters(made, file));
-    TRY_OR_FAIL(load_notes(made, file));
+    TRY_OR_FAIL(load_metadata(made, file));
     *cell = made;
     return TKR_OK;
 fail:

@@ -157,7 +157,7 @@ int32_t tkri_checkpoint_save(const tkri_training *with, const uint64_t *cursor,
         .n_groups = c.n_groups,
         .page = pages,
         .n_pages = 2,
-        .notes = opt->cell->notes,
+        .metadata = opt->cell->metadata,
     };
     int32_t status = tkri_model_save(&manifest, target, &opt->env, &opt->detail);
     release_start(&c);

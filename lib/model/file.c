@@ -7,7 +7,7 @@
 #include "model/model.h"
 
 enum { FORMAT_MAJOR = 1, NAME_LEN = TKRI_PARAMETER_NAME_LEN + 32 };
-static const char format_version[] = "1.0";
+static const char format_version[] = "1.1";
 
 /* A tensor of ours: where it lies, and what it is called in a file. */
 typedef struct record {
@@ -141,8 +141,8 @@ static void list_pages(pages *all, const tkri_manifest *manifest) {
         tkri_text_bytes(&all->text, "", 1);
         append_pair(all, manifest->page[i].key, start);
     }
-    for (const tkri_note *note = manifest->notes; note; note = note->next) {
-        append_pair(all, note->key, note->text);
+    for (const tkri_metadata *line = manifest->metadata; line; line = line->next) {
+        append_pair(all, line->key, line->text);
     }
 }
 

@@ -323,7 +323,8 @@ int32_t tkri_header_parse(tkri_header *header, const char *json, uint64_t len, c
     TRY_OR_FAIL(check_coverage(header, detail));
     TRY_OR_FAIL(
         check_distinct(header->name, header->by_name, header->n_tensors, "tensors", detail));
-    TRY_OR_FAIL(check_distinct(header->key, header->by_key, header->n_keys, "notes", detail));
+    TRY_OR_FAIL(
+        check_distinct(header->key, header->by_key, header->n_keys, "keys of metadata", detail));
     return TKR_OK;
 fail:
     tkri_header_fini(header, env);

@@ -50,8 +50,8 @@ typedef struct tkri_manifest {
     const char *content;
     const tkri_group *group;
     int32_t n_groups;
-    const tkri_page *page;  /* of a save */
-    const tkri_note *notes; /* of a save */
+    const tkri_page *page;         /* of a save */
+    const tkri_metadata *metadata; /* of a save */
     int32_t n_pages;
     const char *const *others; /* of a load: prefixes of tensors to leave alone; NULL at the end */
 } tkri_manifest;

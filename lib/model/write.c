@@ -123,10 +123,11 @@ static int32_t push_tensors(save *s) {
 static int32_t check_limits(const save *s) {
     const tkri_content *content = s->content;
     REQUIRE(content->n_entries <= TKRI_MAX_TENSORS && content->n_pairs <= TKRI_MAX_TENSORS,
-            s->detail, TKR_ERR_ARGUMENT, "%d tensors and %d notes; a file has at most %d of each",
+            s->detail, TKR_ERR_ARGUMENT,
+            "%d tensors and %d lines of metadata; a file has at most %d of each",
             (int)content->n_entries, (int)content->n_pairs, (int)TKRI_MAX_TENSORS);
     REQUIRE(s->header_len <= TKRI_MAX_HEADER, s->detail, TKR_ERR_ARGUMENT,
-            "names and notes make a header of %llu bytes; a file's has at most %d",
+            "names and metadata make a header of %llu bytes; a file's has at most %d",
             (unsigned long long)s->header_len, (int)TKRI_MAX_HEADER);
     return TKR_OK;
 }

@@ -27,7 +27,7 @@ static int32_t check_cell(const tkr_cell *cell, int32_t mode, const tkri_env *en
         return tkri_env_fail(env, TKR_ERR_ORDER, "the cell is not initialised");
     }
     if (cell->precision) {
-        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     }
     if ((mode & TKR_RECOMPUTE) && cell->net->backwards) {
         return tkri_env_fail(env, TKR_ERR_UNSUPPORTED,

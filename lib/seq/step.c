@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/fpmode.h"
-#include "layer/reduced.h"
+#include "layer/quantized.h"
 #include "seq/seq.h"
 
 /* Floats for each stream that the step of any layer wants, and the longest row that a product
@@ -44,7 +44,7 @@ int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
         }
     }
     measure(cell, &scratch, &widest);
-    return scratch <= state->scratch_len && tkri_reduced_row(cell, widest) <= state->q_row;
+    return scratch <= state->scratch_len && tkri_quantized_row(cell, widest) <= state->q_row;
 }
 
 /* A step may have to be taken back if it can fail, or if it is made without its input. */
@@ -58,7 +58,7 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     const uint64_t values = tkri_mul(batch, (uint64_t)net->state_width);
     int64_t widest;
     measure(state->cell, &state->scratch_len, &widest);
-    state->q_row = tkri_reduced_row(state->cell, widest);
+    state->q_row = tkri_quantized_row(state->cell, widest);
     TKRI_TAKE(arena, state->values, values);
     if (needs_backup(net)) {
         TKRI_TAKE(arena, state->backup, values);

@@ -34,7 +34,7 @@ def check_alone(checks, root):
 
 
 def check_manual(checks, root):
-    """What STYLE asks of the header: comments, a Since for each call, nothing an FFI cannot call."""
+    """What a manual has to have: comments, a Since for each call, nothing an FFI cannot call."""
     header = root / "include/tekrar/tekrar.h"
     text = header.read_text()
     comments = sum(len(c) for c in re.findall(r"/\*.*?\*/", text, flags=re.S))

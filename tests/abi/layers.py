@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The house rules that a machine can hold: who includes whom, and how large things may be.
+"""The rules of the tree that a machine can hold: who includes whom, and how large things may be.
 
 usage: layers.py SOURCE_ROOT
 """

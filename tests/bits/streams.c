@@ -4,7 +4,7 @@
 
 /* QUANTIZE is what this header calls the function; bits.py looks it up. */
 #ifndef QUANTIZE
-#define QUANTIZE tkr_cell_reduce
+#define QUANTIZE tkr_cell_quantize
 #endif
 
 static int32_t step(bits *b, const tkr_cell *cell, tkr_state *state, int64_t t) {

@@ -52,7 +52,7 @@ static void keep_ours(void) {
     must(tkr_cell_create(&parts[1], TKR_LINEAR, 1, 1, NULL));
     must(tkr_cell_chain(&chain, parts, 2, NULL));
     must(tkr_cell_init(chain, 1));
-    must(tkr_cell_set_note(chain, "n", "\xC3\xA7\"\\\n"));
+    must(tkr_cell_set_metadata(chain, "n", "\xC3\xA7\"\\\n"));
     must(tkr_sequence_create(&seq, cell, 1, 1, TKR_TRAINING, NULL));
     must(tkr_sequence_set_int(seq, TKR_CARRY, 1));
     must(tkr_optimizer_create(&opt, TKR_ADAM, cell, NULL));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * N-grams on tinyshakespeare: the structure of maximum likelihood of order 4 (in the founding
- * page's counting: 4 characters of context), and the table of smoothings. */
+ * page's counting (see the README): 4 characters of context), and the table of smoothings. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

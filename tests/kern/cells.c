@@ -33,7 +33,7 @@ typedef struct pair {
 
 static const pair USUAL = {TKR_LOGISTIC, TKR_TANH};
 
-/* One unit of one row. a: the slots' pre-activations in the packed order; da: their gradients. */
+/* One unit of one row. a: the fields' pre-activations in the packed order; da: their gradients. */
 typedef struct unit {
     double a[4], da[4], h_prev, h_in, h, c_prev, c, aux, peep[3], dpeep[3];
     double dh, dh_in, dc, daux; /* before backward: what arrives; after: what leaves */
@@ -108,8 +108,8 @@ typedef struct arrays {
     unit units[ROWS][MOST_UNITS];
 } arrays;
 
-static float *gate(const arrays *x, const float *base, int64_t row, int64_t j, int64_t slot) {
-    return (float *)base + j / x->vl * x->p.tile_stride + row * x->p.row_stride + slot * x->vl +
+static float *gate(const arrays *x, const float *base, int64_t row, int64_t j, int64_t field) {
+    return (float *)base + j / x->vl * x->p.tile_stride + row * x->p.row_stride + field * x->vl +
            j % x->vl;
 }
 
@@ -122,7 +122,7 @@ static void draw_unit(arrays *x, orc_random *random, int64_t row, int64_t j, int
     unit *u = &x->units[row][j];
     const int64_t at = row * x->p.ld_h + j;
     memset(u, 0, sizeof *u);
-    for (int64_t s = 0; s < x->ops->slots; s++) {
+    for (int64_t s = 0; s < x->ops->fields; s++) {
         u->a[s] = draw(random, gate(x, x->gates.data, row, j, s));
     }
     u->h_prev = draw(random, &x->h_prev.data[at]);
@@ -152,7 +152,7 @@ static void make(arrays *x, const tkri_kern *kern, int kind, int64_t units, int 
     x->vl = kern->vl;
     tkri_point *p = &x->p;
     p->rows = ROWS, p->units = units, p->tiles = tkri_tiles(units, kern->vl);
-    p->row_stride = (x->ops->slots + 1) * x->vl, p->tile_stride = ROWS * p->row_stride + x->vl;
+    p->row_stride = (x->ops->fields + 1) * x->vl, p->tile_stride = ROWS * p->row_stride + x->vl;
     p->ld_h = p->ld_c = p->tiles * x->vl + 16;
     p->activation = of.cell, p->gate_activation = of.gate;
     guard *all[] = {&x->h_prev, &x->h_in, &x->h,     &x->c_prev, &x->c,
@@ -192,7 +192,7 @@ static void check_unit(const arrays *x, int kind, int64_t row, int64_t j) {
     const int64_t at = row * x->p.ld_h + j;
     near(x->h.data[at], u->h, "h");
     near(x->dh.data[at], u->dh, "dh");
-    for (int64_t s = 0; s < x->ops->slots; s++) {
+    for (int64_t s = 0; s < x->ops->fields; s++) {
         near(*gate(x, x->p.dgates, row, j, s), u->da[s], "da");
     }
     if (EQUATIONS[kind] == lstm) {
@@ -212,7 +212,7 @@ static void check_padding(const arrays *x) {
             near(x->h.data[row * x->p.ld_h + j], 0, "padding of h");
             near(x->c.data[row * x->p.ld_h + j], 0, "padding of c");
             near(x->dh.data[row * x->p.ld_h + j], 0, "padding of dh");
-            for (int64_t s = 0; s < x->ops->slots; s++) {
+            for (int64_t s = 0; s < x->ops->fields; s++) {
                 near(*gate(x, x->p.dgates, row, j, s), 0, "padding of da");
             }
         }
@@ -305,10 +305,10 @@ static void check_same(const tkri_kern *kern) {
 static void check_nan(const tkri_kern *kern) {
     enum { UNITS = 19, AT = 9 };
     for (int kind = ELMAN; kind <= GRU_BEFORE_ANY; kind++) {
-        for (int64_t slot = 0; slot < OPS[kern->tier][kind]->slots; slot++) {
+        for (int64_t field = 0; field < OPS[kern->tier][kind]->fields; field++) {
             arrays x;
             make(&x, kern, kind, UNITS, 1, 0, (pair){TKR_HARD_SIGMOID, TKR_RELU});
-            *gate(&x, x.p.gates, 1, AT, slot) = NAN;
+            *gate(&x, x.p.gates, 1, AT, field) = NAN;
             for (int64_t phase = 0; phase < x.ops->phases; phase++) {
                 x.ops->forward[phase](&x.p);
             }

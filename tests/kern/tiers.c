@@ -6,16 +6,16 @@
 
 /* Make and run a case on one table of a tier. */
 static void run_on(operands *o, const kern_case *c, int32_t tier, int32_t variant) {
-    static tkri_reduced_kern reduced[TKRI_MAX_REDUCED];
-    assert_true(reduced_tables(tier, reduced) > variant);
-    operands_make(o, c, tkri_kern_select(tier), &reduced[variant]);
+    static tkri_quantized_kern quantized[TKRI_MAX_QUANTIZED];
+    assert_true(quantized_tables(tier, quantized) > variant);
+    operands_make(o, c, tkri_kern_select(tier), &quantized[variant]);
     operands_run(o);
 }
 
 static int tables_of(const kern_case *c, int32_t tier) {
-    tkri_reduced_kern reduced[TKRI_MAX_REDUCED];
-    const int32_t n = reduced_tables(tier, reduced);
-    return c->family->reduced || n == 0 ? n : 1;
+    tkri_quantized_kern quantized[TKRI_MAX_QUANTIZED];
+    const int32_t n = quantized_tables(tier, quantized);
+    return c->family->quantized || n == 0 ? n : 1;
 }
 
 static void check_case(const kern_case *c, const operands *want) {
@@ -53,10 +53,10 @@ static void test_faults(void **unused) {
     (void)unused;
     for (int i = 0; (c = kern_case_at(i)); i++) {
         operands want, idle;
-        tkri_reduced_kern reduced[TKRI_MAX_REDUCED];
+        tkri_quantized_kern quantized[TKRI_MAX_QUANTIZED];
         run_on(&want, c, TKR_TIER_REFERENCE, 0);
-        assert_true(reduced_tables(TKR_TIER_GENERIC, reduced) > 0);
-        operands_make(&idle, c, tkri_kern_select(TKR_TIER_GENERIC), reduced);
+        assert_true(quantized_tables(TKR_TIER_GENERIC, quantized) > 0);
+        operands_make(&idle, c, tkri_kern_select(TKR_TIER_GENERIC), quantized);
         if (operands_compare(&idle, &want) < 0) {
             fail_msg("%s, %s: it need not run to pass", c->kernel, c->shape);
         }

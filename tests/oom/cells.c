@@ -144,20 +144,20 @@ static int32_t set_parameter(world *w) {
     return tkr_cell_set_parameter(w->net, "out.bias", w->io.values, WORLD_V);
 }
 
-static int32_t set_note(world *w) {
-    return tkr_cell_set_note(w->net, "colour", "a note of some length");
+static int32_t set_metadata(world *w) {
+    return tkr_cell_set_metadata(w->net, "colour", "a text of some length");
 }
 
-static int32_t set_note_again(world *w) {
-    return tkr_cell_set_note(w->net, "origin", "another text");
+static int32_t set_metadata_again(world *w) {
+    return tkr_cell_set_metadata(w->net, "origin", "another text");
 }
 
-static int32_t remove_note(world *w) {
-    return tkr_cell_set_note(w->net, "origin", NULL);
+static int32_t remove_metadata(world *w) {
+    return tkr_cell_set_metadata(w->net, "origin", NULL);
 }
 
-static int32_t get_note(world *w) {
-    const char *text = tkr_cell_get_note(w->net, "origin");
+static int32_t get_metadata(world *w) {
+    const char *text = tkr_cell_get_metadata(w->net, "origin");
     return !text || strcmp(text, "a test") != 0;
 }
 
@@ -175,14 +175,14 @@ static tkr_trial trial_of(world *w) {
     };
 }
 
-static int32_t reduce(world *w) {
+static int32_t quantize(world *w) {
     const tkr_trial trial = trial_of(w);
-    return tkr_cell_reduce(&w->made.cell, w->io.real, w->net, TKR_INT8, &trial, w->lent);
+    return tkr_cell_quantize(&w->made.cell, w->io.real, w->net, TKR_INT8, &trial, w->lent);
 }
 
-static int32_t reduced_size(world *w) {
+static int32_t quantized_size(world *w) {
     uint64_t bytes;
-    return tkr_cell_reduced_size(&bytes, w->net, TKR_BF16);
+    return tkr_cell_quantized_size(&bytes, w->net, TKR_BF16);
 }
 
 static int32_t compare(world *w) {
@@ -222,13 +222,13 @@ const scenario cell_scenarios[] = {
     {"tkr_cell_parameter", parameter, NULL, 0, NO},
     {"tkr_cell_get_parameter", get_parameter, NULL, 0, NO},
     {"tkr_cell_set_parameter", set_parameter, NULL, 0, NO},
-    {"tkr_cell_set_note", set_note, NULL, 0, YES},
-    {"tkr_cell_set_note/again", set_note_again, NULL, 0, YES},
-    {"tkr_cell_set_note/remove", remove_note, NULL, 0, NO},
-    {"tkr_cell_get_note", get_note, NULL, 0, NO},
+    {"tkr_cell_set_metadata", set_metadata, NULL, 0, YES},
+    {"tkr_cell_set_metadata/again", set_metadata_again, NULL, 0, YES},
+    {"tkr_cell_set_metadata/remove", remove_metadata, NULL, 0, NO},
+    {"tkr_cell_get_metadata", get_metadata, NULL, 0, NO},
     {"tkr_cell_detail", detail, NULL, 0, NO},
-    {"tkr_cell_reduce", reduce, NULL, 'c', YES},
-    {"tkr_cell_reduced_size", reduced_size, NULL, 0, NO},
+    {"tkr_cell_quantize", quantize, NULL, 'c', YES},
+    {"tkr_cell_quantized_size", quantized_size, NULL, 0, NO},
     {"tkr_cell_compare", compare, NULL, 0, YES},
     {"tkr_cell_precision", precision, NULL, 0, NO},
     {0},

@@ -107,14 +107,14 @@ static void test_silence(void **state) {
     }
 }
 
-/* The same with reduced weights. */
-static void test_reduced_silence(void **state) {
+/* The same with quantized weights. */
+static void test_quantized_silence(void **state) {
     int32_t kind = *(const int32_t *)*state;
     for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
         fixture *f = make(kind, 1);
         tkr_cell *whole = f->net;
         tkr_state *whole_state = f->state;
-        assert_ok(tkr_cell_reduce(&f->net, NULL, whole, precision, NULL, &f->env));
+        assert_ok(tkr_cell_quantize(&f->net, NULL, whole, precision, NULL, &f->env));
         assert_ok(tkr_state_create(&f->state, f->net, B, &f->env));
         expect_silence(stream, f);
         tkr_state_destroy(f->state);
@@ -131,9 +131,9 @@ int main(void) {
         {"elman_is_silent", test_silence, NULL, NULL, &elman},
         {"lstm_is_silent", test_silence, NULL, NULL, &lstm},
         {"gru_is_silent", test_silence, NULL, NULL, &gru},
-        {"reduced_elman_is_silent", test_reduced_silence, NULL, NULL, &elman},
-        {"reduced_lstm_is_silent", test_reduced_silence, NULL, NULL, &lstm},
-        {"reduced_gru_is_silent", test_reduced_silence, NULL, NULL, &gru},
+        {"quantized_elman_is_silent", test_quantized_silence, NULL, NULL, &elman},
+        {"quantized_lstm_is_silent", test_quantized_silence, NULL, NULL, &lstm},
+        {"quantized_gru_is_silent", test_quantized_silence, NULL, NULL, &gru},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static void add_cell(hash *h, const tkr_cell *cell, const tkr_sequence *seq) {
         int32_t kind = 0;
         int64_t input = 0, output = 0;
         uint64_t bytes = 0;
-        const char *note = tkr_cell_get_note(cell, "origin");
+        const char *note = tkr_cell_get_metadata(cell, "origin");
         add_int(h, tkr_cell_shape(cell, &kind, &input, &output));
         add_int(h, kind), add_int(h, input), add_int(h, output);
         add_int(h, tkr_cell_tier(cell));

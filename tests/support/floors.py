@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The house as the scripts in tests/abi know it: its floors, its C files, and what is excepted."""
+"""The tree as the scripts in tests/abi know it: its floors, its C files, and what is excepted."""
 import re
 
 # A floor includes and calls itself and these.

@@ -70,7 +70,7 @@ static int32_t make_net(world *w) {
     TRY_OR_FAIL(make_parts(w, part));
     TRY_OR_FAIL(tkr_cell_chain(&w->net, part, 2, w->lent));
     TRY_OR_FAIL(tkr_cell_init(w->net, 5));
-    return tkr_cell_set_note(w->net, "origin", "a test");
+    return tkr_cell_set_metadata(w->net, "origin", "a test");
 fail:
     tkr_cell_destroy(part[0]);
     tkr_cell_destroy(part[1]);

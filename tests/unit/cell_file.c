@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cell/cell.h"
 #include "model/safetensors.h"
 #include "support/heap.h"
 #include "support/models.h"
@@ -113,7 +114,7 @@ static void test_clones(void **unused) {
     for (int i = 0; i < models_len; i++) {
         stream file, again;
         tkr_cell *cell = models_make(&models[i], 11, NULL), *clone;
-        assert_ok(tkr_cell_set_note(cell, "origin", "here"));
+        assert_ok(tkr_cell_set_metadata(cell, "origin", "here"));
         assert_ok(tkr_cell_clone(&clone, cell, NULL));
         save(cell, &file);
         expect_same_outputs(cell, clone, models[i].ids);
@@ -135,8 +136,8 @@ static void test_round_trip(void **unused) {
         char path[64];
         place_init(&p);
         tkr_cell *cell = models_make(&models[i], 3 + (uint64_t)i, &p.env), *back[3];
-        assert_ok(tkr_cell_set_note(cell, "\xC5\x9F", "a \"note\"\n\\"));
-        assert_ok(tkr_cell_set_note(cell, "empty", ""));
+        assert_ok(tkr_cell_set_metadata(cell, "\xC5\x9F", "a \"note\"\n\\"));
+        assert_ok(tkr_cell_set_metadata(cell, "empty", ""));
         save(cell, &file);
         snprintf(path, sizeof path, "cell_file-%ld.safetensors", (long)getpid());
         assert_ok(tkr_cell_save(cell, path));
@@ -149,8 +150,8 @@ static void test_round_trip(void **unused) {
             expect_same_options(cell, back[way]);
             expect_same_parameters(cell, back[way]);
             expect_same_outputs(cell, back[way], models[i].ids);
-            assert_string_equal(tkr_cell_get_note(back[way], "\xC5\x9F"), "a \"note\"\n\\");
-            assert_string_equal(tkr_cell_get_note(back[way], "empty"), "");
+            assert_string_equal(tkr_cell_get_metadata(back[way], "\xC5\x9F"), "a \"note\"\n\\");
+            assert_string_equal(tkr_cell_get_metadata(back[way], "empty"), "");
             assert_string_equal(tkr_cell_detail(back[way]), "");
             save(back[way], &again);
             expect_same_bytes(&file, &again);
@@ -272,7 +273,7 @@ static void make_chain_file(stream *file) {
         {.name = "rnn", .kind = TKR_LSTM, .input = 3, .hidden = 4, .between = 0.5},
         {.name = "out", .kind = TKR_LINEAR, .input = 4, .hidden = 2}};
     tkr_cell *cell = twin_cell(specs, 2, NULL);
-    assert_ok(tkr_cell_set_note(cell, "who", "me"));
+    assert_ok(tkr_cell_set_metadata(cell, "who", "me"));
     save(cell, file);
     tkr_cell_destroy(cell);
 }
@@ -304,18 +305,19 @@ static void test_format_version(void **unused) {
     (void)unused;
     stream file;
     make_chain_file(&file);
-    expect_accepted(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"1.99\"");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"2.0\"",
+    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.99\"");
+    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\"");
+    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"2.0\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 2");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\"", "\"tekrar.format\":\"0.9\"",
+    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"0.9\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 0");
-    expect_refused(&file, "\"tekrar.format\":\"1.0\",", "", TKR_ERR_MISMATCH,
+    expect_refused(&file, "\"tekrar.format\":\"1.1\",", "", TKR_ERR_MISMATCH,
                    "not written by tekrar");
     static const char *const bad[] = {"", "1", ".0", "x1.0", "-1.0", "1e3.0", "9999999.0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char to[64];
         snprintf(to, sizeof to, "\"tekrar.format\":\"%s\"", bad[i]);
-        expect_refused(&file, "\"tekrar.format\":\"1.0\"", to, TKR_ERR_FORMAT, "not a version");
+        expect_refused(&file, "\"tekrar.format\":\"1.1\"", to, TKR_ERR_FORMAT, "not a version");
     }
     expect_refused(&file, "\"tekrar.content\":\"cell\"", "\"tekrar.content\":\"state\"",
                    TKR_ERR_MISMATCH, "the file holds a state, not a cell");
@@ -393,6 +395,30 @@ static void test_bad_architectures(void **unused) {
     stream_fini(&file);
 }
 
+/* What version 1.0 wrote knows no option that came later: those have their defaults. */
+static void test_older_file(void **unused) {
+    (void)unused;
+    static const char *const later[] = {Q "combine" Q ":0,", Q "gate_activation" Q ":3,"};
+    stream file;
+    place p;
+    tkr_cell *cell;
+    int64_t combine, gates;
+    make_chain_file(&file);
+    assert_true(stream_edit(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\""));
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        assert_true(stream_edit(&file, later[i], ""));
+    }
+    place_init(&p);
+    assert_ok(load(&cell, &file, &p));
+    assert_ok(tkr_cell_get_int(cell->parts[0], TKR_COMBINE, &combine));
+    assert_ok(tkr_cell_get_int(cell->parts[0], TKR_GATE_ACTIVATION, &gates));
+    assert_int_equal(combine, TKR_CONCATENATE);
+    assert_int_equal(gates, TKR_LOGISTIC);
+    tkr_cell_destroy(cell);
+    stream_fini(&file);
+    assert_true(heap_is_clean(&p.heap));
+}
+
 /* A chain of 257 parts, and one of none. */
 static void test_number_of_parts(void **unused) {
     (void)unused;
@@ -424,7 +450,7 @@ static void test_number_of_parts(void **unused) {
     }
 }
 
-static void test_bad_notes(void **unused) {
+static void test_bad_metadata(void **unused) {
     (void)unused;
     stream file;
     make_chain_file(&file);
@@ -621,8 +647,9 @@ int main(void) {
         cmocka_unit_test(test_tensors_that_do_not_fit),
         cmocka_unit_test(test_format_version),
         cmocka_unit_test(test_bad_architectures),
+        cmocka_unit_test(test_older_file),
         cmocka_unit_test(test_number_of_parts),
-        cmocka_unit_test(test_bad_notes),
+        cmocka_unit_test(test_bad_metadata),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_other_precisions),
         cmocka_unit_test(test_states),

@@ -327,12 +327,12 @@ static void test_as_a_cell(void **unused) {
         stream saved, direct, loaded;
         tkr_cell *cell;
         run_init(&a, &with, 1);
-        assert_ok(tkr_cell_set_note(a.cell, "epoch", "3"));
+        assert_ok(tkr_cell_set_metadata(a.cell, "epoch", "3"));
         train(&a);
         compute(&a);
         save(&a, &saved);
         assert_ok(tkr_cell_load_memory(&cell, saved.bytes, saved.len, NULL));
-        assert_string_equal(tkr_cell_get_note(cell, "epoch"), "3");
+        assert_string_equal(tkr_cell_get_metadata(cell, "epoch"), "3");
         stream_init(&direct);
         stream_init(&loaded);
         tkr_writer writer = stream_writer(&direct);

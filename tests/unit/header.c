@@ -179,7 +179,7 @@ static void test_refused(void **unused) {
         {"{" T("a", "U8", "1", 0, 1) "," T("\\u0061", "U8", "1", 1, 2) "}",
          "two tensors are named 'a'"},
         {"{\"__metadata__\":{},\"__metadata__\":{}}", "__metadata__ twice"},
-        {"{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", "two notes are named 'k'"},
+        {"{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", "two keys of metadata are named 'k'"},
         {"{\"__metadata__\":{\"k\":1}}", "expected a string"},
         {"{\"__metadata__\":{\"k\":{}}}", "expected a string"},
         {"{\"__metadata__\":[]}", "expected an object"},

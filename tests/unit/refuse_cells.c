@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What cells, their files and their notes refuse. */
+ * What cells, their files and their metadata refuse. */
 #include <math.h>
 #include <string.h>
 
@@ -159,22 +159,22 @@ static void test_clone(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_clone(made, NULL, &w->env));
 }
 
-static void test_notes(void **state) {
+static void test_metadata(void **state) {
     world *w = *state;
     tkr_cell *net = w->net;
     const char *text = tkr_cell_detail(net);
     char long_key[66] = "";
     memset(long_key, 'k', 65);
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_set_note(NULL, "a", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, NULL, "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "tekrar.kind", "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, long_key, "b"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "a", "\xFF not UTF-8"));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_note(net, "\xC0\x80", "b"));
-    assert_null(tkr_cell_get_note(net, "none"));
-    assert_null(tkr_cell_get_note(net, NULL));
-    assert_null(tkr_cell_get_note(NULL, "origin"));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_set_metadata(NULL, "a", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, NULL, "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "tekrar.kind", "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, long_key, "b"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "a", "\xFF not UTF-8"));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_set_metadata(net, "\xC0\x80", "b"));
+    assert_null(tkr_cell_get_metadata(net, "none"));
+    assert_null(tkr_cell_get_metadata(net, NULL));
+    assert_null(tkr_cell_get_metadata(NULL, "origin"));
 }
 
 static int32_t refuse_to_write(void *user, const void *bytes, uint64_t len) {
@@ -274,7 +274,7 @@ static void test_trial(void **state) {
                 tkr_cell_compare(report, w->net, w->net, &cases[i].trial, &env));
         REFUSES_TO_MAKE(
             w, cases[i].status,
-            tkr_cell_reduce(&w->made.cell, report, w->net, TKR_INT8, &cases[i].trial, &env));
+            tkr_cell_quantize(&w->made.cell, report, w->net, TKR_INT8, &cases[i].trial, &env));
     }
     REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, w->net, w->net, NULL, &env));
 }
@@ -299,30 +299,32 @@ static tkr_cell *uniform_cell(int32_t kind, int64_t input, float weight) {
     return cell;
 }
 
-static void test_reduce(void **state) {
+static void test_quantize(void **state) {
     world *w = *state;
     const tkr_env *env = &w->env;
     double *report = w->io.real;
     tkr_cell **made = &w->made.cell, *net = w->net;
     tkr_trial t = trial_of(w);
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduce(NULL, report, net, TKR_BF16, &t, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, NULL, TKR_BF16, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, TKR_FLOAT32, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, 3, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, NULL, net, TKR_INT8, &t, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_reduce(made, report, net, TKR_INT8, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ORDER, tkr_cell_reduce(made, NULL, w->part[0], TKR_BF16, NULL, env));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(NULL, net, TKR_BF16));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, NULL, TKR_BF16));
-    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_reduced_size(w->io.u, net, TKR_FLOAT32));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_quantize(NULL, report, net, TKR_BF16, &t, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, NULL, TKR_BF16, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
+                    tkr_cell_quantize(made, NULL, net, TKR_FLOAT32, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, net, 3, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, net, TKR_INT8, &t, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, report, net, TKR_INT8, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ORDER,
+                    tkr_cell_quantize(made, NULL, w->part[0], TKR_BF16, NULL, env));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_quantized_size(NULL, net, TKR_BF16));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_quantized_size(w->io.u, NULL, TKR_BF16));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_quantized_size(w->io.u, net, TKR_FLOAT32));
     REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(NULL, net, net, &t, env));
     REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, NULL, net, &t, env));
     REFUSES(w, TKR_ERR_ARGUMENT, w->detail, tkr_cell_compare(report, net, NULL, &t, env));
     REFUSES(w, TKR_ERR_ORDER, w->detail, tkr_cell_compare(report, net, w->part[0], &t, env));
 }
 
-/* Cells that cannot be reduced or compared, each for a reason of its own. */
-static void test_irreducible(void **state) {
+/* Cells that cannot be quantized or compared, each for a reason of its own. */
+static void test_nothing_to_quantize(void **state) {
     world *w = *state;
     double *report = w->io.real;
     const int32_t kinds[] = {TKR_EMBEDDING, TKR_GRU, TKR_LSTM, TKR_ELMAN, TKR_LINEAR, TKR_LINEAR};
@@ -341,8 +343,8 @@ static void test_irreducible(void **state) {
             cell = uniform_cell(kinds[i], WORLD_V, weights[i]);
         }
         REFUSES_TO_MAKE(w, status[i],
-                        tkr_cell_reduce(&w->made.cell, i == 5 ? report : NULL, cell, TKR_INT8,
-                                        i == 5 ? &t : NULL, &w->env));
+                        tkr_cell_quantize(&w->made.cell, i == 5 ? report : NULL, cell, TKR_INT8,
+                                          i == 5 ? &t : NULL, &w->env));
         if (i == 0 || i == 2) { /* takes ids; cannot be streamed */
             REFUSES(w, TKR_ERR_UNSUPPORTED, w->detail,
                     tkr_cell_compare(report, cell, cell, &t, &w->env));
@@ -363,10 +365,10 @@ static void test_too_wide(void **state) {
         assert_ok(tkr_cell_init(cell, 1));
         if (more) {
             REFUSES_TO_MAKE(w, TKR_ERR_UNSUPPORTED,
-                            tkr_cell_reduce(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
+                            tkr_cell_quantize(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
         }
         assert_ok(
-            tkr_cell_reduce(&w->made.cell, NULL, cell, more ? TKR_BF16 : TKR_INT8, NULL, NULL));
+            tkr_cell_quantize(&w->made.cell, NULL, cell, more ? TKR_BF16 : TKR_INT8, NULL, NULL));
         tkr_cell_destroy(w->made.cell);
         tkr_cell_destroy(cell);
     }
@@ -380,9 +382,9 @@ int main(void) {
         CASE(test_options),    CASE(test_options_too_late),
         CASE(test_chain),      CASE(test_names),
         CASE(test_parameters), CASE(test_clone),
-        CASE(test_notes),      CASE(test_save),
+        CASE(test_metadata),   CASE(test_save),
         CASE(test_load),       CASE(test_trial),
-        CASE(test_reduce),     CASE(test_irreducible),
+        CASE(test_quantize),   CASE(test_nothing_to_quantize),
         CASE(test_too_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

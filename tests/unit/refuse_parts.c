@@ -300,7 +300,7 @@ static void test_reverse(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_UNSUPPORTED,
                     tkr_sequence_create(&w->made.seq, cell, 2, 2, mode, &w->env));
     REFUSES_TO_MAKE(w, TKR_ERR_UNSUPPORTED,
-                    tkr_cell_reduce(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
+                    tkr_cell_quantize(&w->made.cell, NULL, cell, TKR_INT8, NULL, &w->env));
     assert_ok(tkr_sequence_create(&seq, cell, 2, 2, TKR_TRAINING, NULL));
     REFUSES(w, TKR_ERR_UNSUPPORTED, tkr_sequence_detail(seq),
             tkr_sequence_set_int(seq, TKR_TRUNCATE_EVERY, 1));

@@ -232,7 +232,7 @@ static void test_limits(void **unused) {
     note[TKRI_MAX_HEADER - 200] = 'x';
     note[TKRI_MAX_HEADER] = '\0';
     assert_status(save(&f), TKR_ERR_ARGUMENT);
-    assert_non_null(strstr(f.detail.text, "names and notes make a header of"));
+    assert_non_null(strstr(f.detail.text, "names and metadata make a header of"));
     end(&f);
     for (int32_t i = 0; i <= TKRI_MAX_TENSORS; i++) {
         entry[i] = (tkri_entry){"same", TKRI_U8, 0, {0}};
@@ -248,7 +248,7 @@ static void test_limits(void **unused) {
     }
     begin(&f, two, 2, pairs, TKRI_MAX_TENSORS + 1);
     assert_status(save(&f), TKR_ERR_ARGUMENT);
-    assert_non_null(strstr(f.detail.text, "65537 notes"));
+    assert_non_null(strstr(f.detail.text, "65537 lines of metadata"));
     end(&f);
     free(pairs);
     const tkri_entry huge[] = {{"a", TKRI_F32, 2, {INT64_MAX, INT64_MAX}}};

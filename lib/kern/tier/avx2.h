@@ -107,8 +107,8 @@ INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, 
 typedef struct quad {
     __m256i size, sign;
 } quad;
-INLINE quad quad_of(uint32_t word) {
-    const __m256i q = _mm256_set1_epi32((int32_t)(word ^ 0x80808080u));
+INLINE quad quad_of(uint32_t pack) {
+    const __m256i q = _mm256_set1_epi32((int32_t)(pack ^ 0x80808080u));
     return (quad){_mm256_abs_epi8(q), q};
 }
 INLINE vi dot(vi sum, vu w, quad q) {

@@ -49,8 +49,8 @@ INLINE vh h_fma(vh a, vh b, vh c) {
 
 #define TIER_BIASED 1
 typedef __m512i quad;
-INLINE quad quad_of(uint32_t word) {
-    return _mm512_set1_epi32((int32_t)word);
+INLINE quad quad_of(uint32_t pack) {
+    return _mm512_set1_epi32((int32_t)pack);
 }
 INLINE vi dot(vi sum, vu w, quad q) {
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, q, (__m512i)w);
@@ -63,8 +63,8 @@ typedef struct quad {
     __m512i size;
     __mmask64 negative;
 } quad;
-INLINE quad quad_of(uint32_t word) {
-    const __m512i q = _mm512_set1_epi32((int32_t)(word ^ 0x80808080u));
+INLINE quad quad_of(uint32_t pack) {
+    const __m512i q = _mm512_set1_epi32((int32_t)(pack ^ 0x80808080u));
     return (quad){_mm512_abs_epi8(q), _mm512_movepi8_mask(q)};
 }
 INLINE vi dot(vi sum, vu w, quad q) {

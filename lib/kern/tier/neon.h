@@ -27,8 +27,8 @@ INLINE vf v_sqrt(vf a) {
 
 #define TIER_DOT
 typedef int8x16_t quad;
-INLINE quad quad_of(uint32_t word) {
-    return vreinterpretq_s8_u32(vdupq_n_u32(word ^ 0x80808080u));
+INLINE quad quad_of(uint32_t pack) {
+    return vreinterpretq_s8_u32(vdupq_n_u32(pack ^ 0x80808080u));
 }
 INLINE vi dot(vi sum, vu w, quad q) {
     const int8x16_t weights = vreinterpretq_s8_u32((uint32x4_t)w);

@@ -23,8 +23,8 @@ INLINE vf v_sqrt(vf a) {
 
 #define TIER_DOT
 typedef uint32_t quad;
-INLINE quad quad_of(uint32_t word) {
-    return word ^ 0x80808080u;
+INLINE quad quad_of(uint32_t pack) {
+    return pack ^ 0x80808080u;
 }
 INLINE vi dot(vi sum, vu w, quad q) {
     for (int j = 0; j < 4; j++) {

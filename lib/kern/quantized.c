@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: MIT
- * A tier's table of reduced products, with gathering and rounding to int8. */
+ * A tier's table of quantized products, with gathering and rounding to int8. */
 #include <stddef.h>
 
 #include "kern/lanes.h"
 
-extern tkri_reduced_product TIER(tkri_bf16), TIER(tkri_int8);
+extern tkri_quantized_product TIER(tkri_bf16), TIER(tkri_int8);
 
-/* The int8 number `index` of each word. */
-INLINE vf int8_at(vu words, int32_t index) {
-    const vi highest = signed_of(words << 8 * (LITTLE ? 3 - index : index));
+/* The int8 number `index` of each pack. */
+INLINE vf int8_at(vu packs, int32_t index) {
+    const vi highest = signed_of(packs << 8 * (LITTLE ? 3 - index : index));
     return I_TO_FLOAT(highest >> 24);
 }
 
-/* Element `id` of the columns of vector `vector`, whose words of that row are given. */
-INLINE vf weight_of(const tkri_reduced *r, vu words, int32_t id, int64_t vector) {
+/* Element `id` of the columns of vector `vector`, whose packs of that row are given. */
+INLINE vf weight_of(const tkri_quantized *r, vu packs, int32_t id, int64_t vector) {
     if (r->scale) {
-        return int8_at(words, id % 4) * v_load(r->scale + vector * VL);
+        return int8_at(packs, id % 4) * v_load(r->scale + vector * VL);
     }
-    return id % 2 ? second_bf16(words) : first_bf16(words);
+    return id % 2 ? second_bf16(packs) : first_bf16(packs);
 }
 
-static void gather(const tkri_reduced *r, const int32_t *ids) {
-    const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_word_inputs(precision);
+static void gather(const tkri_quantized *r, const int32_t *ids) {
+    const int32_t precision = r->scale ? TKR_INT8 : TKR_BF16, each = tkri_pack_inputs(precision);
     for (int64_t p = 0; p < r->panels.n; p++) {
-        const columns panel = panel_at(r, p, tkri_words(precision, r->k));
+        const columns panel = panel_at(r, p, tkri_packs(precision, r->k));
         for (int64_t row = 0; row < r->rows; row++) {
             float *c = panel.c + row * r->c_row;
             const float *start = start_of(r, &panel, c);
-            const uint32_t *words = panel.w + ids[row] / each * panel.w_row;
+            const uint32_t *packs = panel.w + ids[row] / each * panel.w_row;
             for (int64_t j = 0; j < panel.w_row / VL; j++) {
                 vf sum = v_load(start + j * VL);
                 if (ids[row] >= 0) {
-                    sum = sum + weight_of(r, u_load(words + j * VL), ids[row], panel.first + j);
+                    sum = sum + weight_of(r, u_load(packs + j * VL), ids[row], panel.first + j);
                 }
                 v_store(c + j * VL, sum);
             }
@@ -61,11 +61,11 @@ static float row_scale(const float *x, int64_t n, float *inverse) {
 }
 
 /* Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, and leaves it in the low bits. */
-static float quantise(uint32_t *q, const float *x, int64_t k) {
+static float quantize(uint32_t *q, const float *x, int64_t k) {
     uint8_t *out = (uint8_t *)q;
     float inverse;
     const float scale = row_scale(x, k, &inverse);
-    for (int64_t i = 0; i < tkri_words(TKR_INT8, k) * 4; i += VL) {
+    for (int64_t i = 0; i < tkri_packs(TKR_INT8, k) * 4; i += VL) {
         const vf shifted = load_row(x, i, k) * v_all(inverse) + v_all(12582912.0f);
         const bytes low = U_TO_BYTES((bits_of(shifted) + u_all(128)) & u_all(255));
         memcpy(out + i, &low, sizeof low);
@@ -73,9 +73,9 @@ static float quantise(uint32_t *q, const float *x, int64_t k) {
     return scale;
 }
 
-const tkri_reduced_kern TIER(tkri_reduced) = {
+const tkri_quantized_kern TIER(tkri_quantized) = {
     .tier = TKRI_TIER_ID,
-    .quantise = quantise,
+    .quantize = quantize,
     .bf16 = TIER(tkri_bf16),
     .int8 = TIER(tkri_int8),
     .gather = gather,

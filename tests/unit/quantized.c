@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The arithmetic of reduced cells: one step at a time against the equations of docs/reduced.md in
- * double, from the library's own state, on every tier and at odd sizes, with special rows; then
- * every option, as streams of a float32 cell that was given the reduced weights. */
+ * The arithmetic of quantized cells: one step at a time against the equations of docs/quantized.md
+ * in double, from the library's own state, on every tier and at odd sizes, with special rows; then
+ * every option, as streams of a float32 cell that was given the quantized weights. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static double as_bf16(double w) {
     return ldexp(rint(ldexp(fraction, 8)), exponent - 8);
 }
 
-/* A row of a matrix as it counts after the reduction. */
-static void reduce_row(double *row, int64_t k, int32_t precision) {
+/* A row of a matrix as it counts after the quantization. */
+static void quantize_row(double *row, int64_t k, int32_t precision) {
     double largest = 0;
     for (int64_t i = 0; i < k; i++) {
         largest = fmax(largest, fabs(row[i]));
@@ -37,7 +37,7 @@ static void reduce_row(double *row, int64_t k, int32_t precision) {
 }
 
 /* A vector as an int8 product sees it. */
-static void reduce_vector(double *to, const float *x, int64_t k, int32_t precision) {
+static void quantize_vector(double *to, const float *x, int64_t k, int32_t precision) {
     float largest = 0;
     for (int64_t i = 0; i < k; i++) {
         largest = fmaxf(largest, fabsf(x[i]));
@@ -51,16 +51,16 @@ static void reduce_vector(double *to, const float *x, int64_t k, int32_t precisi
     }
 }
 
-/* A float32 cell of one layer, the reduced one, and the oracle's numbers of the latter. */
+/* A float32 cell of one layer, the quantized one, and the oracle's numbers of the latter. */
 typedef struct pair {
-    tkr_cell *cell, *reduced;
+    tkr_cell *cell, *quantized;
     tkr_state *state;
     int32_t kind, precision;
     int64_t input, units, gates, batch;
     double *w_ih, *w_hh, *b_ih, *b_hh;
 } pair;
 
-/* Rows that a reduction might trip over. */
+/* Rows that a quantization might trip over. */
 static void plant_rows(float *w, int64_t rows, int64_t k) {
     for (int64_t i = 0; i < k; i++) {
         w[i] = 0;
@@ -90,7 +90,7 @@ static double *draw(pair *p, orc_random *random, const char *name, int64_t rows,
         wide[i] = (double)values[i];
     }
     for (int64_t row = 0; matrix && row < rows; row++) {
-        reduce_row(wide + row * k, k, p->precision);
+        quantize_row(wide + row * k, k, p->precision);
     }
     free(values);
     return wide;
@@ -114,15 +114,15 @@ static pair make(int32_t kind, int64_t input, int64_t units, int32_t precision,
         p.b_ih = draw(&p, &random, "bias_ih_l0", p.gates * units, 1);
         p.b_hh = draw(&p, &random, "bias_hh_l0", p.gates * units, 1);
     }
-    assert_ok(tkr_cell_reduce(&p.reduced, NULL, p.cell, precision, NULL, env));
-    assert_ok(tkr_state_create(&p.state, p.reduced, p.batch, env));
+    assert_ok(tkr_cell_quantize(&p.quantized, NULL, p.cell, precision, NULL, env));
+    assert_ok(tkr_state_create(&p.state, p.quantized, p.batch, env));
     return p;
 }
 
 static void unmake(pair *p) {
     free(p->w_ih), free(p->w_hh), free(p->b_ih), free(p->b_hh);
     tkr_state_destroy(p->state);
-    tkr_cell_destroy(p->reduced);
+    tkr_cell_destroy(p->quantized);
     tkr_cell_destroy(p->cell);
 }
 
@@ -178,7 +178,7 @@ static void expect_step(const pair *p, const double *x, const float *h_before, d
         product_size(c, p, x);
         return;
     }
-    reduce_vector(seen, h_before, p->units, p->precision);
+    quantize_vector(seen, h_before, p->units, p->precision);
     product(u, p->w_hh, p->b_hh, seen, p->gates * p->units, p->units);
     for (int64_t j = 0; j < p->units; j++) {
         unit_step(p, j, a, u, &h[j], &c[j]);
@@ -219,12 +219,12 @@ static void check_step(const pair *p, orc_random *random, int by_ids) {
     if (p->kind == TKR_LSTM) {
         assert_ok(tkr_state_get(p->state, "c", c, len));
     }
-    assert_ok(by_ids ? tkr_cell_step_ids(p->reduced, p->state, y, ids)
-                     : tkr_cell_step(p->reduced, p->state, y, x));
+    assert_ok(by_ids ? tkr_cell_step_ids(p->quantized, p->state, y, ids)
+                     : tkr_cell_step(p->quantized, p->state, y, x));
     for (int64_t b = 0; b < p->batch; b++) {
         double seen[33] = {0}, want_h[33], want_c[33];
         if (!by_ids) {
-            reduce_vector(seen, x + b * p->input, p->input, p->precision);
+            quantize_vector(seen, x + b * p->input, p->input, p->precision);
         } else if (ids[b] >= 0) {
             seen[ids[b]] = 1;
         }
@@ -259,8 +259,8 @@ static void test_sizes(void **unused) {
     tiers_each_env(check_sizes);
 }
 
-/* Is this parameter a matrix that a reduction touches? */
-static int is_reduced(const orc_net *net, const char *name) {
+/* Is this parameter a matrix that a quantization touches? */
+static int is_quantized(const orc_net *net, const char *name) {
     for (int64_t i = 0; i < net->n_parts; i++) {
         const orc_part *part = &net->parts[i];
         const size_t len = strlen(part->name);
@@ -275,13 +275,13 @@ static int is_reduced(const orc_net *net, const char *name) {
     return 0;
 }
 
-/* Give the twin's float32 cell the reduced weights. */
-static void reduce_parameters(twin *t, int32_t precision) {
+/* Give the twin's float32 cell the quantized weights. */
+static void quantize_parameters(twin *t, int32_t precision) {
     int found = 0;
     for (int64_t i = 0; i < t->net->n_tensors; i++) {
         orc_tensor *tensor = &t->net->tensors[i];
-        for (int64_t row = 0; is_reduced(t->net, tensor->name) && row < tensor->rows; row++) {
-            reduce_row(tensor->value + row * tensor->cols, tensor->cols, precision);
+        for (int64_t row = 0; is_quantized(t->net, tensor->name) && row < tensor->rows; row++) {
+            quantize_row(tensor->value + row * tensor->cols, tensor->cols, precision);
             found = 1;
         }
     }
@@ -303,21 +303,21 @@ static float *stream(const twin *t, const tkr_cell *cell, tkr_state *state) {
     return y;
 }
 
-/* Distance of the reduced stream from one with the same weights in float32, and from the unreduced
- * one, relative to the latter. */
+/* Distance of the quantized stream from one with the same weights in float32, and from the
+ * unquantized one, relative to the latter. */
 static void check_net(const orc_spec *specs, int64_t n, int64_t batch, int32_t precision,
                       const tkr_env *env) {
     twin t;
-    tkr_cell *reduced;
+    tkr_cell *quantized;
     tkr_state *one, *two;
     twin_open(&t, specs, n, 900 + (uint64_t)batch, env);
     twin_shape(&t, 6, batch, NULL, TKR_INFERENCE, false);
-    assert_ok(tkr_cell_reduce(&reduced, NULL, t.cell, precision, NULL, env));
-    assert_int_equal(tkr_cell_precision(reduced), precision);
-    assert_ok(tkr_state_create(&one, reduced, batch, env));
+    assert_ok(tkr_cell_quantize(&quantized, NULL, t.cell, precision, NULL, env));
+    assert_int_equal(tkr_cell_precision(quantized), precision);
+    assert_ok(tkr_state_create(&one, quantized, batch, env));
     assert_ok(tkr_state_create(&two, t.cell, batch, env));
-    float *got = stream(&t, reduced, one), *whole = stream(&t, t.cell, two);
-    reduce_parameters(&t, precision);
+    float *got = stream(&t, quantized, one), *whole = stream(&t, t.cell, two);
+    quantize_parameters(&t, precision);
     assert_ok(tkr_state_reset(two));
     float *same = stream(&t, t.cell, two);
     const int64_t len = t.net->steps * batch * orc_output_width(t.net);
@@ -333,7 +333,7 @@ static void check_net(const orc_spec *specs, int64_t n, int64_t batch, int32_t p
     assert_false(compare_norm(got, wide, len) == 0);
     free(wide), free(got), free(whole), free(same);
     tkr_state_destroy(one), tkr_state_destroy(two);
-    tkr_cell_destroy(reduced);
+    tkr_cell_destroy(quantized);
     twin_close(&t);
 }
 
@@ -374,7 +374,7 @@ static void check_chain(const tkr_env *env) {
     }
 }
 
-/* What docs/reduced.md says of the error of one sum: of row w and vector x. */
+/* What docs/quantized.md says of the error of one sum: of row w and vector x. */
 static double bound_of(const pair *p, const float *w, const float *x) {
     double largest = 0, longest = 0, sum_x = 0, sum_w = 0, both = 0;
     for (int64_t i = 0; i < p->input; i++) {
@@ -392,7 +392,7 @@ static double bound_of(const pair *p, const float *w, const float *x) {
                                                 : (0x1p-8 + 0x1p-16) * both);
 }
 
-/* Linear maps: no sum is further from the unreduced one than the bound, and some are near it. */
+/* Linear maps: no sum is further from the unquantized one than the bound, and some are near it. */
 static void check_bound(const tkr_env *env) {
     double closest = 0;
     for (int64_t i = 0; i < 60; i++) {
@@ -404,7 +404,7 @@ static void check_bound(const tkr_env *env) {
         for (int64_t j = 0; j < p.batch * p.input; j++) {
             x[j] = orc_number(&random, 1);
         }
-        assert_ok(tkr_cell_step(p.reduced, p.state, y, x));
+        assert_ok(tkr_cell_step(p.quantized, p.state, y, x));
         for (int64_t row = 4; row < 33; row++) { /* the first ones are special */
             double want = (double)b[row];
             for (int64_t k = 0; k < p.input; k++) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kern/reduced.h"
+#include "kern/quantized.h"
 #include "support/oracle.h"
 #include "support/support.h"
 #include "support/tiers.h"
@@ -18,7 +18,7 @@ enum { N_SIZES = sizeof SIZES / sizeof *SIZES, MOST_ROWS = 3 };
 /* A product with its operands: the logical matrix, and the same packed. */
 typedef struct operands {
     int32_t vl, precision;
-    tkri_reduced r;
+    tkri_quantized r;
     int64_t columns;
     guard w, scale, correction, q, x, x_scale, start, c;
     int8_t *number; /* int8: [k][columns] */
@@ -42,16 +42,16 @@ static float bf16_cut(float x) {
 /* Byte offset of element (k, column) in the packed matrix, told once more from the contract. */
 static int64_t packed_byte(const operands *o, int64_t k, int64_t column) {
     const int32_t each = o->precision == TKR_INT8 ? 4 : 2;
-    const int64_t words = (o->r.k + each - 1) / each, vector = column / o->vl;
+    const int64_t packs = (o->r.k + each - 1) / each, vector = column / o->vl;
     int64_t panel = 0;
     while (tkri_panel_start(&o->r.panels, panel + 1) <= vector) {
         panel++;
     }
     const int64_t first = tkri_panel_start(&o->r.panels, panel);
     const int64_t width = tkri_panel_width(&o->r.panels, panel);
-    const int64_t word =
-        (first * words + k / each * width + vector - first) * o->vl + column % o->vl;
-    return word * 4 + k % each * (4 / each);
+    const int64_t pack =
+        (first * packs + k / each * width + vector - first) * o->vl + column % o->vl;
+    return pack * 4 + k % each * (4 / each);
 }
 
 static void fill_int8(operands *o, orc_random *random, int extreme) {
@@ -91,7 +91,7 @@ static void fill(guard *g, orc_random *random) {
 }
 
 static void bind(operands *o, const shape *s) {
-    tkri_reduced *r = &o->r;
+    tkri_quantized *r = &o->r;
     r->rows = s->rows;
     r->from = s->from;
     r->w = (const uint32_t *)o->w.data;
@@ -117,11 +117,11 @@ static operands make(int32_t vl, int32_t precision, shape s, int extreme) {
     o.r.panels = tkri_panels_of(s.units, s.gates, vl);
     o.r.k = s.k;
     o.columns = o.r.panels.vectors * vl;
-    o.w = guard_make(o.columns * tkri_words(precision, s.k), shift);
+    o.w = guard_make(o.columns * tkri_packs(precision, s.k), shift);
     memset(o.w.data, 0, (size_t)o.w.n * sizeof(float));
     o.scale = guard_make(o.columns, shift), o.correction = guard_make(o.columns, shift);
     o.x = guard_make(s.rows * (s.k + 1) - 1, shift), o.x_scale = guard_make(s.rows, 0);
-    o.q = guard_make(s.rows * 2 * (tkri_words(TKR_BF16, s.k) + 16) / 16 * 16, 0);
+    o.q = guard_make(s.rows * 2 * (tkri_packs(TKR_BF16, s.k) + 16) / 16 * 16, 0);
     o.start = guard_make(o.columns, shift);
     o.c = guard_make(s.rows * (o.r.panels.vectors * (vl + 3) + 5), shift);
     o.number = calloc((size_t)(s.k * o.columns), 1);
@@ -176,8 +176,8 @@ static void check_gaps(const operands *o) {
 }
 
 /* Rows as a step prepares them; x_row has a gap. */
-static void prepare(operands *o, const tkri_reduced_kern *kern) {
-    tkri_reduced *r = &o->r;
+static void prepare(operands *o, const tkri_quantized_kern *kern) {
+    tkri_quantized *r = &o->r;
     const int64_t q_row = o->q.n / r->rows / 32 * 32;
     r->q = (const uint32_t *)o->q.data;
     r->x = o->x.data;
@@ -186,7 +186,7 @@ static void prepare(operands *o, const tkri_reduced_kern *kern) {
         uint32_t *q = (uint32_t *)o->q.data + i * q_row;
         const float *x = o->x.data + i * (r->k + 1);
         if (o->precision == TKR_INT8) {
-            o->x_scale.data[i] = kern->quantise(q, x, r->k);
+            o->x_scale.data[i] = kern->quantize(q, x, r->k);
         } else if (kern->split) {
             kern->split(q, q_row, x, r->k);
         } else {
@@ -223,7 +223,7 @@ static void check_int8(const operands *o) {
 }
 
 /* One rounding for each term, two without fused multiply-adds, and what a split x loses. */
-static void check_bf16(const operands *o, const tkri_reduced_kern *kern) {
+static void check_bf16(const operands *o, const tkri_quantized_kern *kern) {
     const double each = 0x1p-23 * (double)(o->r.k + 2) + (kern->split ? 0x1p-16 : 0);
     for (int64_t i = 0; i < o->r.rows * o->columns; i++) {
         const int64_t row = i / o->columns, column = i % o->columns;
@@ -241,7 +241,7 @@ static void check_bf16(const operands *o, const tkri_reduced_kern *kern) {
     }
 }
 
-static void check_product(const tkri_reduced_kern *kern, int32_t vl, int32_t precision, shape s) {
+static void check_product(const tkri_quantized_kern *kern, int32_t vl, int32_t precision, shape s) {
     operands o = make(vl, precision, s, 0);
     prepare(&o, kern);
     if (precision == TKR_INT8) {
@@ -256,7 +256,7 @@ static void check_product(const tkri_reduced_kern *kern, int32_t vl, int32_t pre
 }
 
 /* One-hot rows: the weight itself, and start alone for -1. */
-static void check_gather(const tkri_reduced_kern *kern, int32_t vl, int32_t precision, shape s) {
+static void check_gather(const tkri_quantized_kern *kern, int32_t vl, int32_t precision, shape s) {
     operands o = make(vl, precision, s, 0);
     int32_t ids[MOST_ROWS];
     for (int64_t i = 0; i < s.rows; i++) {
@@ -276,12 +276,12 @@ static void check_gather(const tkri_reduced_kern *kern, int32_t vl, int32_t prec
 }
 
 /* Every table of every tier. */
-static void each_table(void (*check)(const tkri_reduced_kern *kern, int32_t vl)) {
+static void each_table(void (*check)(const tkri_quantized_kern *kern, int32_t vl)) {
     int tested = 0;
     for (int32_t tier = TKR_TIER_REFERENCE; tier < TIERS_MOST; tier++) {
         const tkri_kern *table = tkri_kern_select(tier);
-        tkri_reduced_kern kern[TKRI_MAX_REDUCED];
-        const int32_t n = table ? tkri_reduced_select(table, kern) : 0;
+        tkri_quantized_kern kern[TKRI_MAX_QUANTIZED];
+        const int32_t n = table ? tkri_quantized_select(table, kern) : 0;
         for (int32_t i = 0; i < n; i++) {
             assert_int_equal(kern[i].tier, tier);
             check(&kern[i], table->vl);
@@ -291,7 +291,7 @@ static void each_table(void (*check)(const tkri_reduced_kern *kern, int32_t vl))
     assert_true(tested >= 2);
 }
 
-static void check_shapes(const tkri_reduced_kern *kern, int32_t vl) {
+static void check_shapes(const tkri_quantized_kern *kern, int32_t vl) {
     for (int64_t i = 0; i < N_SIZES * N_SIZES; i++) {
         const int32_t gates[] = {1, 3, 4};
         shape s = {.units = SIZES[i / N_SIZES],
@@ -312,7 +312,7 @@ static void test_shapes(void **unused) {
 }
 
 /* All products as large as they can be, as many as there may be. */
-static void check_largest(const tkri_reduced_kern *kern, int32_t vl) {
+static void check_largest(const tkri_quantized_kern *kern, int32_t vl) {
     const shape s = {.units = 2, .k = TKRI_INT8_INPUTS, .rows = 1, .gates = 1};
     operands o = make(vl, TKR_INT8, s, 1);
     for (int64_t k = 0; k < s.k; k++) {
@@ -335,9 +335,9 @@ static void test_largest(void **unused) {
 }
 
 /* A row's scale and numbers where they are special. */
-static void check_row(const tkri_reduced_kern *kern, const float *x, int64_t k, float scale) {
+static void check_row(const tkri_quantized_kern *kern, const float *x, int64_t k, float scale) {
     uint32_t q[32];
-    const float got = kern->quantise(q, x, k);
+    const float got = kern->quantize(q, x, k);
     assert_true(isnan(scale) ? isnan(got) : compare_bits(&got, &scale, 1));
     for (int64_t i = 0; i < k && !isnan(scale); i++) {
         const double want = scale > 0 ? (double)x[i] / (double)scale : 0;
@@ -350,7 +350,7 @@ static void check_row(const tkri_reduced_kern *kern, const float *x, int64_t k, 
     }
 }
 
-static void check_rows(const tkri_reduced_kern *kern, int32_t vl) {
+static void check_rows(const tkri_quantized_kern *kern, int32_t vl) {
     static const float ends[] = {0.0f,   -0.0f, 1e-31f, -1e-38f, 1e-44f,
                                  2e-30f, 1.0f,  3e38f,  -FLT_MAX};
     (void)vl;
@@ -378,7 +378,7 @@ static void test_rows(void **unused) {
 
 /* NaN anywhere in x makes its row of C NaN and no other; so does infinity with int8, and with bf16
  * it goes where float32 takes it. */
-static void check_poison(const tkri_reduced_kern *kern, int32_t vl) {
+static void check_poison(const tkri_quantized_kern *kern, int32_t vl) {
     static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001,
                                     0x7FFFFFFF, 0xFF80FFFF, 0x7F800000};
     for (size_t i = 0; i < 2 * sizeof bits / sizeof *bits; i++) {

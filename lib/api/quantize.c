@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Cells of reduced precision: making them, and measuring what that costs. */
+ * Cells with quantized weights: making them, and measuring what that costs. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -11,12 +11,12 @@ int32_t tkr_cell_precision(const tkr_cell *cell) {
     return cell ? cell->precision : TKR_FLOAT32;
 }
 
-static int is_reduced(int32_t precision) {
+static int is_quantized(int32_t precision) {
     return precision == TKR_BF16 || precision == TKR_INT8;
 }
 
-int32_t tkr_cell_reduced_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision) {
-    if (!bytes || !cell || !is_reduced(precision)) {
+int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision) {
+    if (!bytes || !cell || !is_quantized(precision)) {
         return TKR_ERR_ARGUMENT;
     }
     tkr_cell planned = *cell;
@@ -169,24 +169,24 @@ int32_t tkr_cell_compare(double *report, const tkr_cell *cell, const tkr_cell *o
 
 static int32_t check_source(const tkr_cell *cell, int32_t precision, const tkri_env *env) {
     TRY(check_cell(cell, env));
-    if (!is_reduced(precision)) {
+    if (!is_quantized(precision)) {
         return tkri_env_fail(env, TKR_ERR_ARGUMENT, "precision %d is not TKR_BF16 or TKR_INT8",
                              (int)precision);
     }
     if (cell->precision) {
-        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_reduced_text);
+        return tkri_env_fail(env, TKR_ERR_UNSUPPORTED, "%s", tkri_quantized_text);
     }
     return TKR_OK;
 }
 
-int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell, int32_t precision,
-                        const tkr_trial *trial, const tkr_env *env) {
+int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tkr_cell *cell,
+                          int32_t precision, const tkr_trial *trial, const tkr_env *env) {
     tkri_env own;
     tkr_cell *made = NULL;
-    if (!reduced) {
+    if (!quantized) {
         return TKR_ERR_ARGUMENT;
     }
-    *reduced = NULL;
+    *quantized = NULL;
     TRY(tkri_env_read(&own, env));
     TRY(check_source(cell, precision, &own));
     if (!report != !trial) {
@@ -198,6 +198,6 @@ int32_t tkr_cell_reduce(tkr_cell **reduced, double *report, const tkr_cell *cell
         tkr_cell_destroy(made);
         return status;
     }
-    *reduced = made;
+    *quantized = made;
     return TKR_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Making a reduced cell: what it reports, what it takes, what it can and cannot do, whose states
+ * Making a quantized cell: what it reports, what it takes, what it can and cannot do, whose states
  * fit. */
 #include <float.h>
 #include <math.h>
@@ -72,11 +72,11 @@ static double loss_of(const fixture *f, const float *y) {
 }
 
 /* The report against both cells' own outputs. */
-static void check_report(const fixture *f, const double *report, const tkr_cell *reduced) {
+static void check_report(const fixture *f, const double *report, const tkr_cell *quantized) {
     float one[T * B * V], two[T * B * V];
     double largest = 0, squares = 0;
     outputs(f, f->t.cell, one);
-    outputs(f, reduced, two);
+    outputs(f, quantized, two);
     for (int i = 0; i < T * B * V; i++) {
         const double d = fabs((double)one[i] - (double)two[i]);
         largest = fmax(largest, d);
@@ -98,19 +98,19 @@ static void check_reports(const tkr_env *env) {
     fixture f;
     open(&f, env);
     for (int i = 0; i < 16; i++) {
-        tkr_cell *reduced;
+        tkr_cell *quantized;
         double report[TKR_REPORT_LEN], again[TKR_REPORT_LEN];
         f.trial.input = i & 1 ? NULL : f.input;
         f.trial.ids = i & 1 ? f.ids : NULL;
         f.trial.target_ids = i / 2 % 4 == 1 ? f.targets : NULL;
         f.trial.target_values = i / 2 % 4 > 1 ? f.values : NULL;
         f.trial.loss = i / 2 % 4 == 3 ? TKR_BINARY_CROSS_ENTROPY : 0;
-        assert_ok(tkr_cell_reduce(&reduced, report, f.t.cell, i < 8 ? TKR_BF16 : TKR_INT8, &f.trial,
-                                  env));
-        check_report(&f, report, reduced);
-        assert_ok(tkr_cell_compare(again, f.t.cell, reduced, &f.trial, env));
+        assert_ok(tkr_cell_quantize(&quantized, report, f.t.cell, i < 8 ? TKR_BF16 : TKR_INT8,
+                                    &f.trial, env));
+        check_report(&f, report, quantized);
+        assert_ok(tkr_cell_compare(again, f.t.cell, quantized, &f.trial, env));
         assert_memory_equal(report, again, sizeof report);
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
     }
     twin_close(&f.t);
 }
@@ -152,26 +152,26 @@ static void check_memory(const tkr_env *tier) {
         heap h;
         tkr_env env;
         uint64_t whole, announced, size;
-        tkr_cell *reduced, *cell = twin_cell(big, 2, tier);
+        tkr_cell *quantized, *cell = twin_cell(big, 2, tier);
         heap_init(&h, &env);
         env.tier = tier->tier;
         assert_ok(tkr_cell_size(&whole, cell));
-        assert_ok(tkr_cell_reduced_size(&announced, cell, precision));
-        assert_ok(tkr_cell_reduce(&reduced, NULL, cell, precision, NULL, &env));
-        assert_ok(tkr_cell_size(&size, reduced));
+        assert_ok(tkr_cell_quantized_size(&announced, cell, precision));
+        assert_ok(tkr_cell_quantize(&quantized, NULL, cell, precision, NULL, &env));
+        assert_ok(tkr_cell_size(&size, quantized));
         assert_int_equal(announced, size);
         assert_int_equal(h.bytes, size);
         assert_true((double)size < (precision == TKR_INT8 ? 0.36 : 0.58) * (double)whole);
         tkr_cell_destroy(cell); /* not needed any more */
         tkr_state *state;
         uint64_t before = h.bytes;
-        assert_ok(tkr_state_create(&state, reduced, 3, &env));
-        assert_ok(tkr_state_size(&size, reduced, 3));
+        assert_ok(tkr_state_create(&state, quantized, 3, &env));
+        assert_ok(tkr_state_size(&size, quantized, 3));
         assert_int_equal(h.bytes - before, size);
         float x[3 * 40] = {1}, y[3 * 40];
-        assert_ok(tkr_cell_step(reduced, state, y, x));
+        assert_ok(tkr_cell_step(quantized, state, y, x));
         tkr_state_destroy(state);
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
         assert_true(heap_is_clean(&h));
     }
 }
@@ -181,33 +181,33 @@ static void test_memory(void **unused) {
     tiers_each_env(check_memory);
 }
 
-/* Options, notes and names come along. */
+/* Options, metadata and names come along. */
 static void test_settings(void **unused) {
     (void)unused;
     fixture f;
-    tkr_cell *reduced;
+    tkr_cell *quantized;
     int64_t layers, tensors, input, output;
     int32_t kind;
     const char *name;
     int32_t rank;
     int64_t shape[4];
     open(&f, NULL);
-    assert_ok(tkr_cell_set_note(f.t.cell, "who", "me"));
-    assert_ok(tkr_cell_reduce(&reduced, NULL, f.t.cell, TKR_INT8, NULL, NULL));
-    assert_int_equal(tkr_cell_precision(reduced), TKR_INT8);
+    assert_ok(tkr_cell_set_metadata(f.t.cell, "who", "me"));
+    assert_ok(tkr_cell_quantize(&quantized, NULL, f.t.cell, TKR_INT8, NULL, NULL));
+    assert_int_equal(tkr_cell_precision(quantized), TKR_INT8);
     assert_int_equal(tkr_cell_precision(f.t.cell), TKR_FLOAT32);
     assert_int_equal(tkr_cell_precision(NULL), TKR_FLOAT32);
-    assert_string_equal(tkr_cell_get_note(reduced, "who"), "me");
-    assert_ok(tkr_cell_shape(reduced, &kind, &input, &output));
+    assert_string_equal(tkr_cell_get_metadata(quantized, "who"), "me");
+    assert_ok(tkr_cell_shape(quantized, &kind, &input, &output));
     assert_int_equal(kind, TKR_CHAIN);
     assert_int_equal(output, V);
-    assert_ok(tkr_cell_parameters(reduced, &tensors, &layers));
+    assert_ok(tkr_cell_parameters(quantized, &tensors, &layers));
     assert_int_equal(tensors, f.t.net->n_tensors);
-    assert_ok(tkr_cell_parameter(reduced, 1, &name, &rank, shape));
+    assert_ok(tkr_cell_parameter(quantized, 1, &name, &rank, shape));
     assert_string_equal(name, "0.weight_hh_l0");
     assert_int_equal(shape[0], 4 * H);
     assert_true(shape[1] == H && shape[2] == 1 && shape[3] == 1);
-    tkr_cell_destroy(reduced);
+    tkr_cell_destroy(quantized);
     twin_close(&f.t);
 }
 
@@ -216,21 +216,21 @@ static void check_rows(const tkr_env *env) {
     fixture f;
     open(&f, env);
     for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
-        tkr_cell *reduced;
+        tkr_cell *quantized;
         tkr_state *state;
         float all[T * B * V], one[V];
-        assert_ok(tkr_cell_reduce(&reduced, NULL, f.t.cell, precision, NULL, env));
-        outputs(&f, reduced, all);
-        assert_ok(tkr_state_create(&state, reduced, 1, env));
+        assert_ok(tkr_cell_quantize(&quantized, NULL, f.t.cell, precision, NULL, env));
+        outputs(&f, quantized, all);
+        assert_ok(tkr_state_create(&state, quantized, 1, env));
         for (int b = 0; b < B; b++) {
             assert_ok(tkr_state_reset(state));
             for (int row = b; row < T * B; row += B) {
-                assert_ok(tkr_cell_step(reduced, state, one, f.input + row * V));
+                assert_ok(tkr_cell_step(quantized, state, one, f.input + row * V));
                 assert_true(compare_bits(one, all + row * V, V));
             }
         }
         tkr_state_destroy(state);
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
     }
     twin_close(&f.t);
 }
@@ -244,18 +244,18 @@ static void test_rows(void **unused) {
 static void test_states(void **unused) {
     (void)unused;
     fixture f;
-    tkr_cell *reduced[3];
+    tkr_cell *quantized[3];
     tkr_state *state[3];
     float y[B * V], h[2 * B * H], moved[2 * B * H];
     open(&f, NULL);
-    reduced[0] = f.t.cell;
-    assert_ok(tkr_cell_reduce(&reduced[1], NULL, f.t.cell, TKR_BF16, NULL, NULL));
-    assert_ok(tkr_cell_reduce(&reduced[2], NULL, f.t.cell, TKR_INT8, NULL, NULL));
+    quantized[0] = f.t.cell;
+    assert_ok(tkr_cell_quantize(&quantized[1], NULL, f.t.cell, TKR_BF16, NULL, NULL));
+    assert_ok(tkr_cell_quantize(&quantized[2], NULL, f.t.cell, TKR_INT8, NULL, NULL));
     for (int i = 0; i < 3; i++) {
-        assert_ok(tkr_state_create(&state[i], reduced[i], B, NULL));
+        assert_ok(tkr_state_create(&state[i], quantized[i], B, NULL));
     }
     for (int i = 0; i < 9; i++) {
-        assert_status(tkr_cell_step(reduced[i / 3], state[i % 3], y, f.input),
+        assert_status(tkr_cell_step(quantized[i / 3], state[i % 3], y, f.input),
                       i / 3 == i % 3 ? TKR_OK : TKR_ERR_SHAPE);
     }
     assert_string_not_equal(tkr_state_detail(state[0]), "");
@@ -264,12 +264,12 @@ static void test_states(void **unused) {
         assert_ok(tkr_state_get(state[i], "0.h", moved, 2 * B * H));
         assert_ok(tkr_state_get(state[(i + 1) % 3], "0.h", h, 2 * B * H));
         assert_true(compare_bits(h, moved, 2 * B * H));
-        assert_ok(tkr_cell_step(reduced[i], state[i], y, f.input));
+        assert_ok(tkr_cell_step(quantized[i], state[i], y, f.input));
     }
     for (int i = 0; i < 3; i++) {
         tkr_state_destroy(state[i]);
     }
-    tkr_cell_destroy(reduced[1]), tkr_cell_destroy(reduced[2]);
+    tkr_cell_destroy(quantized[1]), tkr_cell_destroy(quantized[2]);
     twin_close(&f.t);
 }
 
@@ -280,26 +280,26 @@ static void check_nan(const tkr_env *env) {
     fixture f;
     open(&f, env);
     for (int i = 0; i < 4; i++) {
-        tkr_cell *reduced;
+        tkr_cell *quantized;
         tkr_state *state;
         float x[B * V] = {0}, y[B * V], clean[B * V];
         assert_ok(
-            tkr_cell_reduce(&reduced, NULL, f.t.cell, i == 3 ? TKR_BF16 : TKR_INT8, NULL, env));
-        assert_ok(tkr_state_create(&state, reduced, B, env));
-        assert_ok(tkr_cell_step(reduced, state, clean, x));
+            tkr_cell_quantize(&quantized, NULL, f.t.cell, i == 3 ? TKR_BF16 : TKR_INT8, NULL, env));
+        assert_ok(tkr_state_create(&state, quantized, B, env));
+        assert_ok(tkr_cell_step(quantized, state, clean, x));
         assert_ok(tkr_state_reset(state));
         x[V + 3] = poison[i % 3];
-        assert_ok(tkr_cell_step(reduced, state, y, x));
+        assert_ok(tkr_cell_step(quantized, state, y, x));
         assert_true(compare_bits(y, clean, V));
         for (int j = V; j < 2 * V; j++) {
             assert_true(isnan(y[j]));
         }
         x[V + 3] = 0;
         assert_ok(tkr_state_reset(state));
-        assert_ok(tkr_cell_step(reduced, state, y, x));
+        assert_ok(tkr_cell_step(quantized, state, y, x));
         assert_true(compare_bits(y, clean, B * V));
         tkr_state_destroy(state);
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
     }
     twin_close(&f.t);
 }
@@ -327,22 +327,22 @@ static void check_ends(const tkr_env *env) {
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         const int32_t precision = i % 2 ? TKR_INT8 : TKR_BF16;
         const float want = i % 2 ? cases[i / 2].int8 : cases[i / 2].bf16;
-        tkr_cell *cell, *reduced;
+        tkr_cell *cell, *quantized;
         tkr_state *state;
         float y;
         assert_ok(tkr_cell_create(&cell, TKR_LINEAR, 1, 1, env));
         assert_ok(tkr_cell_init(cell, 1));
         assert_ok(tkr_cell_set_parameter(cell, "weight", &cases[i / 2].w, 1));
         assert_ok(tkr_cell_set_parameter(cell, "bias", &(float){0}, 1));
-        assert_ok(tkr_cell_reduce(&reduced, NULL, cell, precision, NULL, env));
-        assert_ok(tkr_state_create(&state, reduced, 1, env));
-        assert_ok(tkr_cell_step(reduced, state, &y, &cases[i / 2].x));
+        assert_ok(tkr_cell_quantize(&quantized, NULL, cell, precision, NULL, env));
+        assert_ok(tkr_state_create(&state, quantized, 1, env));
+        assert_ok(tkr_cell_step(quantized, state, &y, &cases[i / 2].x));
         if (!(fabsf(y - want) <= 0x1p-22f * fabsf(want))) {
             fail_msg("case %d, precision %d: %.9g, not %.9g", (int)(i / 2), (int)precision,
                      (double)y, (double)want);
         }
         tkr_state_destroy(state);
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
         tkr_cell_destroy(cell);
     }
 }
@@ -358,34 +358,34 @@ static void test_unsupported(void **unused) {
     fixture f;
     char text[200] = "";
     const tkr_env env = {.size = sizeof env, .detail = text, .detail_len = sizeof text};
-    tkr_cell *reduced, *other;
+    tkr_cell *quantized, *other;
     tkr_sequence *seq;
     tkr_optimizer *opt;
     uint64_t bytes;
     float number[4 * H * V] = {0};
     open(&f, NULL);
-    assert_ok(tkr_cell_reduce(&reduced, NULL, f.t.cell, TKR_BF16, NULL, NULL));
+    assert_ok(tkr_cell_quantize(&quantized, NULL, f.t.cell, TKR_BF16, NULL, NULL));
     const int32_t no = TKR_ERR_UNSUPPORTED;
-    assert_status(tkr_sequence_create(&seq, reduced, T, B, TKR_INFERENCE, &env), no);
-    assert_non_null(strstr(text, "reduced"));
+    assert_status(tkr_sequence_create(&seq, quantized, T, B, TKR_INFERENCE, &env), no);
+    assert_non_null(strstr(text, "quantized"));
     text[0] = '\0';
-    assert_status(tkr_optimizer_create(&opt, TKR_ADAM, reduced, &env), no);
-    assert_non_null(strstr(text, "reduced"));
+    assert_status(tkr_optimizer_create(&opt, TKR_ADAM, quantized, &env), no);
+    assert_non_null(strstr(text, "quantized"));
     text[0] = '\0';
-    assert_status(tkr_cell_clone(&other, reduced, &env), no);
-    assert_non_null(strstr(text, "reduced"));
+    assert_status(tkr_cell_clone(&other, quantized, &env), no);
+    assert_non_null(strstr(text, "quantized"));
     text[0] = '\0';
-    assert_status(tkr_cell_reduce(&other, NULL, reduced, TKR_BF16, NULL, &env), no);
-    assert_non_null(strstr(text, "reduced"));
-    assert_status(tkr_sequence_size(&bytes, reduced, T, B, TKR_INFERENCE, NULL), no);
-    assert_status(tkr_optimizer_size(&bytes, TKR_ADAM, reduced), no);
-    assert_status(tkr_cell_get_parameter(reduced, "0.weight_ih_l0", number, 4 * H * V), no);
-    assert_string_equal(tkr_cell_detail(reduced), "");
-    assert_status(tkr_cell_init(reduced, 1), no);
-    assert_non_null(strstr(tkr_cell_detail(reduced), "reduced"));
-    assert_status(tkr_cell_set_parameter(reduced, "1.bias", number, V), no);
-    assert_status(tkr_cell_save(reduced, "/tmp/tekrar-never-written"), no);
-    tkr_cell_destroy(reduced);
+    assert_status(tkr_cell_quantize(&other, NULL, quantized, TKR_BF16, NULL, &env), no);
+    assert_non_null(strstr(text, "quantized"));
+    assert_status(tkr_sequence_size(&bytes, quantized, T, B, TKR_INFERENCE, NULL), no);
+    assert_status(tkr_optimizer_size(&bytes, TKR_ADAM, quantized), no);
+    assert_status(tkr_cell_get_parameter(quantized, "0.weight_ih_l0", number, 4 * H * V), no);
+    assert_string_equal(tkr_cell_detail(quantized), "");
+    assert_status(tkr_cell_init(quantized, 1), no);
+    assert_non_null(strstr(tkr_cell_detail(quantized), "quantized"));
+    assert_status(tkr_cell_set_parameter(quantized, "1.bias", number, V), no);
+    assert_status(tkr_cell_save(quantized, "/tmp/tekrar-never-written"), no);
+    tkr_cell_destroy(quantized);
     twin_close(&f.t);
 }
 
@@ -408,7 +408,7 @@ static void test_parts(void **unused) {
     enum { STEPS = 7, STREAMS = 3 };
     for (int32_t precision = TKR_BF16; precision <= TKR_INT8; precision++) {
         twin t;
-        tkr_cell *reduced;
+        tkr_cell *quantized;
         double report[TKR_REPORT_LEN];
         float x[STEPS * STREAMS * 6];
         const tkr_trial trial = {
@@ -424,15 +424,15 @@ static void test_parts(void **unused) {
             }
         }
         twin_push(&t);
-        assert_ok(tkr_cell_reduce(&reduced, report, t.cell, precision, &trial, NULL));
-        assert_int_equal(tkr_cell_precision(reduced), precision);
+        assert_ok(tkr_cell_quantize(&quantized, report, t.cell, precision, &trial, NULL));
+        assert_int_equal(tkr_cell_precision(quantized), precision);
         assert_true(report[TKR_REPORT_MAX] > 0);
         assert_true(report[TKR_REPORT_MAX] < (precision == TKR_BF16 ? 1e-4 : 0.05));
-        tkr_cell_destroy(reduced);
+        tkr_cell_destroy(quantized);
         twin_close(&t);
     }
-    tkr_cell *plain = twin_cell(left, 2, NULL), *none; /* no matrix that is reduced */
-    assert_status(tkr_cell_reduce(&none, NULL, plain, TKR_BF16, NULL, NULL), TKR_ERR_UNSUPPORTED);
+    tkr_cell *plain = twin_cell(left, 2, NULL), *none; /* no matrix that is quantized */
+    assert_status(tkr_cell_quantize(&none, NULL, plain, TKR_BF16, NULL, NULL), TKR_ERR_UNSUPPORTED);
     tkr_cell_destroy(plain);
 }
 
