@@ -110,14 +110,15 @@ static void join_steps(tkri_net *net) {
 
 /* The gradient of a layer's output is written when its first reader goes backward and read when it
  * goes backward itself. A buffer is free for it if the last layer that had it went before that
- * reader. */
+ * reader, and had a chunk's rows at the same place: a row for each step is elsewhere than a row for
+ * each sequence, and chunks do not wait for each other. */
 static int64_t free_buffer(const tkri_net *net, int64_t l) {
     for (int64_t i = 0; i < net->n_buffers; i++) {
         int64_t last = l + 1;
         while (last < net->n_layers && net->layers[last].buffer != i) {
             last++;
         }
-        if (last > net->layers[l].reader) {
+        if (last > net->layers[l].reader && net->layers[last].once == net->layers[l].once) {
             return i;
         }
     }

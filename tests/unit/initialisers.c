@@ -23,8 +23,8 @@ static numbers read_named(const tkr_cell *cell, const char *name) {
     for (int64_t i = 0; i < tensors; i++) {
         assert_ok(tkr_cell_parameter(cell, i, &found, &rank, shape));
         if (strcmp(found, name) == 0) {
-            numbers x = {malloc((size_t)(shape[0] * shape[1]) * sizeof(float)),
-                         shape[0] * shape[1]};
+            numbers x = {.n = shape[0] * shape[1] * shape[2] * shape[3]};
+            x.values = malloc((size_t)x.n * sizeof *x.values);
             assert_ok(tkr_cell_get_parameter(cell, name, x.values, x.n));
             return x;
         }
@@ -222,11 +222,39 @@ static void test_tiers(void **unused) {
     tiers_each_env(check_tier);
 }
 
+/* A convolution's inputs are its taps; scales are 1 and shifts 0 whatever the initialiser. */
+static void test_parts(void **unused) {
+    (void)unused;
+    for (int64_t init = TKR_INIT_UNIFORM; init <= TKR_INIT_GLOROT; init++) {
+        tkr_cell *conv;
+        assert_ok(tkr_cell_create(&conv, TKR_CONV, 20, 40, NULL));
+        assert_ok(tkr_cell_set_int(conv, TKR_KERNEL, 3));
+        assert_ok(tkr_cell_set_int(conv, TKR_INIT, init));
+        assert_ok(tkr_cell_init(conv, 3));
+        if (init == TKR_INIT_UNIFORM) {
+            check_uniform(conv, "weight", 1 / sqrt(20 * 3));
+            check_uniform(conv, "bias", 1 / sqrt(20 * 3));
+        } else {
+            check_uniform(conv, "weight", sqrt(6.0 / (20 * 3 + 40 * 3)));
+            check_constant(conv, "bias", 0);
+        }
+        tkr_cell_destroy(conv);
+    }
+    for (int32_t kind = TKR_AFFINE; kind <= TKR_NORM; kind++) {
+        tkr_cell *cell;
+        assert_ok(tkr_cell_create(&cell, kind, 6, 6, NULL));
+        assert_ok(tkr_cell_init(cell, 3));
+        check_constant(cell, "weight", 1), check_constant(cell, "bias", 0);
+        tkr_cell_destroy(cell);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uniform),     cmocka_unit_test(test_glorot),
-        cmocka_unit_test(test_normal),      cmocka_unit_test(test_orthogonal),
-        cmocka_unit_test(test_forget_bias), cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_uniform),
+        cmocka_unit_test(test_glorot),     cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_orthogonal), cmocka_unit_test(test_forget_bias),
+        cmocka_unit_test(test_tiers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,7 +230,7 @@ static shot run_net(const nets_net *net, const tkr_env *env) {
 
 /* Every part, several times: threads that meet where they must not do so now and then. */
 static void check_net(const nets_net *net, int times) {
-    static const int32_t threads[] = {2, 3, 5};
+    static const int32_t threads[] = {2, 5, 3};
     shot one = run_net(net, NULL);
     for (int i = 0; i < times; i++) {
         const tkr_env env = {.size = sizeof env, .threads = threads[i % 3]};
@@ -249,7 +249,7 @@ static void test_parts(void **unused) {
 }
 
 /* Layers of several widths take turns in one buffer for their outputs' gradients, and chunks are at
- * different layers at one time. */
+ * different layers at one time; behind LAST a chunk's rows are elsewhere. */
 static void test_shared_buffer(void **unused) {
     (void)unused;
     static const orc_spec specs[] = {{.kind = TKR_DROPOUT, .input = 1, .hidden = 1, .rate = 0.1},
@@ -257,8 +257,13 @@ static void test_shared_buffer(void **unused) {
                                      {.kind = TKR_DROPOUT, .input = 33, .hidden = 33, .rate = 0.1},
                                      {.kind = TKR_GRU, .input = 33, .hidden = 7},
                                      {.kind = TKR_LINEAR, .input = 7, .hidden = 5}};
-    const nets_net net = {"widths", 5, specs, 0};
+    static const orc_spec once[] = {{.kind = TKR_GRU, .input = 3, .hidden = 20},
+                                    {.kind = TKR_LAST, .input = 20, .hidden = 20},
+                                    {.kind = TKR_NORM, .input = 20, .hidden = 20},
+                                    {.kind = TKR_ACTIVATE, .input = 20, .hidden = 20}};
+    const nets_net net = {"widths", 5, specs, 0}, last = {"one step", 4, once, NETS_ONCE};
     check_net(&net, 24);
+    check_net(&last, 24);
 }
 
 /* Backwards, on the calling thread; counts the calls. */
