@@ -36,8 +36,8 @@ typedef struct tkri_parameter {
     const tkr_cell *part; /* whose it is */
 } tkri_parameter;
 
-/* Where a row of PyTorch's matrix is among the packed columns: element k is `column` numbers into row
- * k of the panel that begins with vector `first` and is `width` numbers wide. */
+/* Where a row of PyTorch's matrix is among the packed columns: element k is `column` numbers into
+ * row k of the panel that begins with vector `first` and is `width` numbers wide. */
 typedef struct tkri_packed_row {
     int64_t first, width, column;
 } tkri_packed_row;

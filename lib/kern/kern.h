@@ -16,9 +16,9 @@
 #include <tekrar/tekrar.h>
 
 enum { TKRI_PANEL = 4 };      /* the widest panel, in vectors */
-enum { TKRI_AVX2_VL = 8 };    /* whose sixteen registers like three better: tiles of 4 x 3 */
+enum { TKRI_AVX2_VL = 8 };    /* whose sixteen registers like three better: micro-tiles of 4 x 3 */
 enum { TKRI_MAX_VL = 16 };    /* the widest vector, in floats: rows are padded to it */
-enum { TKRI_LIVE_ROWS = 20 }; /* as many are all in tiles of nearly the most rows: product.c */
+enum { TKRI_LIVE_ROWS = 20 }; /* product.c: in micro-tiles of nearly the most rows */
 
 /* Where a product's sum starts. */
 enum { TKRI_FROM_ZERO, TKRI_FROM_ROW, TKRI_FROM_C };

@@ -6,8 +6,8 @@
 
 #include "kern/table.h"
 
-/* The most rows that a tile of `width` vectors keeps in registers, beside B's row and one of A. The
- * reference takes one at a time. */
+/* The most rows that a micro-tile of `width` vectors keeps in registers, beside B's row and one of
+ * A. The reference takes one at a time. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
 enum { ROWS1 = 1, ROWS2 = 1, ROWS3 = 1, ROWS4 = 1 };
 #else
@@ -19,7 +19,8 @@ enum {
 };
 #endif
 
-/* Terms so few that a tile is not worth setting up, and how many rows ahead C is prefetched. */
+/* Terms so few that a micro-tile is not worth setting up, and how many rows ahead C is
+ * prefetched. */
 enum { FEW = 2, AHEAD = 16 };
 
 /* Floats of B that all of A's rows meet before the next ones. 20 KB stay in the first-level cache,
@@ -27,17 +28,17 @@ enum { FEW = 2, AHEAD = 16 };
  * what a slice costs them is C's way there and back. */
 enum { SLICE = VL == 16 ? 16384 : 5120 };
 
-/* The most rows of a tile. */
+/* The most rows of a micro-tile. */
 INLINE int limit_of(const int width) {
     return width == 1 ? ROWS1 : width == 2 ? ROWS2 : width == 3 ? ROWS3 : ROWS4;
 }
 
-/* The tiles that leave out the upper half of their last vector: those that come often. */
+/* The micro-tiles that leave out the upper half of their last vector: those that come often. */
 INLINE int has_half(const int rows, const int width) {
     return TIER_HALF && rows >= 5 && width != 2;
 }
 
-/* A tile's sums and a row of B; `end` has what is of a last half vector. */
+/* A micro-tile's sums and a row of B; `end` has what is of a last half vector. */
 typedef struct sums {
     vf whole[6][4];
     vh end[6];
@@ -76,7 +77,7 @@ INLINE void outer(sums *sum, const vf x[6], const row_of_b *y, const int rows, c
     }
 }
 
-/* The tiles that can leave out terms: those that TKRI_LIVE_ROWS or more rows are made of. */
+/* The micro-tiles that can leave out terms: those that TKRI_LIVE_ROWS or more rows are made of. */
 INLINE int has_live(const int rows, const int width) {
     return TIER_LIVE && rows >= limit_of(width) - 1;
 }
@@ -103,10 +104,10 @@ INLINE void one(sums *sum, const tkri_gemm *g, const float *a, const float *b, c
     outer(sum, x, &y, rows, width, half);
 }
 
-/* Where a tile stands: its first row of A and C, and what its sums start from. It prefetches what
- * comes next: of B from `soon` on, `step` floats further for every k, and of A the rows behind its
- * own, row_step floats of each for every four k. Where rows are so few that B goes by only once,
- * the core's own prefetcher does better alone. */
+/* Where a micro-tile stands: its first row of A and C, and what its sums start from. It prefetches
+ * what comes next: of B from `soon` on, `step` floats further for every k, and of A the rows behind
+ * its own, row_step floats of each for every four k. Where rows are so few that B goes by only
+ * once, the core's own prefetcher does better alone. */
 typedef struct place {
     const float *a, *from, *soon;
     float *c;
@@ -117,8 +118,8 @@ typedef struct place {
  * one term: a loop that may not run at all has the sums copied, to and fro. The empty statements
  * keep the compiler from working out what the pointers are after a loop: blocks are short, and it
  * takes longer than counting on. */
-INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int width,
-                 const int half) {
+INLINE void micro_tile(const tkri_gemm *g, const place *at, const int rows, const int width,
+                       const int half) {
     sums sum;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
@@ -175,7 +176,7 @@ INLINE void tile(const tkri_gemm *g, const place *at, const int rows, const int 
     }
 }
 
-/* The first tile's; without what it prefetches. */
+/* The first micro-tile's; without what it prefetches. */
 static place first_place(const tkri_gemm *g) {
     static const float zeros[TKRI_PANEL * VL];
     place at = {.a = g->a, .from = zeros, .c = g->c};
@@ -209,28 +210,28 @@ static void few_terms(const tkri_gemm *g, int64_t terms) {
 #define TILE(rows, width)                       \
     case SHAPE(rows, width):                    \
         if (has_half(rows, width) && g->half) { \
-            tile(g, &at, rows, width, 1);       \
+            micro_tile(g, &at, rows, width, 1); \
         } else if ((rows) <= limit_of(width)) { \
-            tile(g, &at, rows, width, 0);       \
+            micro_tile(g, &at, rows, width, 0); \
         }                                       \
         break;
 #define TILES(width) \
     TILE(1, width) TILE(2, width) TILE(3, width) TILE(4, width) TILE(5, width) TILE(6, width)
 
-/* The rows go out in tiles of nearly equal height. Together they prefetch the next slice of B,
- * which is what stands behind this one: with what is between its rows, if they are apart, which the
- * next panels read. */
+/* The rows go out in micro-tiles of nearly equal height. Together they prefetch the next slice of
+ * B, which is what stands behind this one: with what is between its rows, if they are apart, which
+ * the next panels read. */
 static void gemm_slice(const tkri_gemm *g) {
-    const int64_t limit = limit_of(g->width), tiles = tkri_quotient(g->m + limit - 1, limit);
+    const int64_t limit = limit_of(g->width), n_tiles = tkri_quotient(g->m + limit - 1, limit);
     const int64_t terms = g->terms ? g->terms[g->k].k - g->terms->k : g->k;
     const int64_t slice = g->blocks > 1 ? g->blocks * g->b_block : terms * g->b_k;
-    const int64_t rows = tkri_quotient(g->m, tiles), taller = g->m - rows * tiles;
-    const int64_t share = tkri_quotient(slice, tiles);
+    const int64_t rows = tkri_quotient(g->m, n_tiles), taller = g->m - rows * n_tiles;
+    const int64_t share = tkri_quotient(slice, n_tiles);
     place at = first_place(g);
     at.soon = g->b + slice;
-    at.step = tkri_quotient(tkri_quotient(slice, g->blocks * g->k) + tiles - 1, tiles);
+    at.step = tkri_quotient(tkri_quotient(slice, g->blocks * g->k) + n_tiles - 1, n_tiles);
     at.row_step = g->a_row <= 2 * g->k ? tkri_quotient(4 * g->a_row + g->k - 1, g->k) : 4;
-    for (int64_t t = 0; t < tiles; t++) {
+    for (int64_t t = 0; t < n_tiles; t++) {
         const int64_t height = rows + (t < taller);
         switch (SHAPE(height, g->width)) { TILES(1) TILES(2) TILES(3) TILES(4) }
         at.a += height * g->a_row;

@@ -15,7 +15,7 @@
  * and, where the tier has something better than what stands below or in int8.c,
  *
  *   TIER_CPUID, TIER_XCR0   what the machine must say (kern.h); without them every machine will do
- *   TIER_FOUR               of the tiles that v_has_four names, it has v_four: sum += four columns
+ *   TIER_FOUR               of micro-tiles that v_has_four names, v_four: sum += four columns
  *                           of A times four rows of B
  *   TIER_LIVE               1: it can leave out terms of a product (not beside v_four)
  *   TIER_HALF               it has vh, the lower half of a vector: h_load, h_of(vf), h_fma, and
@@ -37,7 +37,7 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
-/* A tile of a product: rows, vectors. */
+/* A micro-tile of a product: rows, vectors. */
 #define SHAPE(rows, width) ((width) * 8 + (rows))
 #define ROWS_OF(shape) ((shape) % 8)
 #define WIDTH_OF(shape) ((shape) / 8)

@@ -26,8 +26,8 @@ INLINE vf v_sqrt(vf a) {
     return _mm256_sqrt_ps(a);
 }
 
-/* The tiles that nearly fill all sixteen registers: left to place the sums itself, a compiler moves
- * them about. The operands of the largest are at the limit of what one statement may have. */
+/* The micro-tiles that nearly fill all sixteen registers: left to place the sums itself, a compiler
+ * moves them about. The operands of the largest are at the limit of what one statement may have. */
 #define TIER_FOUR
 #define FETCH(at, y) "vmovups " at ", %%ymm" y "\n\t"
 #define SPREAD(at, x) "vbroadcastss " at ", %%ymm" x "\n\t"
