@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2086
 need $BUILD_PACKAGES cmd:python3=python3 cmd:g++=g++ cmd:clang=clang asan=libclang-rt-14-dev \
     cmd:nm=binutils pc:cmocka=libcmocka-dev cmd:gcovr=gcovr cmd:strace=strace cmd:gnuplot=gnuplot-nox cmd:musl-gcc=musl-tools \
-    numpy=python3-numpy
+    numpy=python3-numpy venv=python3-venv
 
 BRANCH_GOAL=${BRANCH_GOAL:-90}
 mkdir -p build-test
@@ -79,6 +79,14 @@ coverage() {
     fi
     cat build-test/coverage.sum
 }
+
+status=0
+sh tests/format.sh || status=$?
+case $status in
+    0) note ok "format" ;;
+    77) note skip "format: no clang-format of the version that .clang-format names" ;;
+    *) note "not ok" "format" ;;
+esac
 
 if build "gcc" build-test/gcc cc; then
     check "gcc" build-test/gcc

@@ -3,7 +3,7 @@
 # otherwise named. usage: need PROBE=PACKAGE...
 #
 # A probe is cmd:NAME (a command), pc:NAME (a pkg-config module), libc (its headers), cblas (a BLAS
-# that links), asan (clang's sanitizers link), numpy (Debian's Python has it), or cross:TRIPLET:EMULATOR
+# that links), asan (clang's sanitizers link), venv (python3 makes them), numpy (Debian's Python has it), or cross:TRIPLET:EMULATOR
 # (what the cross compiler makes of a CMocka test runs). PACKAGE may name an architecture: apt-get is
 # told of it.
 
@@ -14,6 +14,7 @@ have() {
     libc) printf '#include <math.h>\n' | cc -xc -fsyntax-only - 2>/dev/null ;;
     cblas) have_cblas ;;
     numpy) /usr/bin/python3 -c 'import numpy' 2>/dev/null ;;
+    venv) python3 -c 'import ensurepip' 2>/dev/null ;;
     asan) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -xc -o /dev/null - 2>/dev/null ;;
     cross:*) have_cross "${1#cross:}" ;;
