@@ -23,14 +23,96 @@ static int64_t position_of(const tkri_conv *c, int64_t p, int64_t k) {
     return at < n ? tkri_max(at, -1) : -1;
 }
 
-static void lay_taps(const tkri_conv *c, float *taps, const float *x) {
-    for (int64_t p = 0; p < c->made; p++) {
+/* What reads inside the vector and not from its padding: of the taps of output position p, or of
+ * the output positions of tap k, those in [from, to). */
+typedef struct range {
+    int64_t from, to;
+} range;
+
+static range taps_of(const tkri_conv *c, int64_t p) {
+    const int64_t d = c->dilation, n = c->positions, first = p * c->stride - c->left;
+    range in = {0, c->kernel};
+    if (first < 0) {
+        in.from = tkri_min((d - 1 - first) / d, c->kernel);
+    }
+    if (first + (c->kernel - 1) * d >= n) {
+        in.to = tkri_max(first < n ? (n - first + d - 1) / d : 0, in.from);
+    }
+    return in;
+}
+
+static range positions_of(const tkri_conv *c, int64_t k) {
+    const int64_t s = c->stride, at = k * c->dilation - c->left; /* of output position 0 */
+    range in = {at < 0 ? tkri_min((s - 1 - at) / s, c->made) : 0, 0};
+    in.to = at < c->positions ? tkri_min((c->positions - at + s - 1) / s, c->made) : 0;
+    in.to = tkri_max(in.to, in.from);
+    return in;
+}
+
+/* Tap k of output positions [from, to), which may be padding. */
+static void lay_padded(const tkri_conv *c, float *taps, const float *x, int64_t k, range p) {
+    for (; p.from < p.to; p.from++) {
+        const int64_t at = position_of(c, p.from, k);
+        float *row = taps + p.from * c->taps_ld + k;
         for (int64_t i = 0; i < c->groups * c->in; i++) {
-            for (int64_t k = 0; k < c->kernel; k++) {
-                const int64_t at = position_of(c, p, k);
-                taps[p * c->taps_ld + i * c->kernel + k] = at < 0 ? 0.0f : x[i * c->positions + at];
+            row[i * c->kernel] = at < 0 ? 0.0f : x[i * c->positions + at];
+        }
+    }
+}
+
+/* The same inside the vector. The longer of both is the inner loop. */
+static void lay_inside(const tkri_conv *c, float *taps, const float *x, int64_t k, range p) {
+    const int64_t channels = c->groups * c->in, kernel = c->kernel, ld = c->taps_ld;
+    const int64_t stride = c->stride, n = p.to - p.from;
+    if (n < 1) {
+        return;
+    }
+    x += p.from * stride - c->left + k * c->dilation;
+    taps += p.from * ld + k;
+    if (channels < n) {
+        for (int64_t i = 0; i < channels; i++) {
+            for (int64_t j = 0; j < n; j++) {
+                taps[i * kernel + j * ld] = x[i * c->positions + j * stride];
             }
         }
+        return;
+    }
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t i = 0; i < channels; i++) {
+            taps[i * kernel + j * ld] = x[i * c->positions + j * stride];
+        }
+    }
+}
+
+/* Many neighbouring taps of few channels: copies. */
+static void lay_runs(const tkri_conv *c, float *taps, const float *x) {
+    for (int64_t p = 0; p < c->made; p++) {
+        const range in = taps_of(c, p), only = {p, p + 1};
+        const int64_t n = in.to - in.from, from = p * c->stride - c->left + in.from;
+        for (int64_t k = 0; k < in.from; k++) {
+            lay_padded(c, taps, x, k, only);
+        }
+        for (int64_t k = in.to; k < c->kernel; k++) {
+            lay_padded(c, taps, x, k, only);
+        }
+        for (int64_t i = 0; n > 0 && i < c->groups * c->in; i++) {
+            memcpy(taps + p * c->taps_ld + i * c->kernel + in.from, x + i * c->positions + from,
+                   (size_t)n * sizeof *x);
+        }
+    }
+}
+
+static void lay_taps(const tkri_conv *c, float *taps, const float *x) {
+    enum { LONG = 16 };
+    if (c->dilation == 1 && c->kernel >= LONG && c->groups * c->in <= c->kernel) {
+        lay_runs(c, taps, x);
+        return;
+    }
+    for (int64_t k = 0; k < c->kernel; k++) {
+        const range in = positions_of(c, k);
+        lay_padded(c, taps, x, k, (range){0, in.from});
+        lay_inside(c, taps, x, k, in);
+        lay_padded(c, taps, x, k, (range){in.to, c->made});
     }
 }
 
@@ -93,16 +175,47 @@ static void pack(tkri_unroll *u, int64_t l) {
     tkri_conv_pack(u->cell, tkri_conv_of(&u->net->layers[l]), tape_of(u, l)->w_t);
 }
 
-static void take_taps(const tkri_conv *c, float *dx, const float *dtaps) {
-    for (int64_t p = 0; p < c->made; p++) {
-        for (int64_t i = 0; i < c->groups * c->in; i++) {
-            for (int64_t k = 0; k < c->kernel; k++) {
-                const int64_t at = position_of(c, p, k);
-                if (at >= 0) {
-                    dx[i * c->positions + at] += dtaps[p * c->taps_ld + i * c->kernel + k];
-                }
+/* Taps [from, to) of output position p, which may be padding. */
+static void take_padded(const tkri_conv *c, float *dx, const float *row, int64_t p, range k) {
+    for (; k.from < k.to; k.from++) {
+        const int64_t at = position_of(c, p, k.from);
+        for (int64_t i = 0; at >= 0 && i < c->groups * c->in; i++) {
+            dx[i * c->positions + at] += row[i * c->kernel + k.from];
+        }
+    }
+}
+
+static void take_inside(const tkri_conv *c, float *dx, const float *row, int64_t p, range k) {
+    const int64_t channels = c->groups * c->in, kernel = c->kernel, d = c->dilation;
+    const int64_t n = k.to - k.from;
+    if (n < 1) {
+        return;
+    }
+    dx += p * c->stride - c->left + k.from * d;
+    row += k.from;
+    if (channels < n) {
+        for (int64_t i = 0; i < channels; i++) {
+            for (int64_t j = 0; j < n; j++) {
+                dx[i * c->positions + j * d] += row[i * kernel + j];
             }
         }
+        return;
+    }
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t i = 0; i < channels; i++) {
+            dx[i * c->positions + j * d] += row[i * kernel + j];
+        }
+    }
+}
+
+/* Position by position and from the first tap to the last: sums keep their order. */
+static void take_taps(const tkri_conv *c, float *dx, const float *dtaps) {
+    for (int64_t p = 0; p < c->made; p++) {
+        const float *row = dtaps + p * c->taps_ld;
+        const range in = taps_of(c, p);
+        take_padded(c, dx, row, p, (range){0, in.from});
+        take_inside(c, dx, row, p, in);
+        take_padded(c, dx, row, p, (range){in.to, c->kernel});
     }
 }
 

@@ -226,6 +226,19 @@ def vector_conv(w, x, stride):
                      for p in range(positions)], axis=-1)
 
 
+def frame(net, x, case):
+    n, k, d, groups = (case[key] for key in ("channels", "kernel", "dilation", "groups"))
+    fan = n // groups * k
+    w = net.draw("weight", case["hidden"], n // groups, k, fan=fan)
+    spread = np.zeros(w.shape[:2] + ((k - 1) * d + 1,))
+    spread[..., ::d] = w
+    x = np.pad(x.reshape(x.shape[:2] + (n, -1)), ((0, 0),) * 3 + ((case["left"], case["right"]),),
+               mode="reflect" if case["reflect"] else "constant")
+    y = np.concatenate([vector_conv(part, some, case["stride"]) for part, some in zip(
+        np.split(spread, groups), np.split(x, groups, axis=2))], axis=2)
+    return (y + net.draw("bias", case["hidden"], fan=fan)[:, None]).reshape(y.shape[:2] + (-1,))
+
+
 def silero_frames(net, T, B, window):
     """Signals cut into frames of `window` samples, each behind the last window / 8 before it."""
     context = window // 8
@@ -300,7 +313,7 @@ def wavenet(net, x, case):
     return dense(net, "head.output", hidden, case["O"])
 
 
-MODELS = {f.__name__: f for f in (guitar, rnnoise, silero, keras, residual, wavenet)}
+MODELS = {f.__name__: f for f in (guitar, rnnoise, frame, silero, keras, residual, wavenet)}
 
 
 def write_model(folder, name, model, seed, **case):
@@ -337,6 +350,7 @@ def write_all(folder):
     write("silero_16khz", "silero", T=20, window=512)
     write("silero_8khz", "silero", T=20, window=256)
     write("silero_lengths", "silero", T=9, window=256, lengths=np.array([2, 9, 1]))
+    write_frames(write)
     write_keras(write)
     for norm_before in (0, 1):
         for some in (None, lengths):
@@ -345,6 +359,23 @@ def write_all(folder):
     for kernel, gated, some in ((3, 0, None), (2, 1, None), (3, 1, lengths)):
         write(f"wavenet_{kernel}{gated}", "wavenet", I=1, O=2, channels=8, skip=6, kernel=kernel,
               gated=gated, lengths=some)
+
+
+def write_frames(write):
+    """Taps few and many, more and fewer than channels; paddings wider than the vector."""
+    shapes = (  # channels, positions, kernel, dilation, stride, left, right, groups, reflect
+        (1, 40, 16, 1, 3, 0, 9, 1, 1), (1, 40, 33, 1, 1, 20, 20, 1, 0), (2, 9, 17, 1, 2, 8, 8, 1, 1),
+        (3, 12, 20, 1, 1, 30, 0, 1, 0), (17, 18, 16, 1, 2, 1, 0, 1, 0), (4, 20, 16, 1, 1, 0, 30, 2, 0),
+        (1, 50, 3, 1, 1, 1, 1, 1, 0), (2, 50, 5, 3, 2, 9, 9, 1, 1), (9, 4, 3, 1, 1, 1, 1, 3, 0),
+        (9, 4, 3, 1, 2, 3, 3, 1, 1), (5, 6, 1, 1, 1, 0, 0, 5, 0), (5, 2, 4, 2, 3, 7, 7, 1, 0),
+        (3, 11, 16, 2, 1, 10, 10, 1, 1), (6, 1, 3, 1, 1, 1, 1, 1, 0), (2, 5, 2, 9, 1, 9, 9, 1, 0))
+    keys = ("channels", "positions", "kernel", "dilation", "stride", "left", "right", "groups",
+            "reflect")
+    for i, shape in enumerate(shapes):
+        case = dict(zip(keys, shape))
+        positions = case.pop("positions")
+        write(f"frame_{i:02}", "frame", T=3, I=case["channels"] * positions,
+              hidden=case["groups"] * (1 + i % 4), **case)
 
 
 def write_keras(write):

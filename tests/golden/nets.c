@@ -110,6 +110,23 @@ static tkr_cell *encoder(const char *name, int64_t positions, int64_t input, int
     return CHAIN(NULL, conv, activated(width, TKR_RELU));
 }
 
+/* One convolution inside the vector, of any shape. */
+static tkr_cell *frame(tensors_file *file) {
+    static const struct {
+        const char *note;
+        int32_t key;
+    } options[] = {{"channels", TKR_CHANNELS}, {"kernel", TKR_KERNEL},
+                   {"dilation", TKR_DILATION}, {"stride", TKR_STRIDE},
+                   {"left", TKR_PAD_LEFT},     {"right", TKR_PAD_RIGHT},
+                   {"groups", TKR_GROUPS},     {"reflect", TKR_PAD_REFLECT}};
+    tkr_cell *conv =
+        part(NULL, TKR_CONV, golden_whole(file, "I", 0), golden_whole(file, "hidden", 0));
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        with(conv, options[i].key, golden_whole(file, options[i].note, 0));
+    }
+    return conv;
+}
+
 /* silero-vad: a step is a frame of `window` new samples behind window / 8 old ones. */
 static tkr_cell *silero(tensors_file *file) {
     const int64_t window = golden_whole(file, "window", 0), kernel = window / 2;
@@ -204,7 +221,7 @@ tkr_cell *nets_build(tensors_file *file, const tkr_env *env) {
     static const struct {
         const char *name;
         tkr_cell *(*build)(tensors_file *file);
-    } nets[] = {{"guitar", guitar}, {"rnnoise", rnnoise},   {"silero", silero},
+    } nets[] = {{"guitar", guitar}, {"rnnoise", rnnoise},   {"silero", silero},  {"frame", frame},
                 {"keras", keras},   {"residual", residual}, {"wavenet", wavenet}};
     const char *wanted = golden_text(file, "model", "");
     lent = env;

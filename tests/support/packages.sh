@@ -3,9 +3,9 @@
 # otherwise named. usage: need PROBE=PACKAGE...
 #
 # A probe is cmd:NAME (a command), pc:NAME (a pkg-config module), libc (its headers), cblas (a BLAS
-# that links), asan (clang's sanitizers link), venv (python3 makes them), numpy (Debian's Python has it), or cross:TRIPLET:EMULATOR
-# (what the cross compiler makes of a CMocka test runs). PACKAGE may name an architecture: apt-get is
-# told of it.
+# that links), asan (clang's sanitizers link), venv (python3 can make them), numpy (Debian's Python has
+# it), or cross:TRIPLET:EMULATOR (what the cross compiler makes of a CMocka test runs). PACKAGE may name
+# an architecture: apt-get is told of it.
 
 have() {
     case $1 in
