@@ -15,8 +15,9 @@
  * Checkpoint segments. The tape, which is what the backward pass needs of every row, holds as many
  * steps as a segment has: all of them, unless activations are computed again (Chen & others 2016,
  * Gruslys & others 2016) or never asked for. Forward goes through the segments one by one and
- * leaves the state at their borders; backward takes them last to first, each run again from its
- * border. Rows of inputs, of outputs and of the outputs' gradients are there for all steps.
+ * leaves a checkpoint, the state, between any two; backward takes them last to first, each run
+ * again from its checkpoint. Rows of inputs, of outputs and of the outputs' gradients are there for
+ * all steps.
  *
  * Chunks are what threads share out; their number depends on the net and the batch alone. */
 #ifndef TKRI_LAYER_LAYER_H
@@ -276,7 +277,7 @@ static inline tkri_team *tkri_lone_team(tkri_unroll *u, int64_t work) {
     return u->plan.n_chunks == 1 && u->team.threads > 1 && work >= 1 << 17 ? &u->team : NULL;
 }
 
-/* rows.c of lib/seq decides by it: chunks for a batch of this net. */
+/* Chunks for a batch of this net. */
 int64_t tkri_chunks_of(const tkri_net *net, int64_t batch);
 
 /* Products of counts, as far as they fit. */

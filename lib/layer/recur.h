@@ -7,8 +7,7 @@
 #include "layer/matrix.h"
 #include "layer/recurrent.h"
 
-/* x W_ih + bias for `rows` rows of the gates: the part of a step that does not depend on time.
- * x is [rows][ld], or ids if not NULL. */
+/* One step, or the input's part of several: `rows` rows. */
 typedef struct tkri_recur {
     const tkri_kern *kern;
     const tkri_net *net;
@@ -27,6 +26,8 @@ typedef struct tkri_recur {
     float *dpeep;
 } tkri_recur;
 
+/* gates = x W_ih + bias for `rows` rows: the part of a step that does not depend on time. x is
+ * [rows][ld], or ids if not NULL; bulk: rows of many steps, which may go to CBLAS. */
 void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids,
                       int32_t bulk);
 

@@ -97,7 +97,7 @@ static int64_t run_input(const tkri_scan *a, int64_t t, tkri_view x, const int32
     return t;
 }
 
-/* The states before the segment's steps come from the border, those after them go there. */
+/* The states before the segment's steps come from a checkpoint, those after them go to the next. */
 static void load_states(const tkri_scan *a) {
     const tkri_recurrent *layer = a->layer;
     tkri_slot_load(a->u, a->chunk, a->direction->state_h, layer->out_ld,

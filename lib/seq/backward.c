@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Back-propagation through time (Werbos 1990): for every chunk, layer by layer downwards; then the
  * parameters' gradients. Truncated (Williams & Peng 1990), the same for each window of steps; a
- * window that lies in several segments goes piece by piece, last first. */
+ * window that lies in several checkpoint segments goes piece by piece, last first. */
 #include <string.h>
 
 #include "core/fpmode.h"

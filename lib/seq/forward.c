@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The forward pass: for every chunk of the batch, segment by segment of its steps, layer by layer
- * over the steps of one. */
+ * The forward pass: for every chunk of the batch, checkpoint segment by segment of its steps,
+ * layer by layer over the steps of one. */
 #include "core/fpmode.h"
 #include "seq/seq.h"
 

@@ -2,7 +2,7 @@
  * Where everything of a sequence lies: one function, run once to measure and once to place. */
 #include "seq/seq.h"
 
-enum { LEAST_STEPS = 16, LEAST_ROWS = 64 }; /* of a segment that is not all */
+enum { LEAST_STEPS = 16, LEAST_ROWS = 64 }; /* of a checkpoint segment that is not all */
 
 static int has_once(const tkri_net *net) {
     for (int64_t l = 0; l < net->n_layers; l++) {
@@ -50,7 +50,7 @@ static void place_tape(tkri_unroll *u, tkri_arena *arena) {
     tkri_tape *tape = &u->tape;
     const uint64_t rows = tkri_times(plan->max_steps, plan->max_batch);
     const uint64_t state = tkri_times(plan->max_batch, u->net->state_width);
-    const int64_t borders = (plan->max_steps - 1) / plan->segment;
+    const int64_t checkpoints = (plan->max_steps - 1) / plan->segment;
     tape->x_ld = tkri_row_len(u->net->input);
     TKRI_TAKE(arena, tape->layers, u->net->n_layers);
     TKRI_TAKE(arena, tape->ids, rows);
@@ -63,7 +63,7 @@ static void place_tape(tkri_unroll *u, tkri_arena *arena) {
     TKRI_TAKE(arena, tape->initial, state);
     TKRI_TAKE(arena, tape->final, state);
     TKRI_TAKE(arena, tape->checkpoints,
-              tkri_mul(state, (uint64_t)(tkri_trains(u) ? borders : tkri_min(borders, 1))));
+              tkri_mul(state, (uint64_t)(tkri_trains(u) ? checkpoints : tkri_min(checkpoints, 1))));
 }
 
 static void place_gradients(tkri_unroll *u, tkri_arena *arena) {
@@ -143,7 +143,7 @@ static void place_layer(tkri_unroll *u, int64_t l, tkri_layer_tape *tape, tkri_a
     }
 }
 
-/* Tape and borders take least memory at about half the root of the steps. */
+/* Tape and checkpoints take least memory at about half the root of the steps. */
 static void choose_segment(tkri_unroll *u) {
     tkri_plan *plan = &u->plan;
     const int recomputes = (plan->mode & TKR_RECOMPUTE) != 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * TKR_RECOMPUTE, and inference, whose tape holds a segment of the steps: wherever the borders are,
- * nothing but the order in which the weights' gradients are summed may change. */
+ * TKR_RECOMPUTE, and inference, whose tape holds a checkpoint segment of the steps: wherever the
+ * checkpoints are, nothing but the order in which the weights' gradients are summed may change. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,8 +79,8 @@ static bool goes_on(int64_t i) {
     return !(net_at(i).flags & NETS_BACKWARDS);
 }
 
-/* The twin's sequence anew, with segments of so many steps and borders for them, to be freed; 0:
- * as it is made. */
+/* The twin's sequence anew, with segments of so many steps and checkpoints for them, to be freed;
+ * 0: as it is made. */
 static float *remake(twin *t, int32_t mode, int64_t segment) {
     tkr_sequence_destroy(t->seq);
     assert_ok(tkr_sequence_create(&t->seq, t->cell, CAPACITY, BATCH, mode, t->env));
@@ -90,11 +90,11 @@ static float *remake(twin *t, int32_t mode, int64_t segment) {
         return NULL;
     }
     const size_t bytes = (size_t)(CAPACITY * BATCH * t->seq->u.net->state_width) * sizeof(float);
-    float *borders = malloc(bytes + 1);
-    memset(borders, 0xff, bytes);
+    float *checkpoints = malloc(bytes + 1);
+    memset(checkpoints, 0xff, bytes);
     t->seq->u.plan.segment = segment;
-    t->seq->u.tape.checkpoints = borders;
-    return borders;
+    t->seq->u.tape.checkpoints = checkpoints;
+    return checkpoints;
 }
 
 /* Everything but the weights' gradients has the bits of the whole. */
@@ -142,7 +142,7 @@ static void check_net(const nets_net *net, int64_t steps, int ragged, windows w,
     shot whole = run(&t, w);
     norms_of(&t, norms);
     for (int64_t k = 0; k < N_SEGMENTS; k++) {
-        float *borders = remake(&t, mode | TKR_RECOMPUTE, SEGMENTS[k]);
+        float *checkpoints = remake(&t, mode | TKR_RECOMPUTE, SEGMENTS[k]);
         shot cut = run(&t, w);
         check_shot(&t, &cut, &whole);
         norms_of(&t, again);
@@ -150,7 +150,7 @@ static void check_net(const nets_net *net, int64_t steps, int ragged, windows w,
             assert_true(fabs(again[n] - norms[n]) <= 1e-6 * norms[n]);
         }
         shot_free(&cut);
-        free(borders);
+        free(checkpoints);
     }
     shot_free(&whole);
     twin_close(&t);
@@ -196,14 +196,14 @@ static void test_retained(void **unused) {
         }
         twin_open(&t, net_at(i).specs, net_at(i).n, 701, NULL);
         twin_shape(&t, STEPS, BATCH, lengths, MODE, true);
-        float *borders = remake(&t, MODE | TKR_RETAIN | TKR_RECOMPUTE, 3);
+        float *checkpoints = remake(&t, MODE | TKR_RETAIN | TKR_RECOMPUTE, 3);
         shot first = run(&t, (windows){0, 0});
         assert_ok(tkr_sequence_zero_gradients(t.seq));
         twin_backward_library(&t);
         shot second = shot_take(&t, !t.by_ids);
         shot_same(&second, &first);
         shot_free(&first), shot_free(&second);
-        free(borders);
+        free(checkpoints);
         twin_close(&t);
     }
 }
@@ -228,7 +228,7 @@ static void check_inference(const tkr_env *env) {
         shot whole = run(&t, (windows){0, 0});
         for (int64_t k = 0; k < N_SEGMENTS; k++) {
             shot cut = {0};
-            float *borders = remake(&t, TKR_INFERENCE, SEGMENTS[k]);
+            float *checkpoints = remake(&t, TKR_INFERENCE, SEGMENTS[k]);
             tkr_state *state = twin_state(&t, TWIN_INITIAL);
             twin_forward_library(&t);
             cut.output = twin_output(&t);
@@ -238,7 +238,7 @@ static void check_inference(const tkr_env *env) {
             shot_same_when_cut(t.cell, cut.state, whole.state, whole.n_state);
             tkr_state_destroy(state);
             shot_free(&cut);
-            free(borders);
+            free(checkpoints);
         }
         shot_free(&whole);
         twin_close(&t);
@@ -250,7 +250,7 @@ static void test_inference(void **unused) {
     tiers_each_env(check_inference);
 }
 
-/* The borders that the library itself has room for. */
+/* The checkpoints that the library itself has room for. */
 static void test_as_made(void **unused) {
     (void)unused;
     for (int64_t i = 0; i < n_nets(); i++) {
@@ -333,9 +333,9 @@ static void test_training(void **unused) {
 }
 
 /* A linked pair: what flows between them does not depend on the segments of either. */
-static void link_pair(twin *pair, float **borders, int32_t extra, shot *shots) {
+static void link_pair(twin *pair, float **checkpoints, int32_t extra, shot *shots) {
     for (int i = 0; i < 2; i++) {
-        borders[i] = remake(&pair[i], MODE | extra, extra ? 3 + i : 0);
+        checkpoints[i] = remake(&pair[i], MODE | extra, extra ? 3 + i : 0);
     }
     assert_ok(tkr_sequence_link(pair[1].seq, pair[0].seq));
     twin_forward_library(&pair[0]);
@@ -355,17 +355,17 @@ static void test_linked(void **unused) {
     const orc_spec spec = {.kind = TKR_LSTM, .input = 3, .hidden = 6, .layers = 2};
     twin pair[2];
     shot whole[2], cut[2];
-    float *borders[2];
+    float *checkpoints[2];
     for (int i = 0; i < 2; i++) {
         twin_open(&pair[i], &spec, 1, 710 + (uint64_t)i, NULL);
         twin_shape(&pair[i], STEPS, BATCH, i ? NULL : lengths, MODE, true);
     }
-    link_pair(pair, borders, 0, whole);
-    link_pair(pair, borders, TKR_RECOMPUTE, cut);
+    link_pair(pair, checkpoints, 0, whole);
+    link_pair(pair, checkpoints, TKR_RECOMPUTE, cut);
     for (int i = 0; i < 2; i++) {
         check_shot(&pair[i], &cut[i], &whole[i]);
         shot_free(&whole[i]), shot_free(&cut[i]);
-        free(borders[i]);
+        free(checkpoints[i]);
     }
     for (int i = 1; i >= 0; i--) {
         twin_close(&pair[i]);
