@@ -161,6 +161,8 @@ typedef struct tkri_step {
     const tkri_layer *layer;
     const tkri_signal *in; /* [n_reads] */
     float *out;            /* [B][row_len(output)], if the table wants it */
+    void *own;             /* what its kind keeps from step to step, so as not to find it anew */
+    int32_t (*run)(const struct tkri_step *step, tkri_signal *out); /* the step */
 } tkri_step;
 
 /* Where a layer's output is. */
@@ -213,9 +215,13 @@ struct tkri_layer_ops {
     /* Pack the transposes that backward() multiplies with. */
     void (*pack)(tkri_unroll *u, int64_t l);
 
-    /* Streaming: floats of scratch memory for each stream; whether step() wants `out`; the step. */
+    /* Streaming: floats of scratch memory for each stream; whether step() wants `out`; the step.
+     * keep() measures or places step->own, which no option of the layer may shape; bind() fills it
+     * in, whenever the step is to be of another cell, and may set step->run, which is step(). */
     int64_t (*scratch)(const tkr_cell *cell, const tkri_layer *layer);
     int32_t (*wants_out)(const tkri_layer *layer);
+    void (*keep)(tkri_step *step, tkri_arena *arena);
+    void (*bind)(tkri_step *step);
     int32_t (*step)(const tkri_step *step, tkri_signal *out);
 };
 

@@ -247,28 +247,40 @@ static int32_t wants_out(const tkri_layer *layer) {
     return 1;
 }
 
+/* A step's product, but for its input, is what the step keeps. */
+static void keep(tkri_step *s, tkri_arena *arena) {
+    tkri_product *p;
+    TKRI_TAKE(arena, p, 1);
+    s->own = p;
+}
+
+static void bind(tkri_step *s) {
+    tkri_product *p = s->own;
+    *p = product(s->cell, s->layer);
+    p->rows = s->state->batch;
+    p->c = s->out;
+    p->c_row = tkri_row_len(s->layer->output);
+}
+
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const tkri_layer *layer = s->layer;
     const linear *own = own_of(layer);
-    const int64_t ld = tkri_row_len(layer->output);
-    tkri_product p = product(s->cell, layer);
-    p.rows = s->state->batch;
-    p.a = s->in[0].p;
-    p.a_row = s->in[0].ld;
-    p.c = s->out;
-    p.c_row = ld;
+    const tkri_signal *in = s->in;
+    tkri_product *p = s->own;
+    p->a = in->p;
+    p->a_row = in->ld;
     if (own->precision) {
         const tkri_quantized_plain plain = {own->units, layer->input, own->weight, own->bias};
-        tkri_quantized_linear(s->cell, s->state, &plain, s->in[0], s->out);
-    } else if (s->in[0].ids) {
-        tkri_product_gather(&p, s->in[0].ids);
+        tkri_quantized_linear(s->cell, s->state, &plain, *in, s->out);
+    } else if (in->ids) {
+        tkri_product_gather(p, in->ids);
     } else {
-        tkri_product_run(&p);
+        tkri_product_run(p);
     }
     if (own->activation != TKR_IDENTITY) {
-        s->cell->kern->activate(s->out, s->out, s->state->batch * ld, own->activation);
+        s->cell->kern->activate(s->out, s->out, p->rows * p->c_row, own->activation);
     }
-    *out = (tkri_signal){s->out, ld, NULL};
+    *out = (tkri_signal){s->out, p->c_row, NULL};
     return TKR_OK;
 }
 
@@ -284,6 +296,8 @@ static const tkri_layer_ops linear_ops = {
     .room = room,
     .pack = pack,
     .wants_out = wants_out,
+    .keep = keep,
+    .bind = bind,
     .step = step,
 };
 

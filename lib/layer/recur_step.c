@@ -18,18 +18,56 @@ int32_t tkri_recurrent_wants_out(const tkri_layer *layer) {
 }
 
 /* One stream of a plain layer: products and pointwise part in one go. */
-static int step_fused(const tkri_step *step, const tkri_recurrent *layer) {
-    static const float one = 1.0f;
-    const tkri_direction *d = &layer->direction[0];
-    const tkr_cell *cell = step->cell;
-    const tkri_signal in = step->in[0];
-    const float *values = cell->net->values, *derived = cell->net->derived;
-    if (layer->precision || !layer->ops->step || step->state->batch != 1 ||
-        layer->out != layer->units || layer->zoneout > 0.0f || layer->zoneout_cell > 0.0f) {
-        return 0;
+typedef struct fused {
+    tkri_stream stream;
+    int64_t id_row; /* floats of an id's in w_ih */
+    tkri_signal out;
+    void (*run)(const tkri_stream *stream);
+} fused;
+
+void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena) {
+    fused *own;
+    if (step->state->batch == 1) {
+        TKRI_TAKE(arena, own, 1);
+        step->own = own;
     }
-    tkri_stream s = {
-        .x = in.p,
+}
+
+static int is_plain(const tkri_recurrent *layer) {
+    return !layer->precision && layer->out == layer->units && layer->zoneout <= 0.0f &&
+           layer->zoneout_cell <= 0.0f;
+}
+
+/* One row of w_ih, or none. */
+static void run_id(const fused *own, int32_t id) {
+    static const float one = 1.0f;
+    tkri_stream s = own->stream;
+    s.x = &one;
+    s.x_len = id >= 0;
+    s.w_ih += s.x_len * id * own->id_row;
+    own->run(&s);
+}
+
+static int32_t step_fused(const tkri_step *step, tkri_signal *out) {
+    const tkri_signal *in = step->in;
+    fused *own = step->own;
+    if (own->out.p != own->stream.h) { /* the output is the state before */
+        memcpy(step->out, own->stream.h, (size_t)own->out.ld * sizeof *step->out);
+    }
+    if (in->p) {
+        own->stream.x = in->p;
+        own->run(&own->stream);
+    } else if (in->ids) {
+        run_id(own, in->ids[0]);
+    }
+    *out = own->out;
+    return TKR_OK;
+}
+
+static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer) {
+    const tkri_direction *d = &layer->direction[0];
+    const float *values = step->cell->net->values, *derived = step->cell->net->derived;
+    return (tkri_stream){
         .x_len = layer->input,
         .input = layer->input,
         .units = layer->units,
@@ -43,13 +81,19 @@ static int step_fused(const tkri_step *step, const tkri_recurrent *layer) {
         .peep = d->peep < 0 ? NULL : values + d->peep,
         .ld_c = layer->units_ld,
     };
-    if (in.ids) { /* one row of w_ih, or none */
-        s.x = &one;
-        s.x_len = in.ids[0] >= 0;
-        s.w_ih += s.x_len * in.ids[0] * layer->ops->gates * cell->kern->vl;
+}
+
+void tkri_recurrent_bind(tkri_step *step) {
+    const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
+    fused *own = step->own;
+    if (own && layer->ops->step && is_plain(layer)) {
+        own->stream = stream_of(step, layer);
+        own->id_row = layer->ops->gates * step->cell->kern->vl;
+        own->out =
+            (tkri_signal){layer->output_before ? step->out : own->stream.h, layer->out_ld, NULL};
+        own->run = layer->ops->step;
+        step->run = step_fused;
     }
-    layer->ops->step(&s);
-    return 1;
 }
 
 /* The arguments of a step, in the scratch memory. */
@@ -76,7 +120,7 @@ static tkri_recur recur_of(const tkri_step *step, const tkri_recurrent *layer, f
     return r;
 }
 
-/* Whatever step_fused() does not do. */
+/* Whatever is not plain. */
 static __attribute__((noinline)) void step_pieces(const tkri_step *step,
                                                   const tkri_recurrent *layer) {
     const tkri_direction *d = &layer->direction[0];
@@ -108,12 +152,11 @@ int32_t tkri_recurrent_step(const tkri_step *step, tkri_signal *out) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     const float *h =
         tkri_state_rows(step->state->values, layer->direction[0].state_h, step->state->batch);
-    const tkri_signal in = step->in[0];
     if (layer->output_before) {
         memcpy(step->out, h, (size_t)(step->state->batch * layer->out_ld) * sizeof *h);
         h = step->out;
     }
-    if ((in.p || in.ids) && !step_fused(step, layer)) {
+    if (step->in->p || step->in->ids) {
         step_pieces(step, layer);
     }
     *out = (tkri_signal){h, layer->out_ld, NULL};

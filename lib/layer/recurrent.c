@@ -274,6 +274,8 @@ static const tkri_layer_ops recurrent_ops = {
     .pack = tkri_recurrent_pack,
     .scratch = tkri_recurrent_scratch,
     .wants_out = tkri_recurrent_wants_out,
+    .keep = tkri_recurrent_keep,
+    .bind = tkri_recurrent_bind,
     .step = tkri_recurrent_step,
 };
 

@@ -124,6 +124,8 @@ void tkri_recurrent_rest(tkri_unroll *u, const tkri_job *job, const tkri_window 
 void tkri_recurrent_pack(tkri_unroll *u, int64_t l);
 int64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer);
 int32_t tkri_recurrent_wants_out(const tkri_layer *layer);
+void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena);
+void tkri_recurrent_bind(tkri_step *step);
 int32_t tkri_recurrent_step(const tkri_step *step, tkri_signal *out);
 
 #endif

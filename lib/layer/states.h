@@ -14,13 +14,14 @@ struct tkr_state {
     const tkri_net *net;
     uint64_t bytes;
     int64_t batch;
-    float *values;        /* [state_width * B] */
-    float *backup;        /* the same, where a step may have to be taken back; or NULL */
-    float *scratch;       /* [B * scratch_len], of one layer's step at a time */
-    float **out;          /* [n_layers]: [B][row_len(output)]; NULL where a layer wants none */
-    tkri_signal *signals; /* [n_layers + 1]: the input's, then each layer's output */
-    uint32_t *q;          /* [B][q_row] what a quantized product reads in the place of its rows */
-    float *q_scale;       /* int8: [B] */
+    float *values;         /* [state_width * B] */
+    float *backup;         /* the same, where a step may have to be taken back; or NULL */
+    float *scratch;        /* [B * scratch_len], of one layer's step at a time */
+    const tkr_cell *bound; /* whose layers the steps are; the state's own, but for a moment */
+    tkri_step *steps;      /* [n_layers] */
+    tkri_signal *signals;  /* [n_layers + 1]: the input's, then each layer's output */
+    uint32_t *q;           /* [B][q_row] what a quantized product reads in the place of its rows */
+    float *q_scale;        /* int8: [B] */
     int64_t scratch_len, q_row;
 };
 

@@ -52,6 +52,56 @@ static int needs_backup(const tkri_net *net) {
     return net->may_fail || net->layers[net->n_layers - 1].without_input;
 }
 
+/* Layer l's step, of the state's own cell; it and what it needs are measured where `steps` is NULL.
+ */
+static void place_step(tkr_state *state, int64_t l, tkri_arena *arena) {
+    const tkri_layer *layer = &state->net->layers[l];
+    const int64_t ld = tkri_row_len(layer->output);
+    tkri_step measured, *step = state->steps ? &state->steps[l] : &measured;
+    *step = (tkri_step){.state = state, .layer = layer};
+    if (wants_out(layer)) {
+        TKRI_TAKE(arena, step->out, tkri_times(state->batch, ld));
+    }
+    if (layer->ops->keep) {
+        layer->ops->keep(step, arena);
+    }
+}
+
+/* A step on all that its layer reads. */
+static int32_t step_several(const tkri_step *step, tkri_signal *out) {
+    tkri_signal several[TKRI_MAX_BRANCHES];
+    tkri_step wide = *step;
+    for (int64_t i = 0; i < step->layer->n_reads; i++) {
+        several[i] = step->state->signals[step->layer->reads[i].from + 1];
+    }
+    wide.in = several;
+    return step->layer->ops->step(&wide, out);
+}
+
+/* The step of a layer that nobody reads. */
+static int32_t step_nothing(const tkri_step *step, tkri_signal *out) {
+    (void)step, (void)out;
+    return TKR_OK;
+}
+
+/* The steps are this cell's from here on. */
+static void bind(tkr_state *state, const tkr_cell *cell) {
+    for (int64_t l = 0; l < cell->net->n_layers; l++) {
+        const tkri_layer *layer = &cell->net->layers[l];
+        tkri_step *step = &state->steps[l];
+        step->cell = cell;
+        step->layer = layer;
+        step->in = &state->signals[layer->reads[0].from + 1];
+        step->run = !layer->live         ? step_nothing
+                    : layer->n_reads > 1 ? step_several
+                                         : layer->ops->step;
+        if (layer->live && layer->ops->bind) {
+            layer->ops->bind(step);
+        }
+    }
+    state->bound = cell;
+}
+
 void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     const tkri_net *net = state->net;
     const uint64_t batch = (uint64_t)state->batch;
@@ -64,19 +114,16 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
         TKRI_TAKE(arena, state->backup, values);
     }
     TKRI_TAKE(arena, state->scratch, tkri_mul(batch, (uint64_t)state->scratch_len));
-    TKRI_TAKE(arena, state->out, net->n_layers);
     TKRI_TAKE(arena, state->signals, net->n_layers + 1);
+    TKRI_TAKE(arena, state->steps, net->n_layers);
     for (int64_t l = 0; l < net->n_layers; l++) {
-        float *out = NULL;
-        if (wants_out(&net->layers[l])) {
-            TKRI_TAKE(arena, out, tkri_mul(batch, (uint64_t)tkri_row_len(net->layers[l].output)));
-        }
-        if (state->out) {
-            state->out[l] = out;
-        }
+        place_step(state, l, arena);
     }
     TKRI_TAKE(arena, state->q, tkri_mul(batch, (uint64_t)state->q_row));
     TKRI_TAKE(arena, state->q_scale, state->cell->precision == TKR_INT8 ? batch : 0);
+    if (state->steps) {
+        bind(state, state->cell);
+    }
 }
 
 /* libc's copy takes longer to find out how to do it than most rows are long. */
@@ -90,28 +137,20 @@ static void copy_row(float *to, const float *from, int64_t n) {
     }
 }
 
-/* Layer l on what it reads; signals[l + 1] is its output's. */
-static int32_t step_layer(const tkr_cell *cell, tkr_state *state, int64_t l) {
-    const tkri_layer *layer = &cell->net->layers[l];
-    tkri_signal several[TKRI_MAX_BRANCHES];
-    tkri_step step = {
-        .cell = cell,
-        .state = state,
-        .layer = layer,
-        .in = &state->signals[layer->reads[0].from + 1],
-        .out = state->out[l],
-    };
-    if (!step.in[0].p && !step.in[0].ids && !layer->without_input) {
-        state->signals[l + 1] = (tkri_signal){NULL, 0, NULL};
-        return TKR_OK;
-    }
-    if (layer->n_reads > 1) {
-        for (int64_t i = 0; i < layer->n_reads; i++) {
-            several[i] = state->signals[layer->reads[i].from + 1];
+/* The layers one after the other; their outputs stand behind `signal`, the input. Without an input
+ * there is none of the layers that need it. */
+static int32_t step_layers(const tkri_step *step, const tkri_step *end, tkri_signal *signal,
+                           int stays) {
+    int32_t status = TKR_OK;
+    for (; step < end && status == TKR_OK; step++) {
+        signal++;
+        if (stays && !step->in->p && !step->layer->without_input) {
+            *signal = (tkri_signal){NULL, 0, NULL};
+        } else {
+            status = step->run(step, signal);
         }
-        step.in = several;
     }
-    return layer->ops->step(&step, &state->signals[l + 1]);
+    return status;
 }
 
 static void take_back(tkr_state *state) {
@@ -124,17 +163,16 @@ int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, cons
     const tkri_net *net = cell->net;
     const uint64_t mode = tkri_fpmode_enter();
     const int stays = !x && !ids;
-    int32_t status = TKR_OK;
+    if (cell != state->bound || cell != state->cell) { /* another one may have gone since */
+        bind(state, cell);
+    }
     if (state->backup && (stays || net->may_fail)) {
         memcpy(state->backup, state->values,
                (size_t)tkri_state_len(net, state->batch) * sizeof *state->backup);
     }
     state->signals[0] = (tkri_signal){x, net->input, ids};
-    for (int64_t l = 0; l < net->n_layers && status == TKR_OK; l++) {
-        if (net->layers[l].live) {
-            status = step_layer(cell, state, l);
-        }
-    }
+    const int32_t status =
+        step_layers(state->steps, state->steps + net->n_layers, state->signals, stays);
     const tkri_signal out = state->signals[net->n_layers];
     for (int64_t b = 0; status == TKR_OK && y && b < state->batch; b++) {
         copy_row(y + b * net->output, out.p + b * out.ld, net->output);

@@ -310,6 +310,57 @@ static void test_other_cell(void **unused) {
     tkr_cell_destroy(narrow), tkr_cell_destroy(wide);
 }
 
+static tkr_cell *with_zoneout(double rate) {
+    tkr_cell *parts[2], *chain;
+    assert_ok(tkr_cell_create(&parts[0], TKR_LSTM, 3, 9, NULL));
+    assert_ok(tkr_cell_create(&parts[1], TKR_LINEAR, 9, 2, NULL));
+    assert_ok(tkr_cell_set_float(parts[0], TKR_ZONEOUT, rate));
+    assert_ok(tkr_cell_chain(&chain, parts, 2, NULL));
+    assert_ok(tkr_cell_init(chain, rate > 0 ? 1 : 2));
+    return chain;
+}
+
+/* Ids and values in turns. */
+static void step_either(const tkr_cell *cell, tkr_state *state, float *y, int64_t i) {
+    const float x[3] = {1, -2, (float)i};
+    const int32_t id = (int32_t)(i % 4 - 1);
+    if (i % 3 == 2) {
+        assert_ok(tkr_cell_step_ids(cell, state, y, &id));
+    } else {
+        assert_ok(tkr_cell_step(cell, state, y, x));
+    }
+}
+
+/* Two cells, whose steps are not done the same way, take turns on one state: each step is what the
+ * cell does on a state of its own. A third cell comes and goes, mostly where the last one was. */
+static void test_turns(void **unused) {
+    (void)unused;
+    tkr_cell *cells[2] = {with_zoneout(0), with_zoneout(0.5)};
+    tkr_state *own[2], *shared;
+    float y[2], same[2];
+    for (int c = 0; c < 2; c++) {
+        assert_ok(tkr_state_create(&own[c], cells[c], 1, NULL));
+    }
+    assert_ok(tkr_state_create(&shared, cells[1], 1, NULL));
+    for (int64_t i = 0; i < 24; i++) {
+        const int64_t c = i / 2 % 3;
+        tkr_cell *cell = c < 2 ? cells[c] : with_zoneout(i % 2 ? 0.25 : 0);
+        tkr_state *state = c < 2 ? own[c] : NULL;
+        if (!state) {
+            assert_ok(tkr_state_create(&state, cell, 1, NULL));
+        }
+        assert_ok(tkr_state_copy(state, shared));
+        step_either(cell, state, same, i);
+        step_either(cell, shared, y, i);
+        assert_true(compare_bits(y, same, 2));
+        if (c == 2) {
+            tkr_state_destroy(state), tkr_cell_destroy(cell);
+        }
+    }
+    tkr_state_destroy(own[0]), tkr_state_destroy(own[1]), tkr_state_destroy(shared);
+    tkr_cell_destroy(cells[0]), tkr_cell_destroy(cells[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),         cmocka_unit_test(test_options),
@@ -317,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_rollback),      cmocka_unit_test(test_no_output),
         cmocka_unit_test(test_output_before), cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_independent),   cmocka_unit_test(test_other_cell),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
