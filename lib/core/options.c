@@ -16,12 +16,13 @@ const tkri_option *tkri_options_next(const tkri_options *options, const tkri_opt
     return next->key ? next : NULL;
 }
 
+/* A training step reads a dozen options: this does not ask every option for its kinds. */
 const tkri_option *tkri_options_find(const tkri_options *options, int32_t key) {
-    const tkri_option *o = tkri_options_next(options, NULL);
-    while (o && o->key != key) {
-        o = tkri_options_next(options, o);
+    const tkri_option *o = options->table;
+    while (o->key && (o->key != key || !has(options, o))) {
+        o++;
     }
-    return o;
+    return o->key ? o : NULL;
 }
 
 const tkri_option *tkri_options_named(const tkri_options *options, const char *name, uint64_t len) {
