@@ -49,7 +49,8 @@
  *  Status      Every call that can fail returns int32_t: TKR_OK (0) or a negative TKR_ERR_...
  *              A size, a count or a value always comes back through a pointer.
  *  Failure     A failed call leaves every object as it was and every output untouched, except a
- *              handle output of _create, _load and _chain, which is set to NULL.
+ *              handle output of _create, _load and _chain, which is set to NULL. A pass that stops
+ *              on the way (NaN, a function of the caller's) leaves a sequence without outputs.
  *  Detail      A call that fails on an object it may write also leaves a text in it that says what
  *              was wrong: tkr_cell_detail() and its sisters. The text lives until the next failing
  *              call on that object. Calls on a const object report by status alone. A failed
@@ -307,7 +308,8 @@ typedef struct tkr_optimizer tkr_optimizer;
 #define TKR_RESET_BEFORE 1 /**< n = tanh(W_n x + b_in + U_n (r * h) + b_hn); Cho 2014, ONNX default */
 
 /* Values of TKR_INIT. Biases start at zero except under uniform and normal. */
-#define TKR_INIT_UNIFORM 1    /**< all in +-1/sqrt(H), linear +-1/sqrt(I), embedding N(0,1): PyTorch */
+#define TKR_INIT_UNIFORM 1    /**< all in +-1/sqrt(H), linear +-1/sqrt(I), embedding N(0,1): PyTorch;
+                                   user: +-1/sqrt of a row of the weight, of rank 1 +-1/sqrt(I) */
 #define TKR_INIT_GLOROT 2     /**< weights in +-sqrt(6/(in+out)), gate by gate; Glorot 2010 */
 #define TKR_INIT_ORTHOGONAL 3 /**< recurrent gates orthogonal (Saxe 2014), the others Glorot */
 #define TKR_INIT_NORMAL 4     /**< everything N(0,1) times TKR_INIT_SCALE; default scale here .01 */
@@ -370,9 +372,10 @@ TKR_API int32_t tkr_cell_branch(tkr_cell **branch, tkr_cell **parts, int64_t n, 
  *
  * The functions may run on several threads at the same time, over different rows, and forward again
  * under TKR_RECOMPUTE; so they keep nothing between calls but what `saved` and the states carry. They
- * return TKR_OK, or a status that ends the call that led to them: a pass then counts as not run. A
- * NaN in what they made ends it with TKR_ERR_NUMERIC. They must not call the library with the object
- * that runs them.
+ * return TKR_OK, or a status that ends the call that led to them: a pass then counts as not run, a
+ * step leaves the state as it was. What is no TKR_ERR_ becomes TKR_ERR_UNSUPPORTED; the text has the
+ * number. A NaN in what they made ends the call with TKR_ERR_NUMERIC; infinity is allowed. They must
+ * not call the library with the object that runs them.
  */
 
 /** A parameter or a state of it. */
@@ -382,7 +385,8 @@ typedef struct tkr_user_tensor {
     int64_t shape[4];  /**< each at least 1; of a state its width alone */
 } tkr_user_tensor;
 
-/** One step of `rows` sequences. Arrays are dense, rows first. */
+/** One step of `rows` sequences, which may be fewer than the batch. Arrays are dense, rows first, and do
+ *  not overlap. */
 typedef struct tkr_user_step {
     uint64_t size; /**< sizeof(tkr_user_step) of the library: what it knows */
     int64_t rows, input, output;    /**< rows, I, O */
@@ -395,8 +399,9 @@ typedef struct tkr_user_step {
     /* Backward alone; NULL forward. */
     const float *dy;              /**< [rows][O]: dL/dy */
     float *dx;                    /**< [rows][I]: to be written */
-    float *const *dstates;        /**< holds dL/d new_states; becomes dL/d states */
-    float *const *dparameters;    /**< to be added to */
+    float *const *dstates;        /**< holds dL/d new_states, of later steps alone (where y is a
+                                       state, add dy); to be overwritten with dL/d states */
+    float *const *dparameters;    /**< to be added to; no other call uses them meanwhile */
 } tkr_user_step;
 
 /** What such a cell is. Copied when the cell is made, but for what `user` points at. */
@@ -516,7 +521,8 @@ TKR_API int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer);
  * @param cell  receives the handle; NULL on failure
  * @param env   or NULL; a text of what was wrong goes to env->detail
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT, TKR_ERR_MISMATCH, TKR_ERR_MEMORY,
- *         TKR_ERR_UNSUPPORTED (a file of a newer format major). Since: 0.1
+ *         TKR_ERR_UNSUPPORTED (a file of a newer format major, or of a cell of the caller's own that
+ *         env->user_cells lacks). Since: 0.1
  */
 TKR_API int32_t tkr_cell_load(tkr_cell **cell, const char *path, const tkr_env *env);
 TKR_API int32_t tkr_cell_load_from(tkr_cell **cell, const tkr_reader *reader, const tkr_env *env);
