@@ -398,7 +398,8 @@ static void test_bad_architectures(void **unused) {
 /* What version 1.0 wrote knows no option that came later: those have their defaults. */
 static void test_older_file(void **unused) {
     (void)unused;
-    static const char *const later[] = {Q "combine" Q ":0,", Q "gate_activation" Q ":3,"};
+    static const char *const later[] = {Q "combine" Q ":0,", Q "gate_activation" Q ":3,",
+                                        Q "layer_norm" Q ":0,"};
     stream file;
     place p;
     tkr_cell *cell;
