@@ -90,7 +90,13 @@ static void run(operands *o) {
         if (o->c->option == GATHER) {
             o->kern->gather(&g, o->ids);
         } else if (o->c->option == SCATTER) {
-            o->kern->scatter(&g, o->ids, o->b + (g.b - o->gemm.b));
+            const tkri_gemm back = {.k = g.m,
+                                    .width = g.width,
+                                    .b = g.c,
+                                    .b_k = g.c_row,
+                                    .c = o->b + (g.b - o->gemm.b),
+                                    .c_row = g.b_k};
+            o->kern->scatter(&back, o->ids);
         } else {
             o->kern->gemm(&g);
         }

@@ -191,7 +191,7 @@ int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len)
     if (len != tkri_output_steps(seq) * seq->u.plan.batch * seq->u.net->output) {
         return TKR_ERR_SHAPE;
     }
-    tkri_border_output((tkri_unroll *)(uintptr_t)&seq->u, output);
+    tkri_border_output(&seq->u, output);
     return TKR_OK;
 }
 
@@ -333,7 +333,7 @@ int32_t tkr_sequence_input_gradient(const tkr_sequence *seq, float *values, int6
     if (len != seq->u.plan.steps * seq->u.plan.batch * seq->u.net->input) {
         return TKR_ERR_SHAPE;
     }
-    tkri_border_input_gradient((tkri_unroll *)(uintptr_t)&seq->u, values);
+    tkri_border_input_gradient(&seq->u, values);
     return TKR_OK;
 }
 

@@ -159,7 +159,7 @@ void tkri_team_stop(tkri_team *team, const tkri_env *env) {
     team->pool = NULL;
 }
 
-void tkri_team_run(tkri_team *team, int64_t n, tkr_task task, void *argument) {
+void tkri_team_run(const tkri_team *team, int64_t n, tkr_task task, void *argument) {
     if (n <= 1 || (!team->parallel_for && !team->pool)) {
         for (int64_t i = 0; i < n; i++) {
             task(argument, i);

@@ -21,6 +21,6 @@ int32_t tkri_team_start(tkri_team *team, const tkri_env *env);
 void tkri_team_stop(tkri_team *team, const tkri_env *env);
 
 /* Runs task(argument, 0..n-1); returns when all are done. Allocates nothing. */
-void tkri_team_run(tkri_team *team, int64_t n, tkr_task task, void *argument);
+void tkri_team_run(const tkri_team *team, int64_t n, tkr_task task, void *argument);
 
 #endif

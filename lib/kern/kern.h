@@ -174,8 +174,9 @@ typedef struct tkri_kern {
      * with one-hot rows, and the same bits. */
     void (*gather)(const tkri_gemm *product, const int32_t *ids);
 
-    /* The gradient of that: row ids[i] of b (rows b_k apart) += row i of C, for i in order. */
-    void (*scatter)(const tkri_gemm *product, const int32_t *ids, float *b);
+    /* The gradient of that: C's row ids[i] += row i of B (for ids[i] < 0: nothing), for i < k in
+     * order. */
+    void (*scatter)(const tkri_gemm *product, const int32_t *ids);
 
     /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of
      * VL; what y has there does not change. */

@@ -312,12 +312,12 @@ void TIER(tkri_gather)(const tkri_gemm *g, const int32_t *ids) {
     }
 }
 
-void TIER(tkri_scatter)(const tkri_gemm *g, const int32_t *ids, float *b) {
-    for (int64_t i = 0; i < g->m; i++) {
-        const float *c = g->c + i * g->c_row;
+void TIER(tkri_scatter)(const tkri_gemm *g, const int32_t *ids) {
+    for (int64_t i = 0; i < g->k; i++) {
+        const float *b = g->b + i * g->b_k;
         for (int32_t j = 0; ids[i] >= 0 && j < g->width; j++) {
-            float *to = b + ids[i] * g->b_k + j * VL;
-            v_store(to, v_load(to) + v_load(c + j * VL));
+            float *to = g->c + ids[i] * g->c_row + j * VL;
+            v_store(to, v_load(to) + v_load(b + j * VL));
         }
     }
 }

@@ -47,14 +47,9 @@ void tkri_sum_outer(const tkri_piece *p, tkri_gemm g, int32_t operand) {
 }
 
 void tkri_sum_ids(const tkri_piece *p, const tkri_gemm *g, const int32_t *ids) {
-    const tkri_gemm scatter = {
-        .m = p->to - p->from,
-        .b_k = g->c_row,
-        .c = (float *)(uintptr_t)g->b,
-        .c_row = g->b_k,
-        .width = g->width,
-    };
-    p->u->cell->kern->scatter(&scatter, ids + p->from, g->c);
+    tkri_gemm sum = *g;
+    sum.k = p->to - p->from;
+    p->u->cell->kern->scatter(&sum, ids + p->from);
 }
 
 tkri_gemm tkri_plain_gradient(const tkri_piece *p, tkri_view dy, int64_t units, int64_t offset,

@@ -13,7 +13,7 @@ typedef tkri_view rows_of(const tkri_unroll *u, const tkri_chunk *chunk);
 
 /* One array's copy. A row is `bytes` long, in the caller's array too, where they are dense. */
 typedef struct copy {
-    tkri_unroll *u;
+    const tkri_unroll *u;
     const tkri_chunk *chunks;
     int64_t steps; /* in the caller's array */
     size_t bytes;
@@ -68,7 +68,7 @@ static void copy_piece(void *argument, int64_t index) {
 }
 
 static void run(copy *c) {
-    tkri_unroll *u = c->u;
+    const tkri_unroll *u = c->u;
     const int64_t n = u->plan.n_chunks * PIECES;
     if ((size_t)u->plan.rows * c->bytes < LEAST_BYTES) {
         for (int64_t i = 0; i < n; i++) {
@@ -79,12 +79,12 @@ static void run(copy *c) {
     }
 }
 
-static copy input_copy(tkri_unroll *u, rows_of *rows, size_t bytes) {
+static copy input_copy(const tkri_unroll *u, rows_of *rows, size_t bytes) {
     return (copy){
         .u = u, .chunks = u->plan.chunks, .steps = u->plan.steps, .bytes = bytes, .rows = rows};
 }
 
-static copy output_copy(tkri_unroll *u, rows_of *rows) {
+static copy output_copy(const tkri_unroll *u, rows_of *rows) {
     copy c = input_copy(u, rows, (size_t)u->net->output * sizeof(float));
     if (u->net->once) {
         c.chunks = u->plan.once;
@@ -126,7 +126,7 @@ void tkri_border_ids(tkri_unroll *u, const int32_t *ids) {
     }
 }
 
-void tkri_border_output(tkri_unroll *u, float *output) {
+void tkri_border_output(const tkri_unroll *u, float *output) {
     copy c = output_copy(u, tkri_output);
     c.out = (char *)output;
     run(&c);
@@ -138,7 +138,7 @@ void tkri_border_loss_gradient(tkri_unroll *u, const float *doutput) {
     run(&c);
 }
 
-void tkri_border_input_gradient(tkri_unroll *u, float *dinput) {
+void tkri_border_input_gradient(const tkri_unroll *u, float *dinput) {
     copy c = input_copy(u, input_gradient_rows, (size_t)u->net->input * sizeof *dinput);
     c.out = (char *)dinput;
     run(&c);

@@ -84,9 +84,9 @@ void tkri_rows_plan(tkri_unroll *u, const int32_t *lengths, int64_t steps, int64
  * whose output is once have one step. */
 void tkri_border_input(tkri_unroll *u, const float *input);
 void tkri_border_ids(tkri_unroll *u, const int32_t *ids);
-void tkri_border_output(tkri_unroll *u, float *output);
+void tkri_border_output(const tkri_unroll *u, float *output);
 void tkri_border_loss_gradient(tkri_unroll *u, const float *doutput); /* NULL: zeros */
-void tkri_border_input_gradient(tkri_unroll *u, float *dinput);
+void tkri_border_input_gradient(const tkri_unroll *u, float *dinput);
 
 /* forward.c, backward.c, gradients.c: the walks. A failure's text goes to `detail`. */
 int32_t tkri_forward(tkri_unroll *u, tkri_detail *detail);

@@ -245,7 +245,8 @@ static void check_gather(const tkri_kern *kern) {
     }
 }
 
-/* scatter adds each row of C to the row of B that its id names; equal ids add up in order. */
+/* scatter adds each row of its B to the row of its C that its id names; equal ids add up in order.
+ * Here its B is gather's C. */
 static void check_scatter(const tkri_kern *kern) {
     const int32_t ids[6] = {2, -1, 0, 2, 2, 1};
     operands o = make(kern, 6, 1, 3, 2, TKRI_FROM_ZERO, 1);
@@ -256,7 +257,9 @@ static void check_scatter(const tkri_kern *kern) {
             want[ids[i] * o.g.b_k + j] += o.g.c[i * o.g.c_row + j];
         }
     }
-    kern->scatter(&o.g, ids, o.b.data);
+    const tkri_gemm scatter = {
+        .k = 6, .width = o.g.width, .b = o.g.c, .b_k = o.g.c_row, .c = o.b.data, .c_row = o.g.b_k};
+    kern->scatter(&scatter, ids);
     assert_true(compare_bits(o.b.data, want, o.b.n));
     free(want);
     destroy(&o);
