@@ -81,9 +81,6 @@ static inline int64_t tkri_terms_len(const tkri_recurrent *layer) {
 
 tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *chunk);
 
-/* x = kept ? before : x, or with mask NULL the expectation of that. */
-void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
-
 /* The table's functions, in the files recur_*.c. */
 int32_t tkri_recurrent_where(const tkri_unroll *u, int64_t l);
 tkri_view tkri_recurrent_rows(const tkri_unroll *u, int64_t l, const tkri_chunk *chunk);
