@@ -10,8 +10,9 @@
 #include "core/fpmode.h"
 
 const kern_case *kern_case_at(int i) {
-    const kern_case *const lists[] = {kern_product_cases, kern_pointwise_cases, kern_update_cases,
-                                      kern_cell_cases, kern_quantized_cases};
+    const kern_case *const lists[] = {kern_product_cases, kern_pointwise_cases,
+                                      kern_update_cases,  kern_cell_cases,
+                                      kern_mask_cases,    kern_quantized_cases};
     for (size_t list = 0; list < sizeof lists / sizeof *lists; list++) {
         const kern_case *c = lists[list];
         for (; c->kernel; c++) {

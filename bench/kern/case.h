@@ -60,7 +60,7 @@ struct kern_case {
 
 /* The cases, ended by kernel NULL. */
 extern const kern_case kern_product_cases[], kern_pointwise_cases[], kern_update_cases[],
-    kern_cell_cases[], kern_quantized_cases[];
+    kern_cell_cases[], kern_mask_cases[], kern_quantized_cases[];
 
 /* Case i of all of them, or NULL behind the last. */
 const kern_case *kern_case_at(int i);

@@ -2,7 +2,6 @@
 #include "core/random.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/check.h"
 
@@ -50,26 +49,6 @@ void tkri_philox(uint32_t out[4], uint64_t seed, uint64_t stream, uint64_t index
     draw_blocks(&b, seed, stream, index);
     for (int w = 0; w < BLOCK; w++) {
         out[w] = b.word[w][0];
-    }
-}
-
-void tkri_uniform_fill(float *out, uint64_t seed, uint64_t stream, uint64_t index, int64_t n) {
-    float drawn[BLOCK * COUNTERS];
-    while (n > 0) {
-        const int64_t skip = (int64_t)(index % BLOCK);
-        const int64_t len = tkri_min(n, BLOCK * COUNTERS - skip);
-        blocks b;
-        draw_blocks(&b, seed, stream, index / BLOCK);
-        for (int i = 0; i < COUNTERS; i++) {
-            for (int w = 0; w < BLOCK; w++) {
-                /* By way of a signed number, which every machine converts in vectors. */
-                drawn[BLOCK * i + w] = (float)(int32_t)(b.word[w][i] >> 8) * 0x1p-24f;
-            }
-        }
-        memcpy(out, drawn + skip, (size_t)len * sizeof *out);
-        out += len;
-        index += (uint64_t)len;
-        n -= len;
     }
 }
 

@@ -15,10 +15,6 @@ typedef struct tkri_random {
 /* Four 32-bit numbers for the key `seed` and the counter (stream, index). */
 void tkri_philox(uint32_t out[4], uint64_t seed, uint64_t stream, uint64_t index);
 
-/* Uniform in [0,1), 24 bits, into out [n]: four words of each counter from index / 4 on, beginning
- * with word index % 4 of the first. A number depends on its own index alone. */
-void tkri_uniform_fill(float *out, uint64_t seed, uint64_t stream, uint64_t index, int64_t n);
-
 /* Uniform in [0,1), 53 bits; the generator moves on. */
 double tkri_uniform(tkri_random *random);
 

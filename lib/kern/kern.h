@@ -100,6 +100,14 @@ typedef struct tkri_update {
     int32_t decoupled; /* AdamW: decay acts on the parameter, not on the gradient */
 } tkri_update;
 
+/* What a mask is drawn by: `yes` with probability `rate`, else `no`. Element i goes by word
+ * (index + i) % 4 of Philox' counter (stream, (index + i) / 4) under the key `seed`: by its highest
+ * 24 bits, a number in [0, 1), being below the rate. */
+typedef struct tkri_draw {
+    uint64_t seed, stream, index; /* index a multiple of 4 */
+    float rate, yes, no;
+} tkri_draw;
+
 /* A finished row of a packed matrix: its element k is at[k * step]. */
 typedef struct tkri_axis {
     const float *at;
@@ -181,6 +189,17 @@ typedef struct tkri_kern {
     /* y[i] += x[i] for i < n. Both arrays can be read, and y written, up to the next multiple of
      * VL; what y has there does not change. */
     void (*add)(float *y, const float *x, int64_t n);
+
+    /* A mask of n elements; behind them nothing is written. */
+    void (*draw_mask)(float *out, const tkri_draw *draw, int64_t n);
+
+    /* Zoneout: x += mask (before - x) for n numbers, a multiple of VL. Without a mask (NULL) `rate`
+     * stands for each of its elements. */
+    void (*zone)(float *x, const float *before, const float *mask, float rate, int64_t n);
+
+    /* Its gradient with a mask: kept = mask d, which flows to `before`, and d -= kept, which flows
+     * to x. n a multiple of VL. */
+    void (*zone_gradient)(float *d, float *kept, const float *mask, int64_t n);
 
     /* c[j], and also[j] unless it is NULL, += the sum over rows of x[row * ld + j], rows in order,
      * j < width * VL, width up to TKRI_PANEL. */

@@ -26,6 +26,11 @@ void TIER(tkri_norm)(float *y, const float *x, float *stat, const tkri_norm *nor
 void TIER(tkri_norm_gradient)(float *dx, const float *dy, const float *x, const float *stat,
                               const tkri_norm *norm);
 
+/* masks.c */
+void TIER(tkri_draw_mask)(float *out, const tkri_draw *draw, int64_t n);
+void TIER(tkri_zone)(float *x, const float *before, const float *mask, float rate, int64_t n);
+void TIER(tkri_zone_gradient)(float *d, float *kept, const float *mask, int64_t n);
+
 /* orthogonal.c */
 void TIER(tkri_orthogonalise)(const tkri_projection *projection);
 

@@ -20,6 +20,8 @@
  *   TIER_LIVE               1: it can leave out terms of a product (not beside v_four)
  *   TIER_HALF               it has vh, the lower half of a vector: h_load, h_of(vf), h_fma, and
  *                           h_whole, a vector whose upper half is zero
+ *   TIER_COUNTERS           it has `counters`, lanes of 64 bits, counters_times(a, b), the products
+ *                           of their low halves, and counters_zip(out, a, b), lanes in turns
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
 #ifndef TKRI_KERN_VEC_H
 #define TKRI_KERN_VEC_H

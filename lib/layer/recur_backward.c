@@ -49,14 +49,6 @@ static void record_norm(const tkri_scan *a, const float *dh, int64_t t) {
     }
 }
 
-/* kept = mask * d, d = (1 - mask) * d. */
-static void split_zone(float *d, float *kept, const float *mask, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        kept[i] = mask[i] * d[i];
-        d[i] -= kept[i];
-    }
-}
-
 static void add_product(float *d, const float *mask, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         d[i] += mask[i] * x[i];
@@ -69,10 +61,12 @@ static void before_step(const tkri_scan *a, int64_t t, tkri_recur *r) {
     const int64_t row = a->chunk->tape + tkri_held_row(a->chunk, t);
     const int64_t h_len = r->rows * a->layer->out_ld, c_len = r->rows * a->layer->units_ld;
     if (run->h_zone) {
-        split_zone(r->dh, work_of(a, WORK_ZONE_H), run->h_zone + row * a->layer->out_ld, h_len);
+        r->kern->zone_gradient(r->dh, work_of(a, WORK_ZONE_H), run->h_zone + row * a->layer->out_ld,
+                               h_len);
     }
     if (run->c_zone) {
-        split_zone(r->dc, work_of(a, WORK_ZONE_C), run->c_zone + row * a->layer->units_ld, c_len);
+        r->kern->zone_gradient(r->dc, work_of(a, WORK_ZONE_C),
+                               run->c_zone + row * a->layer->units_ld, c_len);
     }
     if (run->dp) {
         memcpy(run->dp + row * a->layer->out_ld, r->dh, (size_t)h_len * sizeof *r->dh);

@@ -64,22 +64,17 @@ static void drop_state(const tkri_scan *a, const tkri_recur *r, int64_t t) {
     }
 }
 
-void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        x[i] += (mask ? mask[i] : rate) * (before[i] - x[i]);
-    }
-}
-
 static void zone_state(const tkri_scan *a, int64_t t, const tkri_recur *r) {
     const tkri_recurrent *layer = a->layer;
     const int64_t row = a->chunk->tape + tkri_held_row(a->chunk, t);
     if (layer->zoneout > 0.0f) {
-        tkri_zone(r->h, r->h_prev, a->run->h_zone ? a->run->h_zone + row * layer->out_ld : NULL,
-                  layer->zoneout, r->rows * layer->out_ld);
+        r->kern->zone(r->h, r->h_prev, a->run->h_zone ? a->run->h_zone + row * layer->out_ld : NULL,
+                      layer->zoneout, r->rows * layer->out_ld);
     }
     if (layer->zoneout_cell > 0.0f) {
-        tkri_zone(r->c, r->c_prev, a->run->c_zone ? a->run->c_zone + row * layer->units_ld : NULL,
-                  layer->zoneout_cell, r->rows * layer->units_ld);
+        r->kern->zone(r->c, r->c_prev,
+                      a->run->c_zone ? a->run->c_zone + row * layer->units_ld : NULL,
+                      layer->zoneout_cell, r->rows * layer->units_ld);
     }
 }
 

@@ -137,10 +137,10 @@ static __attribute__((noinline)) void step_pieces(const tkri_step *step,
         tkri_recur_forward(&r);
     }
     if (layer->zoneout > 0.0f) {
-        tkri_zone(r.h, h, NULL, layer->zoneout, h_len);
+        r.kern->zone(r.h, h, NULL, layer->zoneout, h_len);
     }
     if (layer->zoneout_cell > 0.0f) {
-        tkri_zone(r.c, c, NULL, layer->zoneout_cell, batch * layer->units_ld);
+        r.kern->zone(r.c, c, NULL, layer->zoneout_cell, batch * layer->units_ld);
     }
     memcpy(h, r.h, (size_t)h_len * sizeof *h);
     if (c) {

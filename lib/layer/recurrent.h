@@ -81,9 +81,6 @@ static inline int64_t tkri_terms_len(const tkri_recurrent *layer) {
 
 tkri_scan tkri_scan_of(tkri_unroll *u, int64_t l, int32_t d, const tkri_chunk *chunk);
 
-/* x = kept ? before : x, or with mask NULL the expectation of that. */
-void tkri_zone(float *x, const float *before, const float *mask, float rate, int64_t n);
-
 /* The tensors of the state that a part's layers share; c is -1 where it has none. */
 typedef struct tkri_carried {
     int64_t h, c;

@@ -102,6 +102,17 @@ INLINE void v_four(vf sum[6][4], const float *a, int64_t a_row, const float *b, 
     }
 }
 
+#define TIER_COUNTERS
+typedef __m256i counters;
+INLINE counters counters_times(counters a, uint32_t b) {
+    return _mm256_mul_epu32(a, _mm256_set1_epi64x((int64_t)b));
+}
+INLINE void counters_zip(counters out[2], counters a, counters b) {
+    const counters low = _mm256_unpacklo_epi64(a, b), high = _mm256_unpackhi_epi64(a, b);
+    out[0] = _mm256_permute2x128_si256(low, high, 0x20);
+    out[1] = _mm256_permute2x128_si256(low, high, 0x31);
+}
+
 /* |q| times w with q's sign: pairs of products are at most 2 * 127 * 127 and do not saturate. */
 #define TIER_DOT
 typedef struct quad {

@@ -44,6 +44,17 @@ INLINE vh h_fma(vh a, vh b, vh c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 
+#define TIER_COUNTERS
+typedef __m512i counters;
+INLINE counters counters_times(counters a, uint32_t b) {
+    return _mm512_mul_epu32(a, _mm512_set1_epi64((int64_t)b));
+}
+INLINE void counters_zip(counters out[2], counters a, counters b) {
+    const counters low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    out[0] = _mm512_permutex2var_epi64(a, low, b);
+    out[1] = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
+}
+
 #define TIER_DOT
 #if defined(__AVX512VNNI__)
 

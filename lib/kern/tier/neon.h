@@ -25,6 +25,16 @@ INLINE vf v_sqrt(vf a) {
 
 #define TIER_LIVE 1
 
+#define TIER_COUNTERS
+typedef uint64x2_t counters;
+INLINE counters counters_times(counters a, uint32_t b) {
+    return vmull_u32(vmovn_u64(a), vdup_n_u32(b));
+}
+INLINE void counters_zip(counters out[2], counters a, counters b) {
+    out[0] = vzip1q_u64(a, b);
+    out[1] = vzip2q_u64(a, b);
+}
+
 #define TIER_DOT
 typedef int8x16_t quad;
 INLINE quad quad_of(uint32_t pack) {
