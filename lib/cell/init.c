@@ -97,59 +97,75 @@ static void draw_glorot(draw *d) {
     }
 }
 
-static double squares_of(const float *row, int64_t step, int64_t k) {
+/* Scale row i to length 1. Returns the square of its length. */
+static double normalise(const draw *d, int64_t i) {
+    const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
+    float *row = d->values + at.start;
     double sum = 0;
-    for (int64_t c = 0; c < k; c++) {
-        sum += (double)row[c * step] * (double)row[c * step];
+    for (int64_t c = 0; c < d->p->k; c++) {
+        sum += (double)row[c * at.step] * (double)row[c * at.step];
+    }
+    const double factor = 1 / sqrt(sum);
+    for (int64_t c = 0; c < d->p->k; c++) {
+        row[c * at.step] = (float)((double)row[c * at.step] * factor);
     }
     return sum;
 }
 
-/* Scale row i to the length `scale`: one that the others can be made orthogonal to. */
-static tkri_axis normalise(const draw *d, int64_t i) {
-    const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
-    float *row = d->values + at.start;
-    const double length = sqrt(squares_of(row, at.step, d->p->k));
-    for (int64_t c = 0; c < d->p->k; c++) {
-        row[c * at.step] = (float)((double)row[c * at.step] / length * d->scale);
+/* Make the rows from .. to - 1, at most TKRI_PROJECTED, orthogonal to the n finished ones from
+ * `axis` on. */
+static void project(const draw *d, int64_t axis, int64_t n, int64_t from, int64_t to) {
+    tkri_rows rows[TKRI_PROJECTED];
+    tkri_projection p = {.rows = rows, .k = d->p->k, .n_axes = n};
+    for (int64_t j = 0; j < n; j++) {
+        const tkri_strided at = tkri_parameter_row(d->p, d->vl, axis + j);
+        p.axes[j] = d->values + at.start;
+        p.steps[j] = at.step;
     }
-    return (tkri_axis){row, at.step, squares_of(row, at.step, d->p->k)};
+    for (int64_t i = from; i < to;) {
+        const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
+        const int64_t lane = i % d->p->units % d->vl, count = tkri_min(d->vl - lane, to - i);
+        rows[p.n_rows++] = (tkri_rows){d->values + at.start - lane, at.step, (int32_t)lane,
+                                       (int32_t)(lane + count)};
+        i += count;
+    }
+    if (p.n_rows) {
+        d->kern->orthogonalise(&p);
+    }
 }
 
-/* Make row i, and those behind it that lie in the same vector and before `end`, orthogonal to n
- * axes. Returns the first row that is left. */
-static int64_t make_orthogonal(const draw *d, int64_t i, int64_t end, const tkri_axis *axes,
-                               int64_t n) {
-    const tkri_strided at = tkri_parameter_row(d->p, d->vl, i);
-    const int64_t lane = i % d->p->units % d->vl, rows = tkri_min(d->vl - lane, end - i);
-    const tkri_projection projection = {
-        .rows = d->values + at.start - lane,
-        .step = at.step,
-        .k = d->p->k,
-        .from = (int32_t)lane,
-        .to = (int32_t)(lane + rows),
-        .axes = axes,
-        .n = n,
-    };
-    d->kern->orthogonalise(&projection);
-    return i + rows;
-}
-
-/* Modified Gram-Schmidt on the rows first .. end - 1: a row that is finished is taken from all that
- * follow, a vector of rows at a time. */
-static void orthogonalise(const draw *d, int64_t first, int64_t end) {
-    tkri_axis axes[TKRI_MAX_VL];
-    for (int64_t i = first; i < end;) {
-        const int64_t lane = i % d->p->units % d->vl, next = tkri_min(i + d->vl - lane, end);
-        const int64_t n = next - i;
-        for (int64_t j = 0; j < n; j++, i++) {
-            axes[j] = normalise(d, i);
-            if (i + 1 < next) {
-                (void)make_orthogonal(d, i + 1, next, &axes[j], 1);
-            }
+/* Finish row i, which has lost its parts along the rows from `first` on. Where little is left of
+ * it, of k squares of standard normal numbers, what rounding left of those parts counts, and goes
+ * too. */
+static void finish(const draw *d, int64_t first, int64_t i) {
+    const double left = 0.01 * (double)d->p->k;
+    if (normalise(d, i) < left) {
+        int64_t axis = first;
+        for (; axis + TKRI_AXES <= i; axis += TKRI_AXES) {
+            project(d, axis, TKRI_AXES, i, i + 1);
         }
-        for (int64_t j = next; j < end;) {
-            j = make_orthogonal(d, j, end, axes, n);
+        for (; axis < i; axis++) {
+            project(d, axis, 1, i, i + 1);
+        }
+        (void)normalise(d, i);
+    }
+}
+
+/* Modified Gram-Schmidt on the rows first .. end - 1, TKRI_AXES at a time: they are taken from all
+ * rows that follow. A group of rows first loses its parts along all the groups before it. */
+static void orthogonalise(const draw *d, int64_t first, int64_t end) {
+    for (int64_t group = first; group < end; group += TKRI_PROJECTED) {
+        const int64_t to = tkri_min(group + TKRI_PROJECTED, end);
+        for (int64_t axis = first; axis < group; axis += TKRI_AXES) {
+            project(d, axis, TKRI_AXES, group, to);
+        }
+        for (int64_t axis = group; axis < to; axis += TKRI_AXES) {
+            const int64_t next = tkri_min(axis + TKRI_AXES, to);
+            for (int64_t i = axis; i < next; i++) {
+                finish(d, first, i);
+                project(d, i, 1, i + 1, next);
+            }
+            project(d, axis, TKRI_AXES, next, to);
         }
     }
 }
@@ -165,6 +181,13 @@ static void draw_orthogonal(draw *d) {
     for (int64_t gate = 0; gate < d->p->shape[0]; gate += d->p->units) {
         for (int64_t i = 0; i < d->p->units; i += d->p->k) {
             orthogonalise(d, gate + i, gate + tkri_min(i + d->p->k, d->p->units));
+        }
+    }
+    for (int64_t row = 0; row < d->p->shape[0]; row++) {
+        const tkri_strided at = tkri_parameter_row(d->p, d->vl, row);
+        for (int64_t c = 0; c < d->p->k; c++) {
+            float *to = d->values + at.start + c * at.step;
+            *to = (float)((double)*to * d->scale);
         }
     }
 }

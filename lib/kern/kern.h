@@ -108,20 +108,25 @@ typedef struct tkri_draw {
     float rate, yes, no;
 } tkri_draw;
 
-/* A finished row of a packed matrix: its element k is at[k * step]. */
-typedef struct tkri_axis {
-    const float *at;
+/* VL rows of a packed matrix, side by side: element k of the first is at[k * step]. */
+typedef struct tkri_rows {
+    float *at;
     int64_t step;
-    double squares; /* summed in double, in the order of k */
-} tkri_axis;
-
-/* VL rows of a packed matrix, side by side: element k of the first is rows[k * step]. */
-typedef struct tkri_projection {
-    float *rows;
-    int64_t step, k;
     int32_t from, to; /* the lanes that count; the others stay */
-    const tkri_axis *axes;
-    int64_t n; /* of them, at least 1 */
+} tkri_rows;
+
+/* At most so many rows lose their parts along so many axes at once. */
+enum { TKRI_AXES = 16, TKRI_PROJECTED = 64 };
+
+/* What is to become orthogonal to what. An axis is a row of length 1: element k of axis j is
+ * axes[j][k * steps[j]]. */
+typedef struct tkri_projection {
+    const tkri_rows *rows;
+    int64_t n_rows; /* vectors of rows */
+    int64_t k;
+    const float *axes[TKRI_AXES];
+    int64_t steps[TKRI_AXES];
+    int64_t n_axes; /* 1 or TKRI_AXES */
 } tkri_projection;
 
 /* One whole step of one stream of one layer: the products and the pointwise part in one go, with

@@ -20,6 +20,7 @@
  *   TIER_LIVE               1: it can leave out terms of a product (not beside v_four)
  *   TIER_HALF               it has vh, the lower half of a vector: h_load, h_of(vf), h_fma, and
  *                           h_whole, a vector whose upper half is zero
+ *   TIER_WIDE               it has v_wide and d_fma for vd, half a vector's floats in double
  *   TIER_COUNTERS           it has `counters`, lanes of 64 bits, counters_times(a, b), the products
  *                           of their low halves, and counters_zip(out, a, b), lanes in turns
  *   TIER_DOT, TIER_BIASED   it has its own dot product of bytes */
@@ -114,20 +115,42 @@ INLINE vh h_fma(vh a, vh b, vh c) {
 }
 #endif
 
-/* HALF floats in double: as many as fit a vector. */
+/* HALF floats in double: as many as fit a vector. d_fma's products are of numbers that are floats:
+ * exact, so that it does not matter which tier rounds once and which twice. */
 #if TKRI_TIER_ID == TKR_TIER_REFERENCE
 enum { HALF = 1 };
 typedef double vd;
 INLINE vd v_wide(const float *p) {
     return (double)*p;
 }
+INLINE void v_narrow(float *p, vd a) {
+    *p = (float)a;
+}
+INLINE vd d_all(double a) {
+    return a;
+}
 #else
 enum { HALF = VL / 2 };
+#ifndef TIER_WIDE
 typedef double vd __attribute__((vector_size(8 * HALF)));
 INLINE vd v_wide(const float *p) {
     float half __attribute__((vector_size(4 * HALF)));
     memcpy(&half, p, sizeof half);
     return __builtin_convertvector(half, vd);
+}
+#endif
+INLINE void v_narrow(float *p, vd a) {
+    float half __attribute__((vector_size(4 * HALF)));
+    half = __builtin_convertvector(a, __typeof__(half));
+    memcpy(p, &half, sizeof half);
+}
+INLINE vd d_all(double a) {
+    return a - (vd){0};
+}
+#endif
+#ifndef TIER_WIDE
+INLINE vd d_fma(vd a, vd b, vd c) {
+    return a * b + c;
 }
 #endif
 

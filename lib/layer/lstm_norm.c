@@ -77,8 +77,8 @@ static void make_gates(const lstm_norm *own, const tkr_user_step *s, float *row)
     memcpy(gates + o, room + o, (size_t)own->units * sizeof *gates);
 }
 
-static int32_t forward(void *user, const tkr_user_step *s) {
-    const lstm_norm *own = user;
+static int32_t forward(const tkri_stepwise *step, const tkr_user_step *s) {
+    const lstm_norm *own = (const lstm_norm *)step;
     const int64_t n = own->units;
     multiply(own, s, own->of_x, s->parameters[W_IH], s->x, own->input);
     multiply(own, s, own->of_h, s->parameters[W_HH], s->states[H], n);
@@ -193,8 +193,8 @@ static void sum_weights(const lstm_norm *own, const tkr_user_step *s, float *dw,
     }
 }
 
-static int32_t backward(void *user, const tkr_user_step *s) {
-    const lstm_norm *own = user;
+static int32_t backward(const tkri_stepwise *step, const tkr_user_step *s) {
+    const lstm_norm *own = (const lstm_norm *)step;
     for (int64_t r = 0; r < s->rows; r++) {
         float *row = s->saved + r * own->step.saved;
         cell_gradient(own, s, row, r);
@@ -274,7 +274,7 @@ static void list_parameters(tkri_builder *b, lstm_norm *own, int64_t index) {
 tkri_wire tkri_build_lstm_norm(tkri_builder *b, tkri_wire in, int64_t index, tkri_carried t) {
     const int64_t units = b->part->hidden;
     lstm_norm own = {
-        .step = {.forward = forward, .backward = backward, .takes_own = 1, .output = units},
+        .step = {.forward = forward, .backward = backward, .output = units},
         .kern = b->kern,
         .input = in.width,
         .units = units,

@@ -40,15 +40,6 @@ typedef struct call {
     float *dparameters[TKRI_USER_PARAMETERS];
 } call;
 
-/* What the functions are handed. */
-static void *user_of(const tkri_stepwise *f) {
-    union {
-        const tkri_stepwise *kept;
-        void *user;
-    } own = {.kept = f};
-    return f->takes_own ? own.user : f->user;
-}
-
 static float *take(float **room, int64_t n) {
     float *taken = *room;
     *room += n;
@@ -114,7 +105,7 @@ static int32_t call_forward(const call *c, float *saved, tkri_detail *detail) {
         .y = c->y,
         .saved = saved,
     };
-    const int32_t status = c->f->forward(user_of(c->f), &step);
+    const int32_t status = c->f->forward(c->f, &step);
     int nan = has_nan(c->y, c->rows * c->layer->output);
     for (int64_t k = 0; k < c->f->n_states; k++) {
         nan |= has_nan(c->after[k], c->rows * c->f->width[k]);
@@ -138,7 +129,7 @@ static int32_t call_backward(const call *c, float *saved, tkri_detail *detail) {
         .dstates = c->gradient,
         .dparameters = c->dparameters,
     };
-    const int32_t status = c->f->backward(user_of(c->f), &step);
+    const int32_t status = c->f->backward(c->f, &step);
     int nan = has_nan(c->dx, c->rows * c->layer->input);
     for (int64_t k = 0; k < c->f->n_states; k++) {
         nan |= has_nan(c->gradient[k], c->rows * c->f->width[k]);

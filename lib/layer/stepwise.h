@@ -10,10 +10,8 @@ enum { TKRI_USER_PARAMETERS = 32, TKRI_USER_STATES = 8 };
 
 /* What the net keeps of such a layer, `own`, or at the beginning of it. */
 typedef struct tkri_stepwise {
-    int32_t (*forward)(void *user, const tkr_user_step *step);
-    int32_t (*backward)(void *user, const tkr_user_step *step);
-    void *user; /* handed to them; NULL with takes_own: this struct, where it is kept */
-    int32_t takes_own;
+    int32_t (*forward)(const struct tkri_stepwise *own, const tkr_user_step *step);
+    int32_t (*backward)(const struct tkri_stepwise *own, const tkr_user_step *step);
     int64_t output,
         saved; /* O; floats for each row that forward leaves, a multiple of 16 of ours */
     int64_t n_parameters, n_states;

@@ -16,6 +16,24 @@ static int64_t output(const tkr_cell *cell) {
     return cell->hidden;
 }
 
+/* The caller's functions, and what they are handed. */
+typedef struct functions {
+    tkri_stepwise step;
+    int32_t (*forward)(void *user, const tkr_user_step *step);
+    int32_t (*backward)(void *user, const tkr_user_step *step);
+    void *user;
+} functions;
+
+static int32_t forward(const tkri_stepwise *step, const tkr_user_step *s) {
+    const functions *own = (const functions *)step;
+    return own->forward(own->user, s);
+}
+
+static int32_t backward(const tkri_stepwise *step, const tkr_user_step *s) {
+    const functions *own = (const functions *)step;
+    return own->backward(own->user, s);
+}
+
 /* Of rank 1 as a bias, else as a weight with one row for each output. */
 static void list_parameter(tkri_builder *b, tkri_stepwise *own, const tkr_user_tensor *t,
                            int64_t input) {
@@ -39,25 +57,24 @@ static void list_parameter(tkri_builder *b, tkri_stepwise *own, const tkr_user_t
 
 static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     const tkr_user_cell *f = part->user;
-    tkri_stepwise own = {
+    functions own = {
+        .step = {.forward = forward, .backward = backward, .output = f->output, .saved = f->saved},
         .forward = f->forward,
         .backward = f->backward,
         .user = f->user,
-        .output = f->output,
-        .saved = f->saved,
     };
     for (int64_t i = 0; i < f->n_parameters; i++) {
-        list_parameter(b, &own, &f->parameters[i], in.width);
+        list_parameter(b, &own.step, &f->parameters[i], in.width);
     }
     for (int64_t k = 0; k < f->n_states; k++) {
         const int64_t width = f->states[k].shape[0];
-        tkri_stepwise_state(b, &own, tkri_build_state(b, f->states[k].name, TKRI_OF_USER, width),
-                            width);
+        tkri_stepwise_state(b, &own.step,
+                            tkri_build_state(b, f->states[k].name, TKRI_OF_USER, width), width);
     }
     if (!b->path[0]) {
-        memcpy(own.name, f->name, strlen(f->name));
+        memcpy(own.step.name, f->name, strlen(f->name));
     }
-    return tkri_stepwise_build(b, in, &own, sizeof own, NULL);
+    return tkri_stepwise_build(b, in, &own.step, sizeof own, NULL);
 }
 
 const tkri_kind tkri_kind_user = {

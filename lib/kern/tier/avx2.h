@@ -26,6 +26,15 @@ INLINE vf v_sqrt(vf a) {
     return _mm256_sqrt_ps(a);
 }
 
+#define TIER_WIDE
+typedef __m256d vd;
+INLINE vd v_wide(const float *p) {
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+}
+INLINE vd d_fma(vd a, vd b, vd c) {
+    return _mm256_fmadd_pd(a, b, c);
+}
+
 /* The micro-tiles that nearly fill all sixteen registers: left to place the sums itself, a compiler
  * moves them about. The operands of the largest are at the limit of what one statement may have. */
 #define TIER_FOUR

@@ -44,6 +44,15 @@ INLINE vh h_fma(vh a, vh b, vh c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 
+#define TIER_WIDE
+typedef __m512d vd;
+INLINE vd v_wide(const float *p) {
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+}
+INLINE vd d_fma(vd a, vd b, vd c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+
 #define TIER_COUNTERS
 typedef __m512i counters;
 INLINE counters counters_times(counters a, uint32_t b) {
