@@ -2,10 +2,12 @@
  * Cells: creating, configuring, chaining, reading and writing parameters. */
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "layer/layer.h"
 
 int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hidden,
                         const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!cell) {
         return TKR_ERR_ARGUMENT;
@@ -17,6 +19,7 @@ int32_t tkr_cell_create(tkr_cell **cell, int32_t kind, int64_t input, int64_t hi
 
 int32_t tkr_cell_create_user(tkr_cell **cell, int64_t input, const tkr_user_cell *functions,
                              const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!cell) {
         return TKR_ERR_ARGUMENT;
@@ -31,6 +34,7 @@ void tkr_cell_destroy(tkr_cell *cell) {
 }
 
 int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!chain) {
         return TKR_ERR_ARGUMENT;
@@ -42,6 +46,7 @@ int32_t tkr_cell_chain(tkr_cell **chain, tkr_cell **parts, int64_t n, const tkr_
 
 int32_t tkr_cell_branch(tkr_cell **branch, tkr_cell **parts, int64_t n, int32_t combine,
                         const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!branch) {
         return TKR_ERR_ARGUMENT;
@@ -57,10 +62,12 @@ int32_t tkr_cell_set_name(tkr_cell *cell, const char *name) {
 }
 
 int32_t tkr_cell_set_int(tkr_cell *cell, int32_t key, int64_t value) {
+    UNTRAPPED;
     return cell ? tkri_cell_set_int(cell, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_cell_set_float(tkr_cell *cell, int32_t key, double value) {
+    UNTRAPPED;
     return cell ? tkri_cell_set_real(cell, key, value) : TKR_ERR_ARGUMENT;
 }
 
@@ -71,14 +78,17 @@ static const tkri_option *option_of(const tkr_cell *cell, int32_t key, int32_t t
 }
 
 int32_t tkr_cell_get_int(const tkr_cell *cell, int32_t key, int64_t *value) {
+    UNTRAPPED;
     return cell && value ? tkri_options_get_int(&cell->options, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_cell_get_float(const tkr_cell *cell, int32_t key, double *value) {
+    UNTRAPPED;
     return cell && value ? tkri_options_get_real(&cell->options, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_cell_bounds_int(const tkr_cell *cell, int32_t key, int64_t *low, int64_t *high) {
+    UNTRAPPED;
     const tkri_option *option = option_of(cell, key, TKRI_INT);
     double from, to;
     if (!low || !high || !option) {
@@ -91,6 +101,7 @@ int32_t tkr_cell_bounds_int(const tkr_cell *cell, int32_t key, int64_t *low, int
 }
 
 int32_t tkr_cell_bounds_float(const tkr_cell *cell, int32_t key, double *low, double *high) {
+    UNTRAPPED;
     const tkri_option *option = option_of(cell, key, TKRI_REAL);
     if (!low || !high || !option) {
         return low && high && cell ? TKR_ERR_KEY : TKR_ERR_ARGUMENT;
@@ -120,14 +131,17 @@ int32_t tkr_cell_tier(const tkr_cell *cell) {
 }
 
 int32_t tkr_cell_size(uint64_t *bytes, const tkr_cell *cell) {
+    UNTRAPPED;
     return bytes && cell ? tkri_cell_size(cell, bytes, NULL) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_cell_init(tkr_cell *cell, uint64_t seed) {
+    UNTRAPPED;
     return cell ? tkri_cell_init(cell, seed) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!copy) {
         return TKR_ERR_ARGUMENT;
@@ -183,6 +197,7 @@ int32_t tkr_cell_parameter(const tkr_cell *cell, int64_t index, const char **nam
 }
 
 int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, float *values, int64_t len) {
+    UNTRAPPED;
     if (!cell || !name || !values) {
         return TKR_ERR_ARGUMENT;
     }
@@ -201,6 +216,7 @@ int32_t tkr_cell_get_parameter(const tkr_cell *cell, const char *name, float *va
 }
 
 int32_t tkr_cell_set_parameter(tkr_cell *cell, const char *name, const float *values, int64_t len) {
+    UNTRAPPED;
     if (!cell) {
         return TKR_ERR_ARGUMENT;
     }

@@ -2,6 +2,7 @@
  * Saving and loading: arguments checked, then down. */
 #include <stddef.h>
 
+#include "core/fpmode.h"
 #include "model/model.h"
 
 static int is_writer(const tkr_writer *writer) {
@@ -23,6 +24,7 @@ static int32_t save_cell(tkr_cell *cell, const tkri_target *target) {
 }
 
 int32_t tkr_cell_save(tkr_cell *cell, const char *path) {
+    UNTRAPPED;
     if (!cell) {
         return TKR_ERR_ARGUMENT;
     }
@@ -31,6 +33,7 @@ int32_t tkr_cell_save(tkr_cell *cell, const char *path) {
 }
 
 int32_t tkr_cell_save_to(tkr_cell *cell, const tkr_writer *writer) {
+    UNTRAPPED;
     if (!cell) {
         return TKR_ERR_ARGUMENT;
     }
@@ -52,19 +55,23 @@ static int32_t load_cell(tkr_cell **cell, const tkri_origin *origin, int good, c
 }
 
 int32_t tkr_cell_load(tkr_cell **cell, const char *path, const tkr_env *env) {
+    UNTRAPPED;
     return load_cell(cell, &(tkri_origin){.path = path}, path != NULL, no_path, env);
 }
 
 int32_t tkr_cell_load_from(tkr_cell **cell, const tkr_reader *reader, const tkr_env *env) {
+    UNTRAPPED;
     return load_cell(cell, &(tkri_origin){.reader = reader}, is_reader(reader), no_reader, env);
 }
 
 int32_t tkr_cell_load_memory(tkr_cell **cell, const void *bytes, uint64_t len, const tkr_env *env) {
+    UNTRAPPED;
     return load_cell(cell, &(tkri_origin){.bytes = bytes, .len = len}, bytes != NULL,
                      "bytes is NULL", env);
 }
 
 int32_t tkr_state_save(tkr_state *state, const char *path) {
+    UNTRAPPED;
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
@@ -73,6 +80,7 @@ int32_t tkr_state_save(tkr_state *state, const char *path) {
 }
 
 int32_t tkr_state_save_to(tkr_state *state, const tkr_writer *writer) {
+    UNTRAPPED;
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
@@ -81,6 +89,7 @@ int32_t tkr_state_save_to(tkr_state *state, const tkr_writer *writer) {
 }
 
 int32_t tkr_state_load(tkr_state *state, const char *path) {
+    UNTRAPPED;
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
@@ -89,6 +98,7 @@ int32_t tkr_state_load(tkr_state *state, const char *path) {
 }
 
 int32_t tkr_state_load_from(tkr_state *state, const tkr_reader *reader) {
+    UNTRAPPED;
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
@@ -107,6 +117,7 @@ static int32_t check_training(tkr_optimizer *opt, const tkr_sequence *seq, const
 
 int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                             const uint64_t *cursor, const char *path) {
+    UNTRAPPED;
     if (!opt) {
         return TKR_ERR_ARGUMENT;
     }
@@ -118,6 +129,7 @@ int32_t tkr_checkpoint_save(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
 
 int32_t tkr_checkpoint_save_to(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                                const uint64_t *cursor, const tkr_writer *writer) {
+    UNTRAPPED;
     if (!opt) {
         return TKR_ERR_ARGUMENT;
     }
@@ -129,6 +141,7 @@ int32_t tkr_checkpoint_save_to(tkr_optimizer *opt, tkr_sequence *seq, tkr_state 
 
 int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                             uint64_t *cursor, const char *path) {
+    UNTRAPPED;
     if (!opt) {
         return TKR_ERR_ARGUMENT;
     }
@@ -140,6 +153,7 @@ int32_t tkr_checkpoint_load(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *st
 
 int32_t tkr_checkpoint_load_from(tkr_optimizer *opt, tkr_sequence *seq, tkr_state *state,
                                  uint64_t *cursor, const tkr_reader *reader) {
+    UNTRAPPED;
     if (!opt) {
         return TKR_ERR_ARGUMENT;
     }

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "core/fpmode.h"
 #include "core/status.h"
 
 enum { POINTS = 4 };
@@ -65,6 +66,7 @@ static double larger(double a, double b) {
 
 int32_t tkr_gradient_check(tkr_loss_function function, void *user, float *x, const float *gradient,
                            int64_t n, double *worst) {
+    UNTRAPPED;
     if (!function || !x || !gradient || n < 1 || !worst) {
         return TKR_ERR_ARGUMENT;
     }

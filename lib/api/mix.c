@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/check.h"
+#include "core/fpmode.h"
 #include "ngram/cache.h"
 #include "ngram/mix.h"
 
@@ -25,6 +26,7 @@ static int32_t check_streams(const double *first, const double *second, int64_t 
 }
 
 int32_t tkr_mix_fit(double *weight, const double *first, const double *second, int64_t n) {
+    UNTRAPPED;
     if (!weight) {
         return TKR_ERR_ARGUMENT;
     }
@@ -35,6 +37,7 @@ int32_t tkr_mix_fit(double *weight, const double *first, const double *second, i
 
 int32_t tkr_mix_logprobs(double *mixed, const double *first, const double *second, int64_t n,
                          double weight) {
+    UNTRAPPED;
     if (!mixed || !(weight >= 0 && weight <= 1)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -56,6 +59,7 @@ static int are_float_logprobs(const float *values, int64_t n) {
 
 int32_t tkr_mix_distribution(float *mixed, const float *first, const float *second, int64_t symbols,
                              double weight) {
+    UNTRAPPED;
     if (!mixed || !first || !second || symbols < 1 || !(weight >= 0 && weight <= 1)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -82,6 +86,7 @@ static int32_t check_logits(const float *logits, int64_t n) {
 
 int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t *ids, int64_t n,
                             int64_t symbols) {
+    UNTRAPPED;
     if (n < 0 || symbols < 1 || (n && (!logprobs || !logits || !ids))) {
         return TKR_ERR_ARGUMENT;
     }
@@ -99,6 +104,7 @@ int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t
 }
 
 int32_t tkr_logits_distribution(float *logprobs, const float *logits, int64_t symbols) {
+    UNTRAPPED;
     if (!logprobs || !logits || symbols < 1) {
         return TKR_ERR_ARGUMENT;
     }
@@ -123,6 +129,7 @@ int32_t tkr_cache_size(uint64_t *bytes, int64_t symbols, int64_t window) {
 }
 
 int32_t tkr_cache_create(tkr_cache **cache, int64_t symbols, int64_t window, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!cache) {
         return TKR_ERR_ARGUMENT;
@@ -151,6 +158,7 @@ int32_t tkr_cache_reset(tkr_cache *cache) {
 }
 
 int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids, int64_t n) {
+    UNTRAPPED;
     if (!cache) {
         return TKR_ERR_ARGUMENT;
     }
@@ -171,6 +179,7 @@ int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *id
 }
 
 int32_t tkr_cache_distribution(const tkr_cache *cache, float *logprobs) {
+    UNTRAPPED;
     if (!cache || !logprobs) {
         return TKR_ERR_ARGUMENT;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: making, counting, estimating. */
 #include "core/check.h"
+#include "core/fpmode.h"
 #include "ngram/ngram.h"
 
 /* Why an order or a number of symbols is refused, or TKR_OK. */
@@ -13,6 +14,7 @@ static int32_t check_shape(const tkri_env *env, int32_t order, int64_t symbols) 
 }
 
 int32_t tkr_ngram_size(uint64_t *bytes, int32_t order, int64_t symbols, int64_t n) {
+    UNTRAPPED;
     const tkri_env silent = {.detail = NULL};
     if (!bytes || n < 0) {
         return TKR_ERR_ARGUMENT;
@@ -27,6 +29,7 @@ int32_t tkr_ngram_size(uint64_t *bytes, int32_t order, int64_t symbols, int64_t 
 }
 
 int32_t tkr_ngram_create(tkr_ngram **ngram, int32_t order, int64_t symbols, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
@@ -131,6 +134,7 @@ int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *id
 }
 
 int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
+    UNTRAPPED;
     tkri_model model;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;

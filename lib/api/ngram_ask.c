@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: probabilities, carried states, scores. */
+#include "core/fpmode.h"
 #include "ngram/ngram.h"
 #include "ngram/score.h"
 
@@ -40,6 +41,7 @@ static int32_t find_place(const tkr_ngram *ngram, tkri_place *place, const int32
 
 int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
                           int64_t n, int32_t id) {
+    UNTRAPPED;
     tkri_place place;
     if (!logprob) {
         return TKR_ERR_ARGUMENT;
@@ -54,6 +56,7 @@ int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t
 
 int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs, const int32_t *context,
                                int64_t n) {
+    UNTRAPPED;
     tkri_place place;
     if (!logprobs) {
         return TKR_ERR_ARGUMENT;
@@ -84,6 +87,7 @@ static int32_t read_state(const tkr_ngram *ngram, const tkr_ngram_state *state, 
 
 int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state, const int32_t *context,
                         int64_t n) {
+    UNTRAPPED;
     tkri_place place;
     if (!state) {
         return TKR_ERR_ARGUMENT;
@@ -95,6 +99,7 @@ int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state, const in
 
 int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
                        int32_t id) {
+    UNTRAPPED;
     tkri_place place;
     TRY(read_state(ngram, state, &place));
     if (!is_id(&ngram->model, id)) {
@@ -109,6 +114,7 @@ int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *l
 }
 
 int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state, float *logprobs) {
+    UNTRAPPED;
     tkri_place place;
     if (!logprobs) {
         return TKR_ERR_ARGUMENT;
@@ -120,6 +126,7 @@ int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state, flo
 
 int32_t tkr_ngram_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprobs,
                            const int32_t *ids, int64_t n) {
+    UNTRAPPED;
     tkri_place place;
     TRY(read_state(ngram, state, &place));
     if (n < 0 || (n && (!logprobs || !ids))) {
@@ -137,6 +144,7 @@ int32_t tkr_ngram_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state, doubl
 
 int32_t tkr_ngram_score(const tkr_ngram *ngram, tkr_ngram_state *state, tkr_score *score,
                         const int32_t *ids, int64_t n, int32_t unknown) {
+    UNTRAPPED;
     tkri_place place;
     tkr_score sum;
     TRY(read_state(ngram, state, &place));
@@ -158,6 +166,7 @@ int32_t tkr_ngram_score(const tkr_ngram *ngram, tkr_ngram_state *state, tkr_scor
 
 int32_t tkr_score_logprobs(tkr_score *score, const double *logprobs, const uint8_t *unknown,
                            int64_t n) {
+    UNTRAPPED;
     tkr_score sum;
     TRY(tkri_score_read(&sum, score));
     if (n < 0 || (n && !logprobs)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: files and copies. */
+#include "core/fpmode.h"
 #include "model/disk.h"
 #include "ngram/arpa.h"
 #include "ngram/file.h"
@@ -36,6 +37,7 @@ static int32_t save(tkr_ngram *ngram, const char *path, format write) {
 }
 
 int32_t tkr_ngram_save(tkr_ngram *ngram, const char *path) {
+    UNTRAPPED;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
@@ -44,6 +46,7 @@ int32_t tkr_ngram_save(tkr_ngram *ngram, const char *path) {
 }
 
 int32_t tkr_ngram_save_to(tkr_ngram *ngram, const tkr_writer *writer) {
+    UNTRAPPED;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
@@ -60,11 +63,13 @@ static int32_t check_model(tkr_ngram *ngram) {
 }
 
 int32_t tkr_ngram_save_arpa(tkr_ngram *ngram, const char *path) {
+    UNTRAPPED;
     TRY(check_model(ngram));
     return save(ngram, path, tkri_arpa_write);
 }
 
 int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *writer) {
+    UNTRAPPED;
     TRY(check_model(ngram));
     return save_to(ngram, writer, tkri_arpa_write);
 }
@@ -130,26 +135,32 @@ static int32_t load_from(tkr_ngram **ngram, const tkr_reader *reader, const tkr_
 }
 
 int32_t tkr_ngram_load(tkr_ngram **ngram, const char *path, const tkr_env *env) {
+    UNTRAPPED;
     return load(ngram, path, env, parse_file);
 }
 
 int32_t tkr_ngram_load_from(tkr_ngram **ngram, const tkr_reader *reader, const tkr_env *env) {
+    UNTRAPPED;
     return load_from(ngram, reader, env, parse_file);
 }
 
 int32_t tkr_ngram_load_arpa(tkr_ngram **ngram, const char *path, const tkr_env *env) {
+    UNTRAPPED;
     return load(ngram, path, env, parse_arpa);
 }
 
 int32_t tkr_ngram_load_arpa_from(tkr_ngram **ngram, const tkr_reader *reader, const tkr_env *env) {
+    UNTRAPPED;
     return load_from(ngram, reader, env, parse_arpa);
 }
 
 int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env) {
+    UNTRAPPED;
     return load(ngram, path, env, parse_map);
 }
 
 int32_t tkr_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     TRY(begin_load(compact, env, &own));
     if (!ngram) {

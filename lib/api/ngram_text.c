@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * N-grams and vocabularies: counting text, keeping the names of ids. */
+#include "core/fpmode.h"
 #include "ngram/stream.h"
 #include "text/vocabulary.h"
 #include "text/words.h"
@@ -60,6 +61,7 @@ static int32_t check_count(tkr_ngram *ngram, const tkr_reader *reader, int64_t s
 int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
                              const tkr_vocabulary *vocabulary, int32_t pad, int32_t end,
                              int32_t unknown) {
+    UNTRAPPED;
     const int32_t ids[] = {pad, end, unknown};
     const reading r = {vocabulary, unknown};
     const tkri_encoder bytes = {NULL, cut_bytes, encode_bytes};

@@ -2,6 +2,7 @@
  * Optimizers: creating, configuring, stepping. */
 #include <stddef.h>
 
+#include "core/fpmode.h"
 #include "train/optimizer.h"
 
 static int32_t measure(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
@@ -18,6 +19,7 @@ static int is_kind(int32_t kind) {
 }
 
 int32_t tkr_optimizer_size(uint64_t *bytes, int32_t kind, const tkr_cell *cell) {
+    UNTRAPPED;
     uint64_t block;
     if (!bytes || !cell || !is_kind(kind)) {
         return TKR_ERR_ARGUMENT;
@@ -35,6 +37,7 @@ int32_t tkr_optimizer_size(uint64_t *bytes, int32_t kind, const tkr_cell *cell) 
 
 int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
                              const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     uint64_t bytes;
     if (!opt) {
@@ -80,16 +83,19 @@ void tkr_optimizer_destroy(tkr_optimizer *opt) {
 static const char noun[] = "this kind of optimizer";
 
 int32_t tkr_optimizer_set_float(tkr_optimizer *opt, int32_t key, double value) {
+    UNTRAPPED;
     return opt ? tkri_options_change_real(&opt->options, key, value, noun, &opt->detail)
                : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_set_int(tkr_optimizer *opt, int32_t key, int64_t value) {
+    UNTRAPPED;
     return opt ? tkri_options_change_int(&opt->options, key, value, noun, &opt->detail)
                : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *value) {
+    UNTRAPPED;
     if (!opt || !value) {
         return TKR_ERR_ARGUMENT;
     }
@@ -101,22 +107,26 @@ int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *v
 }
 
 int32_t tkr_optimizer_get_int(const tkr_optimizer *opt, int32_t key, int64_t *value) {
+    UNTRAPPED;
     return opt && value ? tkri_options_get_int(&opt->options, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_bounds_float(const tkr_optimizer *opt, int32_t key, double *low,
                                    double *high) {
+    UNTRAPPED;
     return opt && low && high ? tkri_options_bounds_real(&opt->options, key, low, high)
                               : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_bounds_int(const tkr_optimizer *opt, int32_t key, int64_t *low,
                                  int64_t *high) {
+    UNTRAPPED;
     return opt && low && high ? tkri_options_bounds_int(&opt->options, key, low, high)
                               : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq) {
+    UNTRAPPED;
     if (!opt || !seq) {
         return TKR_ERR_ARGUMENT;
     }

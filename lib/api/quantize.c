@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "train/compare.h"
 #include "train/loss.h"
 
 int32_t tkr_cell_precision(const tkr_cell *cell) {
+    UNTRAPPED;
     return cell ? cell->precision : TKR_FLOAT32;
 }
 
@@ -16,6 +18,7 @@ static int is_quantized(int32_t precision) {
 }
 
 int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision) {
+    UNTRAPPED;
     if (!bytes || !cell || !is_quantized(precision)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -150,6 +153,7 @@ fail:
 
 int32_t tkr_cell_compare(double *report, const tkr_cell *cell, const tkr_cell *other,
                          const tkr_trial *trial, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     tkr_trial checked;
     TRY(tkri_env_read(&own, env));
@@ -181,6 +185,7 @@ static int32_t check_source(const tkr_cell *cell, int32_t precision, const tkri_
 
 int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tkr_cell *cell,
                           int32_t precision, const tkr_trial *trial, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     tkr_cell *made = NULL;
     if (!quantized) {

@@ -4,11 +4,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "seq/seq.h"
 #include "train/loss.h"
 
 int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t max_steps,
                           int64_t max_batch, int32_t mode, const tkr_env *env) {
+    UNTRAPPED;
     tkr_sequence planned;
     tkri_env own;
     if (!bytes) {
@@ -22,6 +24,7 @@ int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t max_ste
 
 int32_t tkr_sequence_create(tkr_sequence **seq, const tkr_cell *cell, int64_t max_steps,
                             int64_t max_batch, int32_t mode, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
@@ -36,10 +39,12 @@ void tkr_sequence_destroy(tkr_sequence *seq) {
 }
 
 int32_t tkr_sequence_set_int(tkr_sequence *seq, int32_t key, int64_t value) {
+    UNTRAPPED;
     return seq ? tkri_sequence_set_int(seq, key, value) : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_sequence_get_int(const tkr_sequence *seq, int32_t key, int64_t *value) {
+    UNTRAPPED;
     return seq && value ? tkri_options_get_int(&seq->options, key, value) : TKR_ERR_ARGUMENT;
 }
 
@@ -136,6 +141,7 @@ static int32_t run(tkr_sequence *seq) {
 
 int32_t tkr_sequence_forward(tkr_sequence *seq, const float *input, const int32_t *lengths,
                              int64_t steps, int64_t batch) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -166,6 +172,7 @@ static int32_t check_ids(tkr_sequence *seq, const int32_t *ids, const int32_t *l
 
 int32_t tkr_sequence_forward_ids(tkr_sequence *seq, const int32_t *ids, const int32_t *lengths,
                                  int64_t steps, int64_t batch) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -182,6 +189,7 @@ int32_t tkr_sequence_forward_ids(tkr_sequence *seq, const int32_t *ids, const in
 }
 
 int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len) {
+    UNTRAPPED;
     if (!seq || !output) {
         return TKR_ERR_ARGUMENT;
     }
@@ -202,6 +210,7 @@ static int can_go_on(const tkr_sequence *seq) {
 
 int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *targets,
                               const float *weights) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -212,6 +221,7 @@ int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *ta
 
 int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_t kind,
                                  const float *targets, const float *weights) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -260,6 +270,7 @@ static int32_t check_backward(tkr_sequence *seq, const float *doutput, const tkr
 }
 
 int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr_state *dstate) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -283,6 +294,7 @@ int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput, const tkr
 }
 
 int32_t tkr_sequence_zero_gradients(tkr_sequence *seq) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -294,6 +306,7 @@ int32_t tkr_sequence_zero_gradients(tkr_sequence *seq) {
 
 int32_t tkr_sequence_gradient(const tkr_sequence *seq, const char *name, float *values,
                               int64_t len) {
+    UNTRAPPED;
     if (!seq || !name || !values) {
         return TKR_ERR_ARGUMENT;
     }
@@ -321,6 +334,7 @@ int32_t tkr_sequence_gradients(tkr_sequence *seq, float **values, int64_t *len) 
 }
 
 int32_t tkr_sequence_input_gradient(const tkr_sequence *seq, float *values, int64_t len) {
+    UNTRAPPED;
     if (!seq || !values) {
         return TKR_ERR_ARGUMENT;
     }
@@ -338,6 +352,7 @@ int32_t tkr_sequence_input_gradient(const tkr_sequence *seq, float *values, int6
 }
 
 int32_t tkr_sequence_set_state(tkr_sequence *seq, const tkr_state *state) {
+    UNTRAPPED;
     if (!seq) {
         return TKR_ERR_ARGUMENT;
     }
@@ -368,10 +383,12 @@ static int32_t give_state(const tkr_sequence *seq, tkr_state *state, const float
 }
 
 int32_t tkr_sequence_get_state(const tkr_sequence *seq, tkr_state *state) {
+    UNTRAPPED;
     return give_state(seq, state, seq ? seq->u.tape.final : NULL, seq && tkri_has_run(seq));
 }
 
 int32_t tkr_sequence_get_state_gradient(const tkr_sequence *seq, tkr_state *gradient) {
+    UNTRAPPED;
     return give_state(seq, gradient, seq ? seq->u.grad.dinitial : NULL,
                       seq && tkri_has_gone_back(seq));
 }
@@ -389,6 +406,7 @@ int32_t tkr_sequence_link(tkr_sequence *decoder, tkr_sequence *encoder) {
 }
 
 int32_t tkr_sequence_step_norms(const tkr_sequence *seq, double *norms, int64_t len) {
+    UNTRAPPED;
     if (!seq || !norms) {
         return TKR_ERR_ARGUMENT;
     }

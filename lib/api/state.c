@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/fpmode.h"
 #include "seq/seq.h"
 
 static int32_t plan(tkr_state *state, const tkr_cell *cell, int64_t batch) {
@@ -25,6 +26,7 @@ static int32_t plan(tkr_state *state, const tkr_cell *cell, int64_t batch) {
 }
 
 int32_t tkr_state_size(uint64_t *bytes, const tkr_cell *cell, int64_t batch) {
+    UNTRAPPED;
     tkr_state planned;
     if (!bytes) {
         return TKR_ERR_ARGUMENT;
@@ -36,6 +38,7 @@ int32_t tkr_state_size(uint64_t *bytes, const tkr_cell *cell, int64_t batch) {
 
 int32_t tkr_state_create(tkr_state **state, const tkr_cell *cell, int64_t batch,
                          const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     tkr_state planned, *made;
     if (!state) {
@@ -71,6 +74,7 @@ void tkr_state_destroy(tkr_state *state) {
 }
 
 int32_t tkr_state_reset(tkr_state *state) {
+    UNTRAPPED;
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
@@ -79,6 +83,7 @@ int32_t tkr_state_reset(tkr_state *state) {
 }
 
 int32_t tkr_state_copy(tkr_state *to, const tkr_state *from) {
+    UNTRAPPED;
     if (!to || !from) {
         return TKR_ERR_ARGUMENT;
     }
@@ -124,6 +129,7 @@ static int32_t find_tensor(const tkr_state *state, const char *name, int64_t len
 }
 
 int32_t tkr_state_get(const tkr_state *state, const char *name, float *values, int64_t len) {
+    UNTRAPPED;
     const tkri_state_tensor *tensor;
     if (!state || !name || !values) {
         return TKR_ERR_ARGUMENT;
@@ -134,6 +140,7 @@ int32_t tkr_state_get(const tkr_state *state, const char *name, float *values, i
 }
 
 int32_t tkr_state_set(tkr_state *state, const char *name, const float *values, int64_t len) {
+    UNTRAPPED;
     const tkri_state_tensor *tensor;
     if (!state) {
         return TKR_ERR_ARGUMENT;

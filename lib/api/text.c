@@ -2,11 +2,13 @@
  * Vocabularies and samplers: arguments checked, then down. */
 #include <stddef.h>
 
+#include "core/fpmode.h"
 #include "text/sampler.h"
 #include "text/vocabulary.h"
 
 int32_t tkr_vocabulary_create(tkr_vocabulary **vocabulary, int32_t kind, const char *text,
                               uint64_t len, const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!vocabulary) {
         return TKR_ERR_ARGUMENT;
@@ -32,12 +34,14 @@ void tkr_vocabulary_destroy(tkr_vocabulary *vocabulary) {
 }
 
 int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary) {
+    UNTRAPPED;
     return vocabulary ? vocabulary->len : 0;
 }
 
 /* Two passes: the first finds what there is to refuse, so that nothing is written before. */
 int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, int64_t capacity,
                               int64_t *n_ids, const char *text, uint64_t len, int32_t unknown) {
+    UNTRAPPED;
     tkri_ids counted = {NULL, 0, 0}, out = {ids, capacity, 0};
     if (!vocabulary || !n_ids || (!text && len > 0) || (ids && capacity < 0)) {
         return TKR_ERR_ARGUMENT;
@@ -58,6 +62,7 @@ int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, in
 
 int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char *text,
                               uint64_t *len) {
+    UNTRAPPED;
     if (!vocabulary || !text || !len) {
         return TKR_ERR_ARGUMENT;
     }
@@ -73,6 +78,7 @@ int32_t tkr_vocabulary_decode(const tkr_vocabulary *vocabulary, int32_t id, char
 
 int32_t tkr_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char *text,
                              uint64_t capacity, uint64_t *len) {
+    UNTRAPPED;
     if (!vocabulary || !len || (!text && capacity > 0)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -85,6 +91,7 @@ int32_t tkr_vocabulary_spell(const tkr_vocabulary *vocabulary, int32_t id, char 
 
 int32_t tkr_vocabulary_find(const tkr_vocabulary *vocabulary, int32_t *id, const char *text,
                             uint64_t len) {
+    UNTRAPPED;
     if (!vocabulary || !id || (!text && len > 0)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -98,6 +105,7 @@ int32_t tkr_vocabulary_find(const tkr_vocabulary *vocabulary, int32_t *id, const
 
 int32_t tkr_sampler_create(tkr_sampler **sampler, int64_t capacity, uint64_t seed,
                            const tkr_env *env) {
+    UNTRAPPED;
     tkri_env own;
     if (!sampler) {
         return TKR_ERR_ARGUMENT;
@@ -118,18 +126,21 @@ void tkr_sampler_destroy(tkr_sampler *sampler) {
 }
 
 int32_t tkr_sampler_set_float(tkr_sampler *sampler, int32_t key, double value) {
+    UNTRAPPED;
     return sampler ? tkri_options_change_real(&sampler->options, key, value, "a sampler",
                                               &sampler->detail)
                    : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_sampler_set_int(tkr_sampler *sampler, int32_t key, int64_t value) {
+    UNTRAPPED;
     return sampler ? tkri_options_change_int(&sampler->options, key, value, "a sampler",
                                              &sampler->detail)
                    : TKR_ERR_ARGUMENT;
 }
 
 int32_t tkr_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores, int64_t n) {
+    UNTRAPPED;
     if (!sampler) {
         return TKR_ERR_ARGUMENT;
     }
@@ -140,6 +151,7 @@ int32_t tkr_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores,
 }
 
 int32_t tkr_sampler_get_random(const tkr_sampler *sampler, uint64_t *random) {
+    UNTRAPPED;
     if (!sampler || !random) {
         return TKR_ERR_ARGUMENT;
     }
@@ -148,6 +160,7 @@ int32_t tkr_sampler_get_random(const tkr_sampler *sampler, uint64_t *random) {
 }
 
 int32_t tkr_sampler_set_random(tkr_sampler *sampler, const uint64_t *random) {
+    UNTRAPPED;
     if (!sampler) {
         return TKR_ERR_ARGUMENT;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Denormals count as zero inside a call: they cost a hundred cycles each on most CPUs, and decayed
- * gradients are full of them. The caller's mode is put back by tkri_fpmode_leave(). */
+ * How floating point computes inside a call, whatever the host has set: to nearest, and no exception
+ * traps; where the arithmetic of nets is done, denormals count as zero, since they cost a hundred
+ * cycles each on most CPUs and decayed gradients are full of them. The host's mode and its exception
+ * flags are put back: what happens in here is told by statuses. */
 #ifndef TKRI_CORE_FPMODE_H
 #define TKRI_CORE_FPMODE_H
 
@@ -8,35 +10,70 @@
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
-static inline uint64_t tkri_fpmode_enter(void) {
-    const unsigned mode = _mm_getcsr(), flushed = mode | 0x8040u; /* to zero; denormals are zero */
-    if (mode != flushed) {
-        _mm_setcsr(flushed);
+typedef unsigned tkri_fpmode;
+enum { TKRI_PLAIN = 0, TKRI_FLUSHED = 0x8040 /* to zero; denormals are zero */ };
+static inline tkri_fpmode tkri_fpmode_with(unsigned bits) {
+    const unsigned mode = _mm_getcsr(), flags = mode & 0x3f, wanted = 0x1f80 | bits | flags;
+    if (mode != wanted) {
+        _mm_setcsr(wanted);
     }
     return mode;
 }
-static inline void tkri_fpmode_leave(uint64_t mode) {
-    if ((mode & 0x8040u) != 0x8040u) { /* with it, which exceptions the caller has seen */
-        _mm_setcsr((unsigned)mode);
+static inline void tkri_fpmode_leave(tkri_fpmode mode) {
+    if (_mm_getcsr() != mode) {
+        _mm_setcsr(mode);
     }
 }
 #elif defined(__aarch64__)
-static inline uint64_t tkri_fpmode_enter(void) {
-    uint64_t mode;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode | (UINT64_C(1) << 24)));
+typedef struct tkri_fpmode {
+    uint64_t control, flags;
+} tkri_fpmode;
+enum { TKRI_PLAIN = 0, TKRI_FLUSHED = 1 << 24 };
+static inline tkri_fpmode tkri_fpmode_with(uint64_t bits) {
+    const uint64_t traps = 0x9f00, flushing_rounding = UINT64_C(7) << 22;
+    tkri_fpmode mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode.control));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(mode.flags));
+    const uint64_t wanted = (mode.control & ~(traps | flushing_rounding)) | bits;
+    if (wanted != mode.control) {
+        __asm__ volatile("msr fpcr, %0" : : "r"(wanted));
+    }
     return mode;
 }
-static inline void tkri_fpmode_leave(uint64_t mode) {
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+static inline void tkri_fpmode_leave(tkri_fpmode mode) {
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode.control));
+    __asm__ volatile("msr fpsr, %0" : : "r"(mode.flags));
 }
 #else
-static inline uint64_t tkri_fpmode_enter(void) {
-    return 0;
+#include <fenv.h>
+typedef fenv_t tkri_fpmode;
+enum { TKRI_PLAIN, TKRI_FLUSHED }; /* no standard way to flush */
+static inline tkri_fpmode tkri_fpmode_with(int bits) {
+    tkri_fpmode mode;
+    (void)bits;
+    (void)feholdexcept(&mode);
+    (void)fesetround(FE_TONEAREST);
+    return mode;
 }
-static inline void tkri_fpmode_leave(uint64_t mode) {
-    (void)mode;
+static inline void tkri_fpmode_leave(tkri_fpmode mode) {
+    (void)fesetenv(&mode);
 }
 #endif
+
+/* Around the arithmetic of nets, on whatever thread it runs. */
+static inline tkri_fpmode tkri_fpmode_enter(void) {
+    return tkri_fpmode_with(TKRI_FLUSHED);
+}
+
+static inline void tkri_fpmode_end(const tkri_fpmode *mode) {
+    tkri_fpmode_leave(*mode);
+}
+
+/* The first line of a public function that computes, compares or converts numbers: to nearest and
+ * no traps until it returns. */
+#define UNTRAPPED                                                            \
+    __attribute__((cleanup(tkri_fpmode_end))) const tkri_fpmode untrapped_ = \
+        tkri_fpmode_with(TKRI_PLAIN);                                        \
+    (void)untrapped_
 
 #endif
