@@ -64,8 +64,10 @@
  *              may be shared by any number of threads, as long as none changes it (init, load,
  *              set_..., optimizer step) meanwhile. One object is used by one thread at a time.
  *  Globals     There is no global mutable state. Nothing prints, exits, aborts, installs a handler
- *              or calls back unasked. Denormal numbers count as zero inside a call; the caller's
- *              floating-point mode is restored before it returns.
+ *              or calls back unasked. Inside a call floating point rounds to nearest, no exception
+ *              traps, and in the arithmetic of nets denormal numbers count as zero; so it is
+ *              in the functions that are called back too. The caller's mode and exception flags
+ *              are as they were when the call returns, whatever they are.
  *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
  *              comments say "Allocates". Forward, loss, backward, optimizer step and
  *              streaming step allocate nothing.
@@ -778,12 +780,12 @@ TKR_API int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_
 /**
  * Back-propagation through time. Adds to the gradients of the parameters.
  * @param doutput  dL/doutput [steps][batch][O] of the caller's own loss; NULL: of the loss computed
- *                 last, or, without one, zero where a linked decoder's backward left what flows back.
+ *                 last, or, without one, zero where linked decoders' backwards left what flows back.
  *                 Read up to each length only
- * @param dstate   dL/d(final state) in the form of a state, or NULL for zero (or for what the
- *                 linked decoder's backward left)
- * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up; TKR_RECOMPUTE and the
- *         parameters have changed since the forward), TKR_ERR_SHAPE,
+ * @param dstate   dL/d(final state) in the form of a state, or NULL for zero; what linked decoders'
+ *                 backwards left is added
+ * @return TKR_OK, TKR_ERR_ORDER (no forward or no loss; activations used up; the parameters have
+ *         changed since the forward), TKR_ERR_SHAPE,
  *         TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1
  */
 TKR_API int32_t tkr_sequence_backward(tkr_sequence *seq, const float *doutput,
@@ -818,8 +820,11 @@ TKR_API int32_t tkr_sequence_get_state_gradient(const tkr_sequence *seq, tkr_sta
 
 /**
  * Link a decoder to its encoder: each forward of `decoder` starts from the final state of
- * `encoder`'s last forward, each backward of `encoder` starts from what `decoder`'s last backward
- * left. Their states must have the same tensors. NULL as encoder undoes it.
+ * `encoder`'s last forward, and what its backward finds flows to the encoder. Several decoders may be
+ * linked to one encoder: the encoder's backward starts from the sum of what their backwards left, in
+ * whatever order these ran. A decoder that ran no backward, or whose forward was before the encoder's
+ * last, adds nothing to it. Their states must have the same tensors. NULL as encoder undoes it; a
+ * forward before a change of the link adds nothing either.
  * Destroy the decoder first, or unlink. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE. Since: 0.1
  */
 TKR_API int32_t tkr_sequence_link(tkr_sequence *decoder, tkr_sequence *encoder);

@@ -105,6 +105,7 @@ static void take_start(tkr_sequence *seq, int64_t batch) {
                          : seq->start == TKRI_START_GIVEN ? seq->given
                                                           : NULL;
     seq->u.tape.started_outside = start != NULL;
+    seq->started = seq->encoder ? seq->encoder->runs : 0;
     if (start) {
         tkri_state_move(seq->u.net, seq->u.tape.initial, max, start, from, batch);
     } else {
@@ -130,6 +131,7 @@ static int32_t run(tkr_sequence *seq) {
     seq->u.tape.mask_draws = seq->draws++;
     const int32_t status = tkri_forward(&seq->u, &seq->detail);
     seq->decoder_left = 0;
+    seq->runs++;
     if (status < 0) {
         forget_run(seq);
         return status;
@@ -204,8 +206,11 @@ int32_t tkr_sequence_output(const tkr_sequence *seq, float *output, int64_t len)
 }
 
 /* Are a forward's activations there? */
-static int can_go_on(const tkr_sequence *seq) {
-    return seq->phase != TKRI_BLANK && seq->phase != TKRI_USED_UP;
+static int32_t check_activations(tkr_sequence *seq) {
+    REQUIRE(seq->phase != TKRI_BLANK, &seq->detail, TKR_ERR_ORDER, "no forward was run before");
+    REQUIRE(seq->phase != TKRI_USED_UP, &seq->detail, TKR_ERR_ORDER,
+            "backward used up the activations: run forward again (or see TKR_RETAIN)");
+    return TKR_OK;
 }
 
 int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *targets,
@@ -215,7 +220,7 @@ int32_t tkr_sequence_loss_ids(tkr_sequence *seq, double *loss, const int32_t *ta
         return TKR_ERR_ARGUMENT;
     }
     REQUIRE(loss && targets, &seq->detail, TKR_ERR_ARGUMENT, "loss or targets is NULL");
-    REQUIRE(can_go_on(seq), &seq->detail, TKR_ERR_ORDER, "no forward was run before");
+    TRY(check_activations(seq));
     return tkri_loss(seq, loss, targets, NULL, 0, weights);
 }
 
@@ -228,7 +233,7 @@ int32_t tkr_sequence_loss_values(tkr_sequence *seq, double *loss, int32_t kind,
     REQUIRE(loss && targets, &seq->detail, TKR_ERR_ARGUMENT, "loss or targets is NULL");
     REQUIRE(kind == TKR_MSE || kind == TKR_BINARY_CROSS_ENTROPY, &seq->detail, TKR_ERR_ARGUMENT,
             "no loss against values has number %d", (int)kind);
-    REQUIRE(can_go_on(seq), &seq->detail, TKR_ERR_ORDER, "no forward was run before");
+    TRY(check_activations(seq));
     return tkri_loss(seq, loss, NULL, targets, kind, weights);
 }
 
@@ -236,18 +241,21 @@ static void take_final_gradient(tkr_sequence *seq, const tkr_state *dstate) {
     const int64_t max = seq->u.plan.max_batch;
     float *dfinal = seq->u.grad.dfinal;
     if (dstate) {
-        tkri_state_move(seq->u.net, dfinal, max, dstate->values, dstate->batch, seq->u.plan.batch);
+        (seq->decoder_left ? tkri_state_add : tkri_state_move)(
+            seq->u.net, dfinal, max, dstate->values, dstate->batch, seq->u.plan.batch);
     } else if (!seq->decoder_left) {
         memset(dfinal, 0, (size_t)tkri_state_len(seq->u.net, max) * sizeof *dfinal);
     }
 }
 
-/* What flows into the initial state flows on to the encoder's final state. */
+/* What flows into the initial state flows on to the encoder's final state, if that is what the
+ * forward began at. */
 static void hand_to_encoder(tkr_sequence *seq) {
     tkr_sequence *encoder = seq->encoder;
-    if (encoder && encoder->u.grad.dfinal) {
-        tkri_state_move(seq->u.net, encoder->u.grad.dfinal, encoder->u.plan.max_batch,
-                        seq->u.grad.dinitial, seq->u.plan.max_batch, seq->u.plan.batch);
+    if (encoder && encoder->u.grad.dfinal && encoder->runs == seq->started) {
+        (encoder->decoder_left ? tkri_state_add : tkri_state_move)(
+            seq->u.net, encoder->u.grad.dfinal, encoder->u.plan.max_batch, seq->u.grad.dinitial,
+            seq->u.plan.max_batch, seq->u.plan.batch);
         encoder->decoder_left = 1;
     }
 }
@@ -256,11 +264,9 @@ static int32_t check_backward(tkr_sequence *seq, const float *doutput, const tkr
     const int32_t mode = seq->u.plan.mode;
     REQUIRE(mode & TKR_TRAINING, &seq->detail, TKR_ERR_UNSUPPORTED,
             "an inference sequence has no backward");
-    REQUIRE(can_go_on(seq), &seq->detail, TKR_ERR_ORDER,
-            seq->phase == TKRI_USED_UP ? "backward used up the activations (see TKR_RETAIN)"
-                                       : "no forward was run");
-    REQUIRE(!(mode & TKR_RECOMPUTE) || seq->u.tape.version == seq->u.cell->version, &seq->detail,
-            TKR_ERR_ORDER, "the parameters changed since the forward");
+    TRY(check_activations(seq));
+    REQUIRE(seq->u.tape.version == seq->u.cell->version, &seq->detail, TKR_ERR_ORDER,
+            "the parameters changed since the forward");
     REQUIRE(doutput || tkri_has_loss(seq) || seq->decoder_left, &seq->detail, TKR_ERR_ORDER,
             "no loss was computed");
     REQUIRE(!dstate ||
@@ -402,6 +408,7 @@ int32_t tkr_sequence_link(tkr_sequence *decoder, tkr_sequence *encoder) {
     REQUIRE(!encoder || tkri_state_alike(decoder->u.cell, encoder->u.cell), &decoder->detail,
             TKR_ERR_SHAPE, "the encoder's state has other tensors");
     decoder->encoder = encoder;
+    decoder->started = 0;
     return TKR_OK;
 }
 

@@ -33,9 +33,10 @@ struct tkr_sequence {
     int64_t given_batch;
     float *given; /* [state_width * B] */
     double *row_loss;
-    uint64_t seed, draws;  /* masks: the seed, and forwards since it was set */
-    tkr_sequence *encoder; /* linked; or NULL */
-    int32_t decoder_left;  /* dfinal is what the linked decoder's backward left */
+    uint64_t seed, draws;   /* masks: the seed, and forwards since it was set */
+    tkr_sequence *encoder;  /* linked; or NULL */
+    uint64_t runs, started; /* forwards so far; that of the encoder this one's forward began at */
+    int32_t decoder_left;   /* dfinal is the sum of what linked decoders' backwards left */
 };
 
 /* The options of sequences. */
@@ -102,6 +103,10 @@ void tkri_state_start(const tkri_net *net, float *values, int64_t batch);
 /* Copy every row of `from` (stride from_batch) to `to` (stride to_batch), `batch` rows. */
 void tkri_state_move(const tkri_net *net, float *to, int64_t to_batch, const float *from,
                      int64_t from_batch, int64_t batch);
+
+/* The same, added. */
+void tkri_state_add(const tkri_net *net, float *to, int64_t to_batch, const float *from,
+                    int64_t from_batch, int64_t batch);
 
 /* Do both cells have states of one layout? */
 int32_t tkri_state_alike(const tkr_cell *a, const tkr_cell *b);

@@ -28,6 +28,18 @@ void tkri_state_move(const tkri_net *net, float *to, int64_t to_batch, const flo
     }
 }
 
+void tkri_state_add(const tkri_net *net, float *to, int64_t to_batch, const float *from,
+                    int64_t from_batch, int64_t batch) {
+    for (int64_t i = 0; i < net->n_slots; i++) {
+        const tkri_slot *slot = &net->slots[i];
+        float *sum = to + slot->column * to_batch;
+        const float *part = from + slot->column * from_batch;
+        for (int64_t k = 0; k < batch * slot->ld; k++) {
+            sum[k] += part[k];
+        }
+    }
+}
+
 int32_t tkri_state_alike(const tkr_cell *a, const tkr_cell *b) {
     if (a == b) {
         return 1;

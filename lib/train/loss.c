@@ -64,9 +64,8 @@ static void loss_chunk(void *argument, int64_t index) {
     for (int64_t t = 0; t < chunk->steps; t++) {
         for (int64_t i = 0; i < chunk->active[t]; i++) {
             const int64_t row = chunk->first[t] + i, user = tkri_user_row(&seq->u, chunk, t, i);
-            const double w = k->weights ? (double)k->weights[user] : 1;
+            const double w = seq->row_loss[user]; /* until there is a loss */
             float *dy = loss_dy ? loss_dy + (chunk->row0 + row) * ld : NULL;
-            seq->row_loss[user] = 0;
             if (w > 0) {
                 seq->row_loss[user] = w * one_row(k, dy, y.p + row * y.ld, user, w * k->scale);
             } else if (dy) {
@@ -99,7 +98,8 @@ static int32_t check_target(tkr_sequence *seq, const task *k, int64_t t, int64_t
     return TKR_OK;
 }
 
-/* Check weights and targets; the sum of the weights. */
+/* Check weights and targets; the sum of the weights. They are made double here, where denormal ones
+ * are numbers yet. */
 static int32_t check(const task *k, double *sum) {
     tkr_sequence *seq = k->seq;
     *sum = 0;
@@ -115,6 +115,7 @@ static int32_t check(const task *k, double *sum) {
             if (w > 0.0f) {
                 TRY(check_target(seq, k, t, b));
             }
+            seq->row_loss[t * seq->u.plan.batch + b] = (double)w;
             *sum += (double)w;
         }
     }

@@ -183,6 +183,121 @@ static void test_no_loss_of_its_own(void **unused) {
     twin_close(&b), twin_close(&a);
 }
 
+/* One encoder and several decoders. */
+enum { DECODERS = 3, STEPS = 3, UNITS = 7, INPUTS = 3, NUMBERS = 3 * UNITS * UNITS };
+typedef struct family {
+    twin encoder, decoder[DECODERS];
+    float x[STEPS * BATCH * INPUTS], dy[STEPS * BATCH * UNITS];
+} family;
+
+static void family_open(family *f) {
+    const orc_spec gru = {.kind = TKR_GRU, .input = INPUTS, .hidden = UNITS};
+    for (int i = -1; i < DECODERS; i++) {
+        twin *t = i < 0 ? &f->encoder : &f->decoder[i];
+        twin_open(t, &gru, 1, (uint64_t)(432 + i), NULL);
+        twin_shape(t, STEPS, BATCH, NULL, MODE, false);
+        if (i >= 0) {
+            assert_ok(tkr_sequence_link(t->seq, f->encoder.seq));
+        }
+    }
+    for (int i = 0; i < STEPS * BATCH * UNITS; i++) {
+        f->dy[i] = 0.1F * (float)(i % 11 - 5);
+        f->x[i % (STEPS * BATCH * INPUTS)] = f->dy[i];
+    }
+}
+
+static void family_close(family *f) {
+    for (int i = 0; i < DECODERS; i++) {
+        twin_close(&f->decoder[i]);
+    }
+    twin_close(&f->encoder);
+}
+
+static void forward(const family *f, const twin *t) {
+    assert_ok(tkr_sequence_forward(t->seq, f->x, NULL, STEPS, BATCH));
+}
+
+/* The encoder's gradient when the decoders of the list (ended by -1) went back in that order, and
+ * `dstate` was given. */
+static void gradient_of(const family *f, const int *order, const tkr_state *dstate, float *out) {
+    static const float zeros[STEPS * BATCH * UNITS] = {0};
+    forward(f, &f->encoder);
+    for (int i = 0; i < DECODERS; i++) {
+        forward(f, &f->decoder[i]);
+    }
+    for (; *order >= 0; order++) {
+        assert_ok(tkr_sequence_backward(f->decoder[*order].seq, f->dy, NULL));
+    }
+    assert_ok(tkr_sequence_zero_gradients(f->encoder.seq));
+    assert_ok(tkr_sequence_backward(f->encoder.seq, zeros, dstate));
+    assert_ok(tkr_sequence_gradient(f->encoder.seq, "weight_hh_l0", out, NUMBERS));
+}
+
+/* Whichever decoders went back, in whatever order: the sum of what each alone gives. */
+static void test_several(void **unused) {
+    (void)unused;
+    static const int orders[][DECODERS + 1] = {{0, 1, -1}, {1, 0, -1},    {2, 0, -1},
+                                               {1, 2, -1}, {0, 1, 2, -1}, {2, 1, 0, -1},
+                                               {-1},       {1, 2, 0, -1}};
+    float alone[DECODERS][NUMBERS], got[NUMBERS], of_state[NUMBERS], dh[BATCH * UNITS];
+    family f;
+    tkr_state *dstate;
+    family_open(&f);
+    assert_ok(tkr_state_create(&dstate, f.encoder.cell, BATCH, NULL));
+    for (int i = 0; i < BATCH * UNITS; i++) {
+        dh[i] = 0.3F * (float)(i % 5 - 2);
+    }
+    assert_ok(tkr_state_set(dstate, "h", dh, BATCH * UNITS));
+    gradient_of(&f, (const int[]){-1}, dstate, of_state);
+    for (int i = 0; i < DECODERS; i++) {
+        gradient_of(&f, (const int[]){i, -1}, NULL, alone[i]);
+    }
+    for (size_t k = 0; k < 2 * sizeof orders / sizeof *orders; k++) {
+        const int *order = orders[k / 2];
+        float want[NUMBERS];
+        for (int i = 0; i < NUMBERS; i++) {
+            want[i] = k % 2 ? of_state[i] : 0;
+            for (const int *d = order; *d >= 0; d++) {
+                want[i] += alone[*d][i];
+            }
+        }
+        gradient_of(&f, order, k % 2 ? dstate : NULL, got);
+        assert_near(got, want, NUMBERS, 1e-5);
+    }
+    tkr_state_destroy(dstate);
+    family_close(&f);
+}
+
+/* What began at another forward of the encoder, or at another link, is not its. */
+static void test_stale(void **unused) {
+    (void)unused;
+    static const float zeros[STEPS * BATCH * UNITS] = {0};
+    float alone[NUMBERS], got[NUMBERS];
+    family f;
+    family_open(&f);
+    gradient_of(&f, (const int[]){0, -1}, NULL, alone);
+    for (int k = 0; k < 2; k++) {
+        twin *stale = &f.decoder[1];
+        if (k == 0) {
+            forward(&f, stale); /* before the encoder's */
+        }
+        forward(&f, &f.encoder);
+        forward(&f, &f.decoder[0]);
+        if (k == 1) {
+            forward(&f, stale);
+            assert_ok(tkr_sequence_link(stale->seq, NULL));
+            assert_ok(tkr_sequence_link(stale->seq, f.encoder.seq));
+        }
+        assert_ok(tkr_sequence_backward(f.decoder[0].seq, f.dy, NULL));
+        assert_ok(tkr_sequence_backward(stale->seq, f.dy, NULL));
+        assert_ok(tkr_sequence_zero_gradients(f.encoder.seq));
+        assert_ok(tkr_sequence_backward(f.encoder.seq, zeros, NULL));
+        assert_ok(tkr_sequence_gradient(f.encoder.seq, "weight_hh_l0", got, NUMBERS));
+        assert_true(compare_bits(got, alone, NUMBERS));
+    }
+    family_close(&f);
+}
+
 /* What cannot be linked, and a decoder before its encoder. */
 static void test_refused(void **unused) {
     (void)unused;
@@ -216,6 +331,8 @@ int main(void) {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_middle),
         cmocka_unit_test(test_no_loss_of_its_own),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_stale),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

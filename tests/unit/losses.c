@@ -129,6 +129,54 @@ static void test_extremes(void **unused) {
     tiers_each_env(check_extremes);
 }
 
+/* Weights that are denormal floats count as what they are. With the mean, a power of two for all of
+ * them changes nothing; the sum takes it over. */
+static void check_tiny(const tkr_env *env) {
+    enum { N = 2 * 2 * 3 };
+    const orc_spec spec = {.kind = TKR_LINEAR, .input = 2, .hidden = 3};
+    static const float x[8] = {1, 2, -1, 0.5F, 3, 1, 0, -2}, usual[4] = {1, 0.5F, 0.25F, 0};
+    static const float values[N] = {1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1};
+    static const int32_t ids[4] = {0, 1, 2, 0};
+    float tiny[4], *gradient[2], of_usual[64];
+    int64_t n;
+    for (int i = 0; i < 4; i++) {
+        tiny[i] = ldexpf(usual[i], -140);
+    }
+    twin t;
+    twin_open(&t, &spec, 1, 5, env);
+    twin_shape(&t, 2, 2, NULL, TKR_TRAINING, false);
+    for (int kind = 0; kind < 3 * 2; kind++) {
+        double loss[2];
+        assert_ok(tkr_sequence_set_int(t.seq, TKR_REDUCTION, kind / 3));
+        for (int k = 0; k < 2; k++) {
+            const float *w = k ? tiny : usual;
+            assert_ok(tkr_sequence_forward(t.seq, x, NULL, 2, 2));
+            assert_ok(kind % 3 == 0
+                          ? tkr_sequence_loss_ids(t.seq, &loss[k], ids, w)
+                          : tkr_sequence_loss_values(
+                                t.seq, &loss[k], kind % 3 == 1 ? TKR_MSE : TKR_BINARY_CROSS_ENTROPY,
+                                values, w));
+            assert_ok(tkr_sequence_zero_gradients(t.seq));
+            assert_ok(tkr_sequence_backward(t.seq, NULL, NULL));
+            assert_ok(tkr_sequence_gradients(t.seq, &gradient[k], &n));
+            assert_true(n <= 64);
+            if (k == 0) {
+                memcpy(of_usual, gradient[0], (size_t)n * sizeof *of_usual);
+            }
+        }
+        assert_true(loss[0] > 0.01);
+        const double want = kind < 3 ? loss[0] : ldexp(loss[0], -140);
+        assert_true(loss[1] >= want && loss[1] <= want);
+        assert_true(kind >= 3 || compare_bits(gradient[1], of_usual, n));
+    }
+    twin_close(&t);
+}
+
+static void test_tiny(void **unused) {
+    (void)unused;
+    tiers_each_env(check_tiny);
+}
+
 /* A refused loss leaves *loss and the loss computed before as they are. */
 static void check_refused(trial *r, int32_t status, const char *word) {
     double untouched = -7;
@@ -240,9 +288,10 @@ static void test_many_to_one(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),          cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_own_gradient), cmocka_unit_test(test_many_to_one),
+        cmocka_unit_test(test_all),         cmocka_unit_test(test_tiny),
+        cmocka_unit_test(test_extremes),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_own_gradient),
+        cmocka_unit_test(test_many_to_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What states, sequences, optimizers and checkpoints refuse. */
 #include <math.h>
+#include <string.h>
 
 #include "unit/refusals.h"
 
@@ -220,6 +221,28 @@ static void test_backward(void **state) {
     assert_ok(tkr_sequence_forward(seq, w->io.input, NULL, T, B));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_sequence_backward(seq, w->io.input, wide));
     tkr_state_destroy(wide);
+    float bias[V];
+    assert_ok(tkr_cell_get_parameter(w->net, "out.bias", bias, V));
+    assert_ok(tkr_cell_set_parameter(w->net, "out.bias", bias, V));
+    REFUSES(w, TKR_ERR_ORDER, text, tkr_sequence_backward(seq, w->io.input, NULL));
+    assert_non_null(strstr(text, "the parameters changed since the forward"));
+}
+
+/* A loss or a backward too many is told apart from one too early. */
+static void test_used_up(void **state) {
+    world *w = *state;
+    double loss;
+    const char *text = tkr_sequence_detail(w->seq);
+    for (int kind = 0; kind < 3; kind++) {
+        assert_ok(tkr_sequence_forward(w->seq, w->io.input, NULL, T, B));
+        assert_ok(tkr_sequence_backward(w->seq, w->io.input, NULL));
+        const int32_t status =
+            kind == 0   ? tkr_sequence_loss_ids(w->seq, &loss, w->io.targets, NULL)
+            : kind == 1 ? tkr_sequence_loss_values(w->seq, &loss, TKR_MSE, w->io.input, NULL)
+                        : tkr_sequence_backward(w->seq, w->io.input, NULL);
+        assert_int_equal(status, TKR_ERR_ORDER);
+        assert_non_null(strstr(text, "used up"));
+    }
 }
 
 static void test_inference(void **state) {
@@ -378,12 +401,24 @@ static void test_checkpoints(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_states),         CASE(test_state_files),      CASE(test_step),
-        CASE(test_two_directions), CASE(test_create),           CASE(test_sequence_options),
-        CASE(test_forward),        CASE(test_losses),           CASE(test_losses_of_probabilities),
-        CASE(test_backward),       CASE(test_inference),        CASE(test_results),
-        CASE(test_link),           CASE(test_optimizer_create), CASE(test_optimizer_options),
-        CASE(test_optimizer_step), CASE(test_checkpoints),
+        CASE(test_states),
+        CASE(test_state_files),
+        CASE(test_step),
+        CASE(test_two_directions),
+        CASE(test_create),
+        CASE(test_sequence_options),
+        CASE(test_forward),
+        CASE(test_losses),
+        CASE(test_losses_of_probabilities),
+        CASE(test_backward),
+        CASE(test_used_up),
+        CASE(test_inference),
+        CASE(test_results),
+        CASE(test_link),
+        CASE(test_optimizer_create),
+        CASE(test_optimizer_options),
+        CASE(test_optimizer_step),
+        CASE(test_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
