@@ -863,12 +863,14 @@ TKR_API const char *tkr_sequence_detail(const tkr_sequence *seq);
 #define TKR_SCHEDULE_FACTOR 105 /**< step schedule: factor at each interval, 0.1, (0,1] */
 #define TKR_SCHEDULE_FLOOR 106  /**< cosine: final rate as a share of the base, 0, [0,1] */
 #define TKR_GRADIENT_NORM 107   /**< read only: global norm before clipping, at the last step */
-#define TKR_CURRENT_RATE 108    /**< read only: the rate that the next step will use */
+#define TKR_CURRENT_RATE 108    /**< read only: the rate that the next step will use;
+                                 *   TKR_ERR_ORDER before TKR_SCHEDULE_STEPS is set */
 
 /* Options of optimizers, integers. */
 #define TKR_NESTEROV 128          /**< SGD: 0 (default) or 1 */
 #define TKR_SCHEDULE 129          /**< a TKR_SCHEDULE_...; default constant */
-#define TKR_SCHEDULE_STEPS 130    /**< cosine: steps until the floor; step: interval; >= 1 */
+#define TKR_SCHEDULE_STEPS 130    /**< cosine: steps until the floor; step: interval; to be set
+                                   *   (default 0: it is not) where there is a schedule */
 #define TKR_WARMUP_STEPS 131      /**< the rate grows linearly over this many steps; 0 (default) none */
 #define TKR_STEP_COUNT 132        /**< read only: steps taken */
 
@@ -897,9 +899,27 @@ TKR_API int32_t tkr_optimizer_bounds_float(const tkr_optimizer *opt, int32_t key
 TKR_API int32_t tkr_optimizer_bounds_int(const tkr_optimizer *opt, int32_t key, int64_t *low,
                                          int64_t *high);
 
-/** Update the parameters from `seq`'s gradients, and zero these. `seq` must be of the same cell.
- *  @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC (a gradient is not finite, nothing was changed),
- *  TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1 */
+/**
+ * Update the parameters from `seq`'s gradients, and zero these. `seq` must be of the same cell.
+ * After TKR_ERR_NUMERIC (a gradient is not finite, or its norm is over 1e18, or the update would
+ * leave a parameter or a moment that is not finite) nothing was changed, the gradients neither; and
+ * what the next backward adds to a NaN is NaN. A loop that passes over a bad batch zeroes them:
+ *
+ *     for (int64_t i = 0; i < batches; i++) {
+ *         if ((status = tkr_sequence_forward(seq, x[i], NULL, T, B)) ||
+ *             (status = tkr_sequence_loss_values(seq, &loss, TKR_MSE, y[i], NULL)) ||
+ *             (status = tkr_sequence_backward(seq, NULL, NULL)) ||
+ *             (status = tkr_optimizer_step(opt, seq))) {
+ *             if (status != TKR_ERR_NUMERIC) {
+ *                 return status;
+ *             }
+ *             tkr_sequence_zero_gradients(seq);
+ *         }
+ *     }
+ *
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_NUMERIC, TKR_ERR_ORDER (TKR_SCHEDULE without
+ *         TKR_SCHEDULE_STEPS), TKR_ERR_UNSUPPORTED (an inference sequence). Since: 0.1
+ */
 TKR_API int32_t tkr_optimizer_step(tkr_optimizer *opt, tkr_sequence *seq);
 
 TKR_API const char *tkr_optimizer_detail(const tkr_optimizer *opt);

@@ -67,6 +67,7 @@ int32_t tkr_optimizer_create(tkr_optimizer **opt, int32_t kind, tkr_cell *cell,
     made->env.detail = NULL;
     made->cell = cell;
     made->bytes = bytes;
+    made->known = UINT64_MAX;
     tkri_optimizer_place(made, &arena, kind, cell->net->numbers);
     tkri_options_init(&made->options, tkri_optimizer_options, kind);
     *opt = made;
@@ -101,6 +102,9 @@ int32_t tkr_optimizer_get_float(const tkr_optimizer *opt, int32_t key, double *v
     }
     TRY(tkri_options_get_real(&opt->options, key, value));
     if (key == TKR_CURRENT_RATE) {
+        if (!tkri_schedule_is_set(opt)) {
+            return TKR_ERR_ORDER;
+        }
         *value = tkri_schedule_rate(opt, tkri_options_int(&opt->options, TKR_STEP_COUNT));
     }
     return TKR_OK;

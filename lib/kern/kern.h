@@ -249,10 +249,11 @@ typedef struct tkri_kern {
     double (*sum_squares)(const float *x, int64_t n, float limit);
 
     /* One update of n parameters p from gradients g (then zeroed), moments m, v (may be NULL where
-     * the rule has none). n a multiple of VL. */
-    void (*adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
-    void (*sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
-    void (*rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+     * the rule has none). n a multiple of VL. Returns the largest magnitude of a parameter or a
+     * moment, if all are finite. */
+    float (*adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+    float (*sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+    float (*rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
 } tkri_kern;
 
 /* The table of a tier (TKR_TIER_BEST: the best that runs here), or NULL if it is not built or the

@@ -36,8 +36,8 @@ void TIER(tkri_orthogonalise)(const tkri_projection *projection);
 
 /* updates.c */
 double TIER(tkri_sum_squares)(const float *x, int64_t n, float limit);
-void TIER(tkri_adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
-void TIER(tkri_sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
-void TIER(tkri_rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+float TIER(tkri_adam)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+float TIER(tkri_sgd)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+float TIER(tkri_rmsprop)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
 
 #endif

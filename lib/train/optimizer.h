@@ -15,13 +15,16 @@ struct tkr_optimizer {
     tkr_cell *cell;
     uint64_t bytes;
     tkri_options options;
-    double *squares;       /* one sum for each slice of the gradients */
+    double *numbers;       /* one for each slice of the parameters: what a pass over them leaves */
     float *first, *second; /* moments [numbers]; second NULL where the rule has none */
+    uint64_t known;        /* version of the cell when `largest` was the largest magnitude of its */
+    double largest;        /* parameters and the moments; UINT64_MAX: none yet */
 };
 
 void tkri_optimizer_place(tkr_optimizer *opt, tkri_arena *arena, int32_t kind, int64_t numbers);
 
-/* schedule.c: the rate after `steps` steps. */
+/* schedule.c: does the schedule know its length? The rate after `steps` steps. */
+int32_t tkri_schedule_is_set(const tkr_optimizer *opt);
 double tkri_schedule_rate(const tkr_optimizer *opt, int64_t steps);
 
 /* Clip, update, zero. TKR_ERR_NUMERIC changes nothing. */

@@ -5,6 +5,11 @@
 
 #include "train/optimizer.h"
 
+int32_t tkri_schedule_is_set(const tkr_optimizer *opt) {
+    return tkri_options_int(&opt->options, TKR_SCHEDULE) == TKR_SCHEDULE_CONSTANT ||
+           tkri_options_int(&opt->options, TKR_SCHEDULE_STEPS) > 0;
+}
+
 double tkri_schedule_rate(const tkr_optimizer *opt, int64_t steps) {
     const tkri_options *options = &opt->options;
     const double base = tkri_options_real(options, TKR_LEARNING_RATE);

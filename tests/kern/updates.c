@@ -47,7 +47,7 @@ static void check_not_finite(const tkri_kern *kern) {
     }
 }
 
-typedef void (*rule)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
+typedef float (*rule)(float *p, float *g, float *m, float *v, int64_t n, const tkri_update *u);
 
 /* One number through the rule, in double. */
 typedef struct number {
@@ -105,13 +105,17 @@ static void check_rule(rule kernel, void (*one)(number *x, const tkri_update *u)
             want[i].g = (double)g.data[i];
             one(&want[i], u);
         }
-        kernel(p.data, g.data, m.data, uses_v ? v.data : NULL, n, u);
+        const float largest = kernel(p.data, g.data, m.data, uses_v ? v.data : NULL, n, u);
+        float most = 0;
         for (int64_t i = 0; i < n; i++) {
+            most = fmaxf(most, fmaxf(fabsf(p.data[i]), fabsf(m.data[i])));
+            most = uses_v ? fmaxf(most, v.data[i]) : most;
             assert_true(fabs((double)p.data[i] - want[i].p) <= 2e-6);
             assert_true(fabs((double)m.data[i] - want[i].m) <= 2e-6 * fmax(1, fabs(want[i].m)));
             assert_true(!uses_v || fabs((double)v.data[i] - want[i].v) <= 2e-6);
             assert_true(g.data[i] >= 0 && g.data[i] <= 0);
         }
+        assert_true(largest >= most && largest <= most);
     }
     guard_free(&p), guard_free(&g), guard_free(&m), guard_free(&v);
 }

@@ -217,6 +217,7 @@ static void check_refused(pair *p, int64_t at, float value) {
     memory before = remember(p);
     assert_status(tkr_optimizer_step(p->opt, p->t.seq), TKR_ERR_NUMERIC);
     assert_non_null(strstr(tkr_optimizer_detail(p->opt), "gradient"));
+    assert_non_null(strstr(tkr_optimizer_detail(p->opt), "tkr_sequence_zero_gradients()"));
     check_unchanged(p, &before);
     assert_true(fabs(real_of(p, TKR_GRADIENT_NORM) - norm) <= 0);
     assert_ok(tkr_optimizer_get_int(p->opt, TKR_STEP_COUNT, &again));
@@ -276,6 +277,132 @@ static void test_exploded(void **unused) {
             assert_true(isfinite(after[i]));
         }
         free(after);
+        close_pair(&p);
+    }
+}
+
+static void set_rate(pair *p, double rate, double decay) {
+    assert_ok(tkr_optimizer_set_float(p->opt, TKR_LEARNING_RATE, rate));
+    assert_ok(tkr_optimizer_set_float(p->opt, TKR_WEIGHT_DECAY, decay));
+}
+
+/* The same small gradients for both, and a step of each. */
+static int32_t step_both(pair *p, pair *other) {
+    float *a, *b;
+    int64_t n;
+    assert_ok(tkr_sequence_gradients(p->t.seq, &a, &n));
+    assert_ok(tkr_sequence_gradients(other->t.seq, &b, &n));
+    for (int64_t i = 0; i < n; i++) {
+        a[i] = b[i] = 0.125F * (float)(i % 9 - 4);
+    }
+    memory before = remember(p);
+    const int32_t status = tkr_optimizer_step(p->opt, p->t.seq);
+    if (status < 0) {
+        assert_int_equal(status, TKR_ERR_NUMERIC);
+        assert_non_null(strstr(tkr_optimizer_detail(p->opt), "a step of rate 1e+06"));
+        check_unchanged(p, &before);
+    } else {
+        assert_ok(tkr_optimizer_step(other->opt, other->t.seq));
+        free(before.parameters), free(before.gradients);
+    }
+    return status;
+}
+
+/* The cell's first parameters: 1e15. */
+static void set_large(pair *p) {
+    const char *name;
+    int32_t rank;
+    int64_t shape[4];
+    assert_ok(tkr_cell_parameter(p->t.cell, 0, &name, &rank, shape));
+    const int64_t n = shape[0] * shape[1];
+    float *values = malloc((size_t)n * sizeof *values);
+    for (int64_t i = 0; i < n; i++) {
+        values[i] = 1e15F;
+    }
+    assert_ok(tkr_cell_set_parameter(p->t.cell, name, values, n));
+    free(values);
+}
+
+static void assert_same_parameters(pair *p, pair *other) {
+    int64_t n;
+    float *a = read_parameters(p->t.cell, &n), *b = read_parameters(other->t.cell, &n);
+    assert_true(compare_bits(a, b, n));
+    free(a), free(b);
+}
+
+/* A rate and a decay that would make something infinite within a few steps: those steps are
+ * refused, and neither parameters nor moments know of them afterwards. */
+static void check_absurd(const tkr_env *env) {
+    for (int32_t kind = TKR_SGD; kind <= TKR_RMSPROP; kind++) {
+        pair p, other;
+        int32_t status = TKR_OK;
+        open_pair(&p, kind, 0.01, env), open_pair(&other, kind, 0.01, env);
+        set_large(&p), set_large(&other);
+        assert_ok(step_both(&p, &other));
+        set_rate(&p, 1e6, 1e6), set_rate(&other, 1e6, 1e6);
+        for (int i = 0; i < 12 && status == TKR_OK; i++) {
+            status = step_both(&p, &other);
+        }
+        assert_int_equal(status, TKR_ERR_NUMERIC);
+        set_rate(&p, 1e-9, 0), set_rate(&other, 1e-9, 0);
+        assert_ok(step_both(&p, &other));
+        assert_same_parameters(&p, &other);
+        close_pair(&p), close_pair(&other);
+    }
+}
+
+static void test_absurd(void **unused) {
+    (void)unused;
+    tiers_each_env(check_absurd);
+}
+
+/* A parameter that is not finite is not updated, wherever it is; set right, it is. */
+static void test_bad_parameter(void **unused) {
+    (void)unused;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        pair p;
+        const char *name;
+        int32_t rank;
+        int64_t shape[4];
+        open_pair(&p, TKR_ADAM, 0.01, NULL);
+        assert_ok(tkr_cell_parameter(p.t.cell, i, &name, &rank, shape));
+        const int64_t n = shape[0] * (rank > 1 ? shape[1] : 1);
+        float *values = malloc((size_t)n * sizeof *values), kept;
+        assert_ok(tkr_cell_get_parameter(p.t.cell, name, values, n));
+        draw_gradients(&p);
+        assert_ok(tkr_optimizer_step(p.opt, p.t.seq));
+        assert_ok(tkr_cell_get_parameter(p.t.cell, name, values, n));
+        draw_gradients(&p);
+        kept = values[n - 1];
+        values[n - 1] = bad[i];
+        assert_ok(tkr_cell_set_parameter(p.t.cell, name, values, n));
+        assert_status(tkr_optimizer_step(p.opt, p.t.seq), TKR_ERR_NUMERIC);
+        values[n - 1] = kept;
+        assert_ok(tkr_cell_set_parameter(p.t.cell, name, values, n));
+        assert_ok(tkr_optimizer_step(p.opt, p.t.seq));
+        free(values);
+        close_pair(&p);
+    }
+}
+
+/* A schedule that does not know its length: no step, no rate. */
+static void test_schedule_without_steps(void **unused) {
+    (void)unused;
+    for (int32_t schedule = TKR_SCHEDULE_STEP; schedule <= TKR_SCHEDULE_COSINE; schedule++) {
+        pair p;
+        double rate;
+        open_pair(&p, TKR_SGD, 0.01, NULL);
+        draw_gradients(&p);
+        assert_ok(tkr_optimizer_set_int(p.opt, TKR_SCHEDULE, schedule));
+        memory before = remember(&p);
+        assert_status(tkr_optimizer_step(p.opt, p.t.seq), TKR_ERR_ORDER);
+        assert_non_null(strstr(tkr_optimizer_detail(p.opt), "TKR_SCHEDULE_STEPS"));
+        check_unchanged(&p, &before);
+        assert_status(tkr_optimizer_get_float(p.opt, TKR_CURRENT_RATE, &rate), TKR_ERR_ORDER);
+        assert_ok(tkr_optimizer_set_int(p.opt, TKR_SCHEDULE_STEPS, 10));
+        assert_ok(tkr_optimizer_step(p.opt, p.t.seq));
+        assert_true(real_of(&p, TKR_CURRENT_RATE) > 0.009);
         close_pair(&p);
     }
 }
@@ -340,16 +467,22 @@ static void test_keys(void **unused) {
                       TKR_ERR_KEY);
     }
     assert_status(tkr_optimizer_set_int(p.opt, TKR_SCHEDULE, 3), TKR_ERR_ARGUMENT);
-    assert_status(tkr_optimizer_set_int(p.opt, TKR_SCHEDULE_STEPS, 0), TKR_ERR_ARGUMENT);
+    assert_status(tkr_optimizer_set_int(p.opt, TKR_SCHEDULE_STEPS, -1), TKR_ERR_ARGUMENT);
     assert_status(tkr_optimizer_set_int(p.opt, TKR_WARMUP_STEPS, -1), TKR_ERR_ARGUMENT);
     close_pair(&p);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),      cmocka_unit_test(test_schedules),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_exploded),
-        cmocka_unit_test(test_options),    cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_exploded),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_absurd),
+        cmocka_unit_test(test_bad_parameter),
+        cmocka_unit_test(test_schedule_without_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

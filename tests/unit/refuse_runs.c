@@ -336,7 +336,7 @@ static void test_optimizer_options(void **state) {
     REFUSES(w, TKR_ERR_KEY, text, tkr_optimizer_set_int(opt, TKR_STEP_COUNT, 5));
     REFUSES(w, TKR_ERR_KEY, text, tkr_optimizer_set_int(opt, TKR_NESTEROV, 1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_optimizer_set_int(opt, TKR_SCHEDULE, 3));
-    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_optimizer_set_int(opt, TKR_SCHEDULE_STEPS, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_optimizer_set_int(opt, TKR_SCHEDULE_STEPS, -1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_optimizer_set_int(opt, TKR_WARMUP_STEPS, -1));
     REFUSES(w, TKR_ERR_KEY, NULL, tkr_optimizer_get_float(opt, TKR_MOMENTUM, r));
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_optimizer_get_float(opt, TKR_BETA1, NULL));
