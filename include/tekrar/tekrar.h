@@ -63,6 +63,9 @@
  *  Threads     Different objects may be used from different threads at the same time. A const cell
  *              may be shared by any number of threads, as long as none changes it (init, load,
  *              set_..., optimizer step) meanwhile. One object is used by one thread at a time.
+ *              After fork() a child may use and destroy what it finds: it computes with one
+ *              thread, to the same bits, where an object had threads of its own. Only what another
+ *              thread of the parent was using at that moment must be left alone.
  *  Globals     There is no global mutable state. Nothing prints, exits, aborts, installs a handler
  *              or calls back unasked. Inside a call floating point rounds to nearest, no exception
  *              traps, and in the arithmetic of nets denormal numbers count as zero; so it is

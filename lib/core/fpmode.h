@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * How floating point computes inside a call, whatever the host has set: to nearest, and no
- * exception traps; where the arithmetic of nets is done, denormals count as zero, since they cost a hundred
- * cycles each on most CPUs and decayed gradients are full of them. The host's mode and its exception
- * flags are put back: what happens in here is told by statuses. */
+ * exception traps; where the arithmetic of nets is done, denormals count as zero, since they cost a
+ * hundred cycles each on most CPUs and decayed gradients are full of them. The host's mode and its
+ * exception flags are put back: what happens in here is told by statuses. */
 #ifndef TKRI_CORE_FPMODE_H
 #define TKRI_CORE_FPMODE_H
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { SPINS = 2000, LINE = 64 };
 
@@ -21,6 +22,7 @@ struct tkri_pool {
     void *argument;
     int stop;
     int32_t started;
+    pid_t home;
     pthread_t thread[];
 };
 
@@ -97,6 +99,11 @@ static void wait_until_idle(tkri_pool *pool) {
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Does this process have the pool's threads? A child made by fork() has but the one that forked. */
+static int at_home(const tkri_pool *pool) {
+    return getpid() == pool->home;
+}
+
 static uint64_t pool_bytes(int32_t threads) {
     return sizeof(tkri_pool) + (uint64_t)(threads - 1) * sizeof(pthread_t);
 }
@@ -133,6 +140,7 @@ int32_t tkri_team_start(tkri_team *team, const tkri_env *env) {
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->idle, NULL);
+    pool->home = getpid();
     team->pool = pool;
     start_threads(pool, env->threads - 1);
     if (pool->started < env->threads - 1) {
@@ -147,27 +155,29 @@ void tkri_team_stop(tkri_team *team, const tkri_env *env) {
     if (!pool) {
         return;
     }
-    pool->stop = 1;
-    publish(pool);
-    for (int32_t i = 0; i < pool->started; i++) {
-        pthread_join(pool->thread[i], NULL);
+    if (at_home(pool)) { /* else they are in the state in which fork() found them */
+        pool->stop = 1;
+        publish(pool);
+        for (int32_t i = 0; i < pool->started; i++) {
+            pthread_join(pool->thread[i], NULL);
+        }
+        pthread_cond_destroy(&pool->idle);
+        pthread_cond_destroy(&pool->wake);
+        pthread_mutex_destroy(&pool->lock);
     }
-    pthread_cond_destroy(&pool->idle);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->lock);
     tkri_release(env, pool, pool_bytes(team->threads));
     team->pool = NULL;
 }
 
 void tkri_team_run(const tkri_team *team, int64_t n, tkr_task task, void *argument) {
-    if (n <= 1 || (!team->parallel_for && !team->pool)) {
+    tkri_pool *pool = team->pool;
+    if (n > 1 && team->parallel_for) {
+        team->parallel_for(team->parallel_user, n, task, argument);
+    } else if (n <= 1 || !pool || !at_home(pool)) {
         for (int64_t i = 0; i < n; i++) {
             task(argument, i);
         }
-    } else if (team->parallel_for) {
-        team->parallel_for(team->parallel_user, n, task, argument);
     } else {
-        tkri_pool *pool = team->pool;
         pool->task = task;
         pool->argument = argument;
         pool->n = n;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "seq/seq.h"
 #include "support/nets.h"
@@ -343,6 +345,81 @@ static void test_side_by_side(void **unused) {
     free_trace(&alone);
 }
 
+/* A child made by fork() has none of the threads that its objects had. */
+enum { FORKED_T = 6, FORKED_B = 40, FORKED_H = 33, FORKED_OF_HH = 4 * FORKED_H * FORKED_H };
+typedef struct forked {
+    tkr_cell *cell;
+    tkr_sequence *seq;
+    tkr_optimizer *opt;
+    float x[FORKED_T * FORKED_B * 3], target[FORKED_T * FORKED_B * FORKED_H];
+    float weight[FORKED_OF_HH];
+} forked;
+
+/* A step of training; the weights afterwards. Returns 0 if all went well. */
+static int forked_step(forked *f) {
+    double loss;
+    return tkr_sequence_forward(f->seq, f->x, NULL, FORKED_T, FORKED_B) ||
+           tkr_sequence_loss_values(f->seq, &loss, TKR_MSE, f->target, NULL) ||
+           tkr_sequence_backward(f->seq, NULL, NULL) || tkr_optimizer_step(f->opt, f->seq) ||
+           tkr_cell_get_parameter(f->cell, "weight_hh_l0", f->weight, FORKED_OF_HH);
+}
+
+static void forked_destroy(const forked *f) {
+    tkr_optimizer_destroy(f->opt);
+    tkr_sequence_destroy(f->seq);
+    tkr_cell_destroy(f->cell);
+}
+
+/* In the child: another step, its weights told, all destroyed; 0 if all went well. */
+static int forked_child(forked *f, int to) {
+    const size_t bytes = sizeof f->weight;
+    int bad = forked_step(f) || write(to, f->weight, bytes) != (ssize_t)bytes;
+    forked_destroy(f);
+    return bad;
+}
+
+static void test_fork(void **unused) {
+    (void)unused;
+    const tkr_env env = {.size = sizeof env, .threads = 3};
+    forked *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    for (int i = 0; i < FORKED_T * FORKED_B * 3; i++) {
+        f->x[i] = (float)(i % 7 - 3) / 4;
+    }
+    assert_ok(tkr_cell_create(&f->cell, TKR_LSTM, 3, FORKED_H, &env));
+    assert_ok(tkr_cell_init(f->cell, 1));
+    assert_ok(tkr_sequence_create(&f->seq, f->cell, FORKED_T, FORKED_B, TKR_TRAINING, &env));
+    assert_ok(tkr_optimizer_create(&f->opt, TKR_ADAM, f->cell, &env));
+    assert_int_equal(forked_step(f), 0);
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60); /* in place of a hang */
+        _exit(forked_child(f, ends[1]));
+    }
+    close(ends[1]);
+    float *theirs = malloc(sizeof f->weight);
+    size_t got = 0;
+    for (ssize_t n; got < sizeof f->weight; got += (size_t)n) {
+        n = read(ends[0], (char *)theirs + got, sizeof f->weight - got);
+        if (n <= 0) {
+            break;
+        }
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(got, sizeof f->weight);
+    assert_int_equal(forked_step(f), 0);
+    assert_true(compare_bits(theirs, f->weight, FORKED_OF_HH));
+    close(ends[0]);
+    free(theirs);
+    forked_destroy(f);
+    free(f);
+}
+
 int main(void) {
     for (int32_t b = 0; b < BATCH; b++) {
         lengths[b] = b * 3 % (STEPS + 1);
@@ -351,6 +428,7 @@ int main(void) {
         cmocka_unit_test(test_threads),      cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_parts),        cmocka_unit_test(test_shared_buffer),
         cmocka_unit_test(test_parallel_for), cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
