@@ -597,6 +597,26 @@ TKR_API int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, 
 TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y,
                                   const int32_t *ids);
 
+/**
+ * A block of steps: the outputs and the state of as many calls of tkr_cell_step(), bit for bit, with
+ * one check and one switch of the floating-point mode. No heap, lock or system call; memory is the
+ * state's, whatever the number of steps.
+ *
+ * @param y      [steps][B][O], or NULL if not wanted. It may be x itself where O <= I; else the two
+ *               must not overlap
+ * @param x      [steps][B][I]
+ * @param steps  at least 0
+ * @return as tkr_cell_step(). A step that fails (a user's cell) leaves the state as it was before the
+ *         block. Since: 0.1
+ */
+TKR_API int32_t tkr_cell_steps(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
+                               int64_t steps);
+
+/** The same with ids [steps][B]. All of them are checked before the first step. @return as
+ *  tkr_cell_step_ids(). Since: 0.1 */
+TKR_API int32_t tkr_cell_steps_ids(const tkr_cell *cell, tkr_state *state, float *y,
+                                   const int32_t *ids, int64_t steps);
+
 /** What was wrong with the last failed call on this state, or step with it. Since: 0.1 */
 TKR_API const char *tkr_state_detail(const tkr_state *state);
 

@@ -161,32 +161,61 @@ static int32_t check_step(const tkr_cell *cell, tkr_state *state) {
     return TKR_OK;
 }
 
-int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x) {
+static int32_t steps_of(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
+                        int64_t steps) {
     if (!state) {
         return TKR_ERR_ARGUMENT;
     }
     TRY(check_step(cell, state));
-    REQUIRE(x || (y && cell->net->layers[cell->net->n_layers - 1].without_input), &state->detail,
-            TKR_ERR_ARGUMENT, "x is NULL, and the output depends on it (or y is NULL too)");
     REQUIRE(!x || (cell->net->takes & TKRI_VALUES), &state->detail, TKR_ERR_UNSUPPORTED,
             "the cell begins with an embedding: give ids");
-    return tkri_step_streams(cell, state, y, x, NULL);
+    return tkri_step_streams(cell, state, y, x, NULL, steps);
+}
+
+int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const float *x) {
+    REQUIRE(x || !state || !cell || !cell->net ||
+                (y && cell->net->layers[cell->net->n_layers - 1].without_input),
+            &state->detail, TKR_ERR_ARGUMENT,
+            "x is NULL, and the output depends on it (or y is NULL too)");
+    return steps_of(cell, state, y, x, 1);
+}
+
+static int32_t check_steps(tkr_state *state, int64_t steps) {
+    REQUIRE(steps >= 0, &state->detail, TKR_ERR_ARGUMENT, "%lld steps", (long long)steps);
+    return TKR_OK;
+}
+
+int32_t tkr_cell_steps(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
+                       int64_t steps) {
+    if (!state) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_steps(state, steps));
+    REQUIRE(x || steps == 0, &state->detail, TKR_ERR_ARGUMENT, "x is NULL");
+    return steps_of(cell, state, y, x, steps);
+}
+
+int32_t tkr_cell_steps_ids(const tkr_cell *cell, tkr_state *state, float *y, const int32_t *ids,
+                           int64_t steps) {
+    if (!state) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(check_step(cell, state));
+    TRY(check_steps(state, steps));
+    REQUIRE(ids || steps == 0, &state->detail, TKR_ERR_ARGUMENT, "ids is NULL");
+    REQUIRE(cell->net->takes & TKRI_IDS, &state->detail, TKR_ERR_UNSUPPORTED,
+            "the cell begins with a part that takes values");
+    for (int64_t i = 0; i < steps * state->batch; i++) {
+        REQUIRE(ids[i] >= -1 && ids[i] < cell->net->input, &state->detail, TKR_ERR_TOKEN,
+                "id %d of stream %lld at step %lld is not in 0..%lld", (int)ids[i],
+                (long long)(i % state->batch), (long long)(i / state->batch),
+                (long long)cell->net->input - 1);
+    }
+    return tkri_step_streams(cell, state, y, NULL, ids, steps);
 }
 
 int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float *y, const int32_t *ids) {
-    if (!state) {
-        return TKR_ERR_ARGUMENT;
-    }
-    TRY(check_step(cell, state));
-    REQUIRE(ids, &state->detail, TKR_ERR_ARGUMENT, "ids is NULL");
-    REQUIRE(cell->net->takes & TKRI_IDS, &state->detail, TKR_ERR_UNSUPPORTED,
-            "the cell begins with a part that takes values");
-    for (int64_t b = 0; b < state->batch; b++) {
-        REQUIRE(ids[b] >= -1 && ids[b] < cell->net->input, &state->detail, TKR_ERR_TOKEN,
-                "id %d of stream %lld is not in 0..%lld", (int)ids[b], (long long)b,
-                (long long)cell->net->input - 1);
-    }
-    return tkri_step_streams(cell, state, y, NULL, ids);
+    return tkr_cell_steps_ids(cell, state, y, ids, 1);
 }
 
 const char *tkr_state_detail(const tkr_state *state) {

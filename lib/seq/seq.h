@@ -128,9 +128,10 @@ int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state);
 /* Measure or place a state's arrays. */
 void tkri_state_place(tkr_state *state, tkri_arena *arena);
 
-/* One step of all streams. x or ids is NULL; both: the state stays and y alone is computed, which
- * does not depend on the input. y may be NULL. A failure changes nothing. */
+/* Steps of all streams, one after the other: y [steps][B][O], x [steps][B][I], ids [steps][B]. x or
+ * ids is NULL; both, with one step: the state stays and y alone is computed, which does not depend
+ * on the input. y may be NULL, or x where O <= I. A failure leaves the state as it was. */
 int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
-                          const int32_t *ids);
+                          const int32_t *ids, int64_t steps);
 
 #endif

@@ -158,11 +158,24 @@ static void take_back(tkr_state *state) {
     memcpy(state->values, state->backup, n * sizeof *state->values);
 }
 
+static int32_t one_step(tkr_state *state, float *y, const tkri_signal *in, int stays) {
+    const tkri_net *net = state->bound->net;
+    state->signals[0] = *in;
+    const int32_t status =
+        step_layers(state->steps, state->steps + net->n_layers, state->signals, stays);
+    const tkri_signal out = state->signals[net->n_layers];
+    for (int64_t b = 0; status == TKR_OK && y && b < state->batch; b++) {
+        copy_row(y + b * net->output, out.p + b * out.ld, net->output);
+    }
+    return status;
+}
+
 int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
-                          const int32_t *ids) {
+                          const int32_t *ids, int64_t steps) {
     const tkri_net *net = cell->net;
     const tkri_fpmode mode = tkri_fpmode_enter();
-    const int stays = !x && !ids;
+    const int stays = !x && !ids && steps > 0;
+    int32_t status = TKR_OK;
     if (cell != state->bound || cell != state->cell) { /* another one may have gone since */
         bind(state, cell);
     }
@@ -170,12 +183,11 @@ int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, cons
         memcpy(state->backup, state->values,
                (size_t)tkri_state_len(net, state->batch) * sizeof *state->backup);
     }
-    state->signals[0] = (tkri_signal){x, net->input, ids};
-    const int32_t status =
-        step_layers(state->steps, state->steps + net->n_layers, state->signals, stays);
-    const tkri_signal out = state->signals[net->n_layers];
-    for (int64_t b = 0; status == TKR_OK && y && b < state->batch; b++) {
-        copy_row(y + b * net->output, out.p + b * out.ld, net->output);
+    for (int64_t t = 0; t < steps && status == TKR_OK; t++) {
+        const int64_t row = t * state->batch;
+        const tkri_signal in = {x ? x + row * net->input : NULL, net->input,
+                                ids ? ids + row : NULL};
+        status = one_step(state, y ? y + row * net->output : NULL, &in, stays);
     }
     if (stays || status < 0) {
         take_back(state);

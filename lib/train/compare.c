@@ -10,7 +10,7 @@
 static int32_t run_step(const tkri_side *side, const tkr_trial *trial, int64_t row) {
     const float *x = trial->input ? trial->input + row * side->cell->net->input : NULL;
     return tkri_step_streams(side->cell, side->state, side->y, x,
-                             trial->ids ? trial->ids + row : NULL);
+                             trial->ids ? trial->ids + row : NULL, 1);
 }
 
 /* Add the loss of the rows of one step. */

@@ -78,7 +78,9 @@ static int32_t train(void *argument) {
 static int32_t stream(void *argument) {
     fixture *f = argument;
     int32_t status = tkr_cell_step(f->net, f->state, f->y, f->x);
-    return status ? status : tkr_cell_step_ids(f->net, f->state, f->y, f->ids);
+    status = status ? status : tkr_cell_step_ids(f->net, f->state, f->y, f->ids);
+    status = status ? status : tkr_cell_steps(f->net, f->state, NULL, f->x, 1);
+    return status ? status : tkr_cell_steps_ids(f->net, f->state, NULL, f->ids, T);
 }
 
 /* The work once to warm up, then counted, then under seccomp. */

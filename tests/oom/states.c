@@ -51,6 +51,14 @@ static int32_t step_ids(world *w) {
     return tkr_cell_step_ids(w->net, w->state, w->io.values, w->io.ids);
 }
 
+static int32_t steps(world *w) {
+    return tkr_cell_steps(w->net, w->state, NULL, w->io.input, WORLD_T);
+}
+
+static int32_t steps_ids(world *w) {
+    return tkr_cell_steps_ids(w->net, w->state, NULL, w->io.ids, WORLD_T);
+}
+
 static int32_t detail(world *w) {
     return tkr_state_detail(w->state) == NULL;
 }
@@ -67,6 +75,8 @@ const scenario state_scenarios[] = {
     {"tkr_state_set", set, NULL, 0, NO},
     {"tkr_cell_step", step, NULL, 0, NO},
     {"tkr_cell_step_ids", step_ids, NULL, 0, NO},
+    {"tkr_cell_steps", steps, NULL, 0, NO},
+    {"tkr_cell_steps_ids", steps_ids, NULL, 0, NO},
     {"tkr_state_detail", detail, NULL, 0, NO},
     {0},
 };

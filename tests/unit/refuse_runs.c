@@ -73,6 +73,16 @@ static void test_step(void **state) {
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_cell_step_ids(w->net, s, y, high));
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_cell_step_ids(w->net, s, y, low));
     REFUSES(w, TKR_ERR_SHAPE, text, tkr_cell_step_ids(w->part[1], s, y, w->io.ids));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_steps(w->net, NULL, y, w->io.input, 1));
+    REFUSES(w, TKR_ERR_SHAPE, text, tkr_cell_steps(w->part[0], s, y, w->io.input, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps(w->net, s, y, NULL, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps(w->net, s, y, w->io.input, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_steps_ids(w->net, NULL, y, w->io.ids, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps_ids(w->net, s, y, NULL, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps_ids(w->net, s, y, w->io.ids, -1));
+    int32_t second[2 * B] = {0};
+    second[2 * B - 1] = V;
+    REFUSES(w, TKR_ERR_TOKEN, text, tkr_cell_steps_ids(w->net, s, y, second, 2));
 }
 
 static void test_two_directions(void **state) {

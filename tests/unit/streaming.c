@@ -15,19 +15,39 @@ enum { STEPS = 6 };
 static const int64_t SIZES[] = {1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33};
 enum { N_SIZES = sizeof SIZES / sizeof *SIZES };
 
-/* All steps one by one from the twin's initial state: outputs to y, final state into `state`. */
-static void stream(twin *t, tkr_state *state, float *y) {
+/* `steps` steps from `step` on, as one block; 0: one, as a step. */
+static void stream_block(twin *t, tkr_state *state, float *y, float *x, int64_t step,
+                         int64_t steps) {
+    const bool single = steps == 0;
     const int64_t batch = t->net->batch, in = orc_input_width(t->net);
     const int64_t out = orc_output_width(t->net);
-    float *x = twin_floats(t->net->input, t->net->steps * batch * in);
-    for (int64_t step = 0; step < t->net->steps; step++) {
-        float *to = y + step * batch * out;
-        if (t->by_ids) {
-            assert_ok(tkr_cell_step_ids(t->cell, state, to, t->ids + step * batch));
-        } else {
-            assert_ok(tkr_cell_step(t->cell, state, to, x + step * batch * in));
-        }
+    float *to = y + step * batch * out, *from = x + step * batch * in;
+    const int32_t *ids = t->ids + step * batch;
+    if (t->by_ids) {
+        assert_ok(single ? tkr_cell_step_ids(t->cell, state, to, ids)
+                         : tkr_cell_steps_ids(t->cell, state, to, ids, steps));
+    } else if (single || out > in) {
+        assert_ok(single ? tkr_cell_step(t->cell, state, to, from)
+                         : tkr_cell_steps(t->cell, state, to, from, steps));
+    } else { /* in place */
+        assert_ok(tkr_cell_steps(t->cell, state, from, from, steps));
+        memcpy(to, from, (size_t)(steps * batch * out) * sizeof *to);
     }
+}
+
+/* All steps from the twin's initial state, in turns one by one, in blocks of 1, 2, 3, and all at
+ * once: outputs to y, final state into `state`. */
+static void stream(twin *t, tkr_state *state, float *y) {
+    static int turn;
+    const int64_t n = t->net->steps, rows = n * t->net->batch;
+    float *x = twin_floats(t->net->input, rows * orc_input_width(t->net));
+    const int way = turn++ % 3;
+    int64_t step = 0;
+    for (int64_t block = 1; step < n; step += block, block += way == 1) {
+        block = way == 2 || block > n - step ? n - step : block;
+        stream_block(t, state, y, x, step, way ? block : 0);
+    }
+    assert_ok(tkr_cell_steps(t->cell, state, NULL, NULL, 0));
     free(x);
 }
 
