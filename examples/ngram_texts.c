@@ -20,10 +20,10 @@ static int inside(const ngram_options *set, const char *text, size_t at) {
 
 void ngram_read(ngram_texts *texts, const ngram_options *set) {
     if (set->train != NULL) {
-        texts->train_text = ex_read_file(set->train, &texts->train_bytes);
+        texts->train_text = ex_read_text(set->train, EX_BYTES, &texts->train_bytes);
     }
     if (set->valid != NULL) {
-        texts->valid_text = ex_read_file(set->valid, &texts->valid_bytes);
+        texts->valid_text = ex_read_text(set->valid, EX_BYTES, &texts->valid_bytes);
     } else if (set->train != NULL && !set->page) {
         size_t split = texts->train_bytes / 10 * 9 + texts->train_bytes % 10 * 9 / 10;
         while (split > 0 && inside(set, texts->train_text, split)) {

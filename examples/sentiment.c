@@ -209,7 +209,7 @@ static void read_data(reviews *data, const settings *set) {
 
 static void read_options(settings *set, int argc, char **argv) {
     ex_option options[] = {
-        {"data", EX_FILE, &set->data, 0, 0, "lines that begin with +1 or -1", 0},
+        {"data", EX_FILE, &set->data, 0, 0, "lines that begin with +1 or -1, or # (comments)", 0},
         {"positive", EX_FILE, &set->positive, 0, 0, "lines of those who liked it", 0},
         {"negative", EX_FILE, &set->negative, 0, 0, "lines of those who did not", 0},
         {"folds", EX_INT, &set->folds, 2, 100, "parts; each is held out in its turn", 0},
