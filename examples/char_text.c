@@ -302,8 +302,8 @@ static int64_t train_and_close(tkr_cell *net, const char_options *set, const cor
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Print a symbol; control characters other than line ends and tabs would spoil a terminal. A carriage
- * return is half a line end. */
+/* Print a symbol; control characters other than tabs and line ends, of which a carriage return may
+ * be a part, would spoil a terminal. */
 static void print_symbol(const tkr_vocabulary *vocabulary, int32_t id) {
     char text[4];
     uint64_t len = 0;

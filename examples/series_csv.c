@@ -209,7 +209,7 @@ static double row(const series *data, const char *name, const double *one, const
     return far;
 }
 
-/* So many significant digits that a forecast shows four of the series' deviation, wherever it lies. */
+/* So many significant digits that a forecast shows four of the series' steps, wherever it lies. */
 static int digits_of(const series *data) {
     double largest = 0, step = 0;
     for (int64_t t = 1; t < data->n; t++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Numbers as people write them: 1234.5, 1,234.5, 1.234,5, 1 234,5, 1'234.5. One number alone may not
- * tell whether 1,234 is more than a thousand or a little more than one; a column mostly does.
+ * Numbers as people write them: 1234.5, 1,234.5, 1.234,5, 1 234,5, 1'234.5. One number alone may
+ * not tell whether 1,234 is more than a thousand or a little more than one; a column mostly does.
  */
 #include "series_table.h"
 
@@ -89,15 +89,16 @@ static void look_at(evidence *of, const char *plain, int64_t line) {
         return;
     }
     const char *whole = plain + (plain[0] == '+' || plain[0] == '-');
-    int thousands = end - first == 4 && first - whole >= 1 && first - whole <= 3 &&
-                    *whole != '0' && *end == '\0' && memchr(plain, '\'', len) == NULL;
+    int thousands = end - first == 4 && first - whole >= 1 && first - whole <= 3 && *whole != '0' &&
+                    *end == '\0' && memchr(plain, '\'', len) == NULL;
     note(thousands ? of->unsure : of->told, *first, line);
 }
 
 static _Noreturn void refuse_marks(const table *t, const int64_t *lines) {
-    ex_die("%s: the decimal mark is a point in line %lld and a comma in line %lld? --decimal point "
-           "or comma tells",
-           t->path, (long long)lines[POINT], (long long)lines[COMMA]);
+    ex_die(
+        "%s: the decimal mark is a point in line %lld and a comma in line %lld? --decimal point "
+        "or comma tells",
+        t->path, (long long)lines[POINT], (long long)lines[COMMA]);
 }
 
 /* Where all numbers are like 1,234 the separator of the cells lets one expect a mark: a comma is
@@ -111,9 +112,10 @@ static char expected_mark(const table *t, const evidence *of) {
         return ',';
     }
     if ((comma && t->separator != ',') || (point && t->separator == ';')) {
-        ex_die("%s, line %lld: does the %s stand before decimals or between thousands? --decimal "
-               "point or comma tells",
-               t->path, (long long)of->unsure[comma ? COMMA : POINT], comma ? "comma" : "point");
+        ex_die(
+            "%s, line %lld: does the %s stand before decimals or between thousands? --decimal "
+            "point or comma tells",
+            t->path, (long long)of->unsure[comma ? COMMA : POINT], comma ? "comma" : "point");
     }
     return '.';
 }

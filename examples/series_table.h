@@ -20,8 +20,8 @@ typedef struct table {
 enum { HEADER_AUTO, HEADER_YES, HEADER_NO };
 enum { DECIMAL_AUTO, DECIMAL_POINT, DECIMAL_COMMA };
 
-/** Read a file. Cells are separated by tabs if its first line has one, else by ; if it has one, else
- *  by commas. The program ends, and says why and where, if this is no table. */
+/** Read a file. Cells are separated by tabs if its first line has one, else by semicolons if it has
+ *  one, else by commas. The program ends, and says why and where, if this is no table. */
 void table_read(table *t, const char *path);
 void table_free(table *t);
 
