@@ -56,30 +56,10 @@ void char_make_vocabulary(corpus *data, int bytes) {
     free(both);
 }
 
-/* The end of the program: a text has a character without an id. Which one, and where? */
-static _Noreturn void refuse_unknown(const corpus *data, const char *name, const char *text,
-                                     size_t len) {
-    char shown[EX_SHOWN];
-    size_t at = 0, n = 0;
-    int32_t id;
-    for (; at < len; at += n) {
-        n = ex_character(text + at, len - at);
-        if (n == 0 || tkr_vocabulary_find(data->vocabulary, &id, text + at, n) != TKR_OK) {
-            break;
-        }
-    }
-    if (n == 0) {
-        ex_die("%s: not UTF-8 at byte %zu", name, at);
-    }
-    ex_die("%s, line %lld: %s is none of the %lld characters of the net's vocabulary", name,
-           (long long)ex_line_of(text, at), ex_show_character(text + at, n, shown),
-           (long long)data->symbols);
-}
-
 int32_t *char_encode(const corpus *data, const char *name, const char *text, size_t len,
                      int64_t *n) {
     if (tkr_vocabulary_encode(data->vocabulary, NULL, 0, n, text, len, -1) != TKR_OK) {
-        refuse_unknown(data, name, text, len);
+        ex_refuse_unknown(data->vocabulary, name, text, len);
     }
     if (*n == 0) {
         ex_die("%s: there is no text in it", name);

@@ -110,6 +110,10 @@ const char *ex_show_character(const char *text, size_t n, char *shown);
 /** The line, from 1, that byte `at` of a text stands in. */
 int64_t ex_line_of(const char *text, size_t at);
 
+/** The end of a program that got a text with a character that its vocabulary has not: which, where. */
+_Noreturn void ex_refuse_unknown(const tkr_vocabulary *vocabulary, const char *name,
+                                 const char *text, size_t len);
+
 /** Exit with 1 if no file can be written to this path; a file that is there stays as it is. For the
  *  beginning of a program that writes at its end. */
 void ex_try_output(const char *path);

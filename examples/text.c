@@ -71,6 +71,24 @@ int64_t ex_line_of(const char *text, size_t at) {
     return line;
 }
 
+void ex_refuse_unknown(const tkr_vocabulary *vocabulary, const char *name, const char *text,
+                       size_t len) {
+    char shown[EX_SHOWN];
+    for (size_t at = 0, n = 0; at < len; at += n) {
+        int32_t id;
+        n = ex_character(text + at, len - at);
+        if (n == 0) {
+            ex_die("%s: not UTF-8 at byte %zu", name, at);
+        }
+        if (tkr_vocabulary_find(vocabulary, &id, text + at, n) != TKR_OK) {
+            ex_die("%s, line %lld: %s is none of the %lld characters of the model", name,
+                   (long long)ex_line_of(text, at), ex_show_character(text + at, n, shown),
+                   (long long)tkr_vocabulary_len(vocabulary));
+        }
+    }
+    ex_die("%s: there is no id for something in it", name);
+}
+
 /* Refuse what is no text, and, where characters count, what is not UTF-8. */
 static void check_text(const char *path, const char *text, size_t len, int utf8) {
     if (len >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0)) {
