@@ -110,7 +110,7 @@ const char *ex_show_character(const char *text, size_t n, char *shown);
 /** The line, from 1, that byte `at` of a text stands in. */
 int64_t ex_line_of(const char *text, size_t at);
 
-/** The end of a program that got a text with a character that its vocabulary has not: which, where. */
+/** The end of a program whose vocabulary lacks a character of a text: which one, and where. */
 _Noreturn void ex_refuse_unknown(const tkr_vocabulary *vocabulary, const char *name,
                                  const char *text, size_t len);
 

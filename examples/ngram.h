@@ -27,8 +27,8 @@ typedef struct ngram_texts {
 /** Names of the smoothings as the command line and the table have them: mle, addk, wb, ... */
 extern const char *const ngram_smoothings[];
 
-/** Read the files, make a vocabulary of them or take `given`, and turn them into ids. Without --valid
- *  the last tenth of --train is held out. */
+/** Read the files, make a vocabulary of them or take `given`, and turn them into ids. Without
+ *  --valid the last tenth of --train is held out. */
 void ngram_read(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given);
 
 /** A text as ids [*n]; the program ends if there are none, or a symbol has none. */
@@ -45,7 +45,7 @@ void ngram_estimate(tkr_ngram *ngram, const ngram_options *set, int32_t smoothin
 /** Score the held-out text. */
 tkr_score ngram_score(const tkr_ngram *ngram, const ngram_texts *texts);
 
-/** Ask the model for each word of the held-out text, and print the answers as KenLM's query does. */
+/** Ask for each word of the held-out text, and print the answers as KenLM's query does. */
 void ngram_query(const tkr_ngram *ngram, const ngram_texts *texts);
 
 /** Print a line for every order and smoothing, tabs between its columns. */
