@@ -156,8 +156,12 @@ static uint64_t fingerprint(const corpus *data) {
     return hash;
 }
 
-static void open_trainer(trainer *run, const char_options *set) {
+static void open_trainer(trainer *run, const char_options *set, const corpus *data) {
     tkr_env *env = ex_env(set->threads);
+    if (data->train_len / run->batch < run->steps) {
+        ex_die("%s: %lld characters are too few for %lld streams of %lld steps", set->text,
+               (long long)data->train_len, (long long)run->batch, (long long)run->steps);
+    }
     ex_try(env,
            tkr_sequence_create(&run->seq, run->net, run->steps, run->batch, TKR_TRAINING, env));
     ex_try(run->seq, tkr_sequence_set_int(run->seq, TKR_CARRY, 1));
@@ -179,7 +183,7 @@ static void start_run(trainer *run, const char_options *set, const corpus *data)
     ex_try(run->adam, tkr_optimizer_set_int(run->adam, TKR_SCHEDULE, TKR_SCHEDULE_COSINE));
     ex_try(run->adam, tkr_optimizer_set_float(run->adam, TKR_SCHEDULE_FLOOR, 0.01));
     ex_try(run->adam, tkr_optimizer_set_int(run->adam, TKR_SCHEDULE_STEPS, set->iterations));
-    open_trainer(run, set);
+    open_trainer(run, set, data);
 }
 
 /* Go on where the file stopped: its window size, its schedule, its place in the text. */
@@ -192,7 +196,7 @@ static void resume_run(trainer *run, const char_options *set, const corpus *data
     }
     run->steps = (int64_t)(run->cursor[SHAPE] >> 32);
     run->batch = (int64_t)(run->cursor[SHAPE] & 0xFFFFFFFFu);
-    open_trainer(run, set);
+    open_trainer(run, set, data);
     ex_try(run->adam, tkr_checkpoint_load(run->adam, run->seq, NULL, run->cursor, set->resume));
     if (set->iterations_given) {
         run->cursor[TOTAL] = (uint64_t)set->iterations;
@@ -252,10 +256,6 @@ static void report(const trainer *run, const char_options *set, const corpus *da
 static void train(trainer *run, const char_options *set, const corpus *data) {
     int64_t done = (int64_t)run->cursor[DONE], total = (int64_t)run->cursor[TOTAL], since = 0;
     double sum = 0;
-    if (data->train_len / run->batch < run->steps) {
-        ex_die("%s: %lld characters are too few for %lld streams of %lld steps", set->text,
-               (long long)data->train_len, (long long)run->batch, (long long)run->steps);
-    }
     if (done >= total) {
         printf("nothing is left to train; --iterations N would go on to iteration N\n");
         return;

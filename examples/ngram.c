@@ -26,6 +26,8 @@ static const char *const of_counting[] = {"table",    "page",   "order", "smooth
 static const char *const of_one_model[] = {"page",   "smoothing", "arpa-out", "binary",
                                            "sample", "prime",     "query",    NULL};
 
+static const char *const of_sampling[] = {"prime", "temperature", "seed", NULL};
+
 /* Refuse an option that would be ignored. */
 static void refuse_ignored(const ex_option *options, const char *const *ignored, const char *why) {
     for (; *ignored != NULL; ignored++) {
@@ -61,6 +63,12 @@ static void check_together(ngram_options *set, const ex_option *options) {
     }
     if (set->table) {
         refuse_ignored(options, of_one_model, "is of no use to --table");
+    }
+    if (set->sample == 0) {
+        refuse_ignored(options, of_sampling, "needs --sample N");
+    }
+    if (ex_given(options, "addend") && !set->table && set->smoothing != TKR_ADD_K - 1) {
+        ex_die("--addend is of --smoothing addk alone");
     }
     if (set->query && set->valid == NULL && (set->train == NULL || set->page)) {
         ex_die("--query needs a text to ask about: --valid FILE");

@@ -230,6 +230,9 @@ static void read_options(settings *set, int argc, char **argv) {
     };
     ex_options("Did the writer like it? A net that reads word by word, beside naive Bayes.",
                options, argc, argv);
+    if (ex_given(options, "data") && (set->positive != NULL || set->negative != NULL)) {
+        ex_die("--data, or --positive and --negative");
+    }
 }
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""char_lm, ngram and sentiment beside the edges of files: no option is ignored, what will be written
-is tried first, validation takes a bounded time, a model answers word by word.
+"""char_lm, ngram and sentiment beside the edges of files: no option is ignored, what will be
+written is tried first, validation takes a bounded time, a model answers word by word.
 
 Usage: example_options.py FOLDER_OF_EXAMPLES
 """
@@ -95,9 +95,10 @@ def check_saves(programs, checks):
                   ["char_lm", "--text", "t.txt", "--valid", "u.txt", "--save", "./u.txt"],
                   ["ngram", "--train", "t.txt", "--arpa-out", "t.txt"],
                   ["ngram", "--train", "t.txt", "--valid", "u.txt", "--binary", "u.txt"]):
-        programs.refuses("not over what is read: " + " ".join(words), "would be written over", *words)
+        programs.refuses("not over what is read: " + " ".join(words), "would be written over",
+                         *words)
     programs.refuses("a save that fails later", "too few", "char_lm", "--text", "t.txt", "--save",
-                     "n.net", *CHAR_LM, "--steps", "6000")
+                     "n.net", "--steps", "6000")
     checks.expect((place / "n.net").read_bytes() == before and
                   (place / "t.txt").read_text() == TEXT and not list(place.glob(".try*")),
                   "the files that were there are as they were, and no others are left")
@@ -131,8 +132,8 @@ def check_validation(programs, checks):
                     *words)
     out, status = programs.run(*words, "--valid-all")
     checks.expect(status == 0 and "4096" not in out, "--valid-all reads it whole")
-    programs.refuses("--valid-all without a text", "--valid-all needs", "char_lm", "--load", "n.net",
-                     "--valid-all")
+    programs.refuses("--valid-all without a text", "--valid-all needs", "char_lm", "--load",
+                     "n.net", "--valid-all")
 
 
 def check_ngram(programs, checks):
@@ -141,15 +142,19 @@ def check_ngram(programs, checks):
     words = ["ngram", "--train", "one.txt", "--words", "--fallback", "--order", "2"]
     programs.refuses("one line, --sentences", "one.txt: --sentences holds out whole lines", *words,
                      "--sentences")
-    programs.prints("one line, --sentences, --valid", "perplexity", *words, "--sentences", "--valid",
-                    "one.txt")
+    programs.prints("one line, --sentences, --valid", "perplexity", *words, "--sentences",
+                    "--valid", "one.txt")
     programs.write("white.txt", " \n \n \n")
-    programs.refuses("no words", "white.txt: .* white space", "ngram", "--train", "t.txt", "--words",
-                     "--valid", "white.txt")
+    programs.refuses("no words", "white.txt: .* white space", "ngram", "--train", "t.txt",
+                     "--words", "--valid", "white.txt")
     programs.refuses("--query of characters", "--query asks for words", "ngram", "--train", "t.txt",
                      "--query")
     programs.refuses("--query of no text", "--valid FILE", "ngram", "--train", "t.txt", "--words",
                      "--page", "--query")
+    for option in ("--prime a", "--temperature 0", "--seed 2"):
+        programs.refuses(f"ngram {option} without a sample", "needs --sample", *words,
+                         *option.split())
+    programs.refuses("--addend without add-k", "--addend is of", *words, "--addend", "1")
     programs.write("m.arpa", ARPA)
     programs.write("q.txt", "a b\nb c  a\n\n")
     got = programs.answer("ngram", "--arpa-in", "m.arpa", "--valid", "q.txt", "--query")
@@ -177,6 +182,8 @@ def check_sentiment(programs):
     programs.write("n.txt", "#2 of all films\n\n" + "bad\n" * 3)
     programs.prints("plain lines", "^8 lines, 14 words", "sentiment", "--positive", "p.txt",
                     "--negative", "n.txt", *net)
+    programs.refuses("labelled lines and plain ones", "--data, or", "sentiment", "--data", "s.txt",
+                     "--positive", "p.txt", "--negative", "n.txt")
     programs.write("s.txt", "+1 good\n+2 what\n")
     programs.refuses("a label that is none", "s.txt, line 2: a line begins", "sentiment", "--data",
                      "s.txt", *net)

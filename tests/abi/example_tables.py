@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""series_forecast on tables as spreadsheets and databases write them: the same series gives the same
-figures however it is written, and what is unclear is refused.
+"""series_forecast on tables as spreadsheets and databases write them: the same series gives the
+same figures however it is written, and what is unclear is refused.
 
 Usage: example_tables.py FOLDER_OF_EXAMPLES
 """
@@ -55,7 +55,8 @@ SAME = {
     "with +": (table(["+" + number for number in PLAIN]), []),
     "with exponents": (table([f"{v:.6e}" for v in SERIES]), []),
     "exponents, decimal comma": (table([f"{v:.6e}".replace(".", ",") for v in SERIES]), []),
-    "blanks around": (table([f"  {number} " for number in PLAIN], " month ; v "), ["--column", "v"]),
+    "blanks around": (table([f"  {number} " for number in PLAIN], " month ; v "),
+                      ["--column", "v"]),
     "blanks around quotes": (table([f' "{number}" ' for number in PLAIN]), []),
     "empty lines, empty cells": (table(PLAIN).replace("\n7;", "\n\n ; \n7;") + ";\n\n", []),
     "a quoted name over two lines": (table(PLAIN, 'a;"v\n(°C)"'), ["--column", "v\n(°C)"]),
