@@ -14,23 +14,27 @@ static int inside_character(char byte) { /* of UTF-8: not its first byte */
     return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
-void char_read_texts(corpus *data, const char_options *set) {
+void char_read_texts(corpus *data, const char_options *set, int bytes) {
+    int how = bytes ? EX_BYTES : EX_UTF8;
     data->text_name = set->text;
     data->valid_name = set->valid;
     if (set->text != NULL) {
-        data->text = ex_read_file(set->text, &data->text_len);
+        data->text = ex_read_text(set->text, how, &data->text_len);
         data->train_bytes = data->text_len;
     }
     if (set->valid != NULL) {
-        data->valid_text = ex_read_file(set->valid, &data->valid_bytes);
+        data->valid_text = ex_read_text(set->valid, how, &data->valid_bytes);
     } else if (set->text != NULL) {
         size_t split = data->text_len / 10 * 9 + data->text_len % 10 * 9 / 10;
-        while (split > 0 && !set->bytes && inside_character(data->text[split])) {
+        while (split > 0 && !bytes && inside_character(data->text[split])) {
             split--;
         }
         data->train_bytes = split;
         data->valid_bytes = data->text_len - split;
         data->valid_name = "the held-out tenth";
+        if (data->train_bytes == 0 || data->valid_bytes == 0) {
+            ex_die("%s: too short for a tenth of it to be held out: give --valid FILE", set->text);
+        }
     }
 }
 
@@ -54,10 +58,8 @@ void char_make_vocabulary(corpus *data, int bytes) {
 
 int32_t *char_encode(const corpus *data, const char *name, const char *text, size_t len,
                      int64_t *n) {
-    int32_t status = tkr_vocabulary_encode(data->vocabulary, NULL, 0, n, text, len, -1);
-    if (status != TKR_OK) {
-        ex_die("%s: %s (the vocabulary has %lld symbols)", name, tkr_status_text(status),
-               (long long)data->symbols);
+    if (tkr_vocabulary_encode(data->vocabulary, NULL, 0, n, text, len, -1) != TKR_OK) {
+        ex_refuse_unknown(data->vocabulary, name, text, len);
     }
     if (*n == 0) {
         ex_die("%s: there is no text in it", name);
@@ -94,17 +96,14 @@ void char_note_vocabulary(const corpus *data, tkr_cell *net, int bytes) {
     }
     char *alphabet = ex_alloc(4 * data->symbols + 1, 1);
     uint64_t at = 0, len = 0;
-    for (int32_t id = 0; id < data->symbols; id++, at += len) {
+    for (int32_t id = 0; id < data->symbols; id++, at += len) { /* no text has a NUL */
         ex_try(ex_env(1), tkr_vocabulary_decode(data->vocabulary, id, alphabet + at, &len));
-        if (alphabet[at] == '\0') {
-            ex_die("%s: there is a NUL in the text: use --bytes", data->text_name);
-        }
     }
     ex_try(net, tkr_cell_set_metadata(net, metadata_key, alphabet));
     free(alphabet);
 }
 
-void char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path) {
+int char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path) {
     const char *text = tkr_cell_get_metadata(net, metadata_key);
     int64_t inputs = 0, outputs = 0;
     if (text == NULL) {
@@ -118,4 +117,5 @@ void char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path)
     if (inputs != data->symbols || outputs != data->symbols) {
         ex_die("%s: the net and the vocabulary kept with it do not fit", path);
     }
+    return kind == TKR_BYTES;
 }

@@ -19,9 +19,17 @@ static const char about[] =
     "characters of each line of their own source. With --text: any net on any text, validated on\n"
     "held-out text beside n-grams.\n";
 
-/* What the page's experiment, whose sizes are fixed, also understands. */
+/* What each way to use the program understands; the page's experiment has fixed sizes, a net from a
+ * file is as it is. */
 static const char *const of_the_page[] = {"text",        "page",    "seed", "seeds",
                                           "temperature", "threads", NULL};
+static const char *const of_load[] = {"text", "valid",   "valid-all",   "mix",   "order",
+                                      "seed", "sample",  "temperature", "top-p", "prime",
+                                      "load", "threads", NULL};
+static const char *const of_resume[] = {
+    "text",  "valid", "valid-all", "mix",     "order", "seed",       "sample", "temperature",
+    "top-p", "prime", "resume",    "threads", "save",  "iterations", "every",  NULL};
+static const char *const of_sampling[] = {"temperature", "top-p", "prime", NULL};
 
 static char_options defaults(void) {
     return (char_options){.prime = "",
@@ -44,36 +52,64 @@ static char_options defaults(void) {
                           .top_p = 1};
 }
 
-/* Refuse an option that would be ignored. */
-static void refuse_ignored(const ex_option *options, const char *const *understood) {
+/* Refuse an option that would be ignored: any but those that are understood. */
+static void refuse_others(const ex_option *options, const char *const *understood,
+                          const char *why) {
     for (; options->name != NULL; options++) {
         const char *const *name = understood;
         while (*name != NULL && strcmp(*name, options->name) != 0) {
             name++;
         }
         if (*name == NULL && options->given) {
-            ex_die("--%s needs --text FILE: the sizes of the page's experiment are fixed",
-                   options->name);
+            ex_die("--%s %s", options->name, why);
+        }
+    }
+}
+
+static void check_ignored(const char_options *set, const ex_option *options) {
+    if (set->page || (set->text == NULL && set->load == NULL && set->resume == NULL)) {
+        refuse_others(options, of_the_page,
+                      "needs --text FILE: the sizes of the page's experiment are fixed");
+        return;
+    }
+    if (set->load != NULL) {
+        refuse_others(options, of_load, "is of no use to --load: the net is as its file has it");
+    }
+    if (set->resume != NULL) {
+        refuse_others(options, of_resume,
+                      "is of no use to --resume: the training goes on as it began");
+    }
+    if (ex_given(options, "seeds")) {
+        ex_die("--seeds is of the page's experiment alone: give one --seed");
+    }
+    for (const char *const *name = of_sampling; *name != NULL && set->sample == 0; name++) {
+        if (ex_given(options, *name)) {
+            ex_die("--%s is of no use to --sample 0", *name);
         }
     }
 }
 
 static void check_together(const char_options *set, const ex_option *options) {
-    int from_file = set->load != NULL || set->resume != NULL;
-    if (set->page || (set->text == NULL && !from_file)) {
-        refuse_ignored(options, of_the_page);
-    }
     if (set->load != NULL && (set->resume != NULL || set->save != NULL)) {
         ex_die("--load only reads a net: to train it further and save it, use --resume");
     }
     if (set->resume != NULL && set->text == NULL) {
         ex_die("--resume needs the --text that the training began with");
     }
-    if (set->mix && set->text == NULL) {
-        ex_die("--mix needs the --text that the n-grams are counted on");
+    if ((set->mix || ex_given(options, "order")) && set->load != NULL && set->text == NULL) {
+        ex_die("--%s needs the --text that the n-grams are counted on", set->mix ? "mix" : "order");
     }
-    if (set->bytes && (set->characters || from_file)) {
-        ex_die("--bytes: %s", from_file ? "the file knows what its symbols are" : "or --chars?");
+    if (set->valid_all && set->text == NULL && set->valid == NULL) {
+        ex_die("--valid-all needs a held-out text: --text or --valid");
+    }
+    if (set->bytes && set->characters) {
+        ex_die("--bytes: or --chars?");
+    }
+    check_ignored(set, options);
+    const char *const read[] = {set->text, set->valid};
+    ex_keep_apart(set->save, read, 2);
+    if (set->save != NULL) {
+        ex_try_output(set->save);
     }
 }
 
@@ -81,6 +117,8 @@ static void read_options(char_options *set, int argc, char **argv) {
     ex_option options[] = {
         {"text", EX_FILE, &set->text, 0, 0, "the text to learn", 0},
         {"valid", EX_FILE, &set->valid, 0, 0, "held-out text, else the last tenth of --text", 0},
+        {"valid-all", EX_FLAG, &set->valid_all, 0, 0,
+         "validate on all of it; else on 3 characters for 10 of training", 0},
         {"page", EX_FLAG, &set->page, 0, 0, "the page's experiment, on --text", 0},
         {"chars", EX_FLAG, &set->characters, 0, 0, "symbols are the text's UTF-8 characters", 0},
         {"bytes", EX_FLAG, &set->bytes, 0, 0, "symbols are bytes", 0},

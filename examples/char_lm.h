@@ -9,7 +9,7 @@ typedef struct char_options {
     const char *text, *valid, *save, *load, *resume, *prime;
     int64_t page, bytes, characters, mix;
     int64_t cell, hidden, layers, embedding, steps, batch, iterations, every, order;
-    int64_t seed, seeds, sample, threads;
+    int64_t seed, seeds, sample, threads, valid_all;
     double rate, clip, dropout, temperature, top_p;
     int iterations_given;
 } char_options;
@@ -32,13 +32,14 @@ void char_page(const char_options *set);
 /** Train on set->text, or load a net; validate it beside the n-grams; sample from it. */
 void char_text(const char_options *set);
 
-/** Read set->text and set->valid. */
-void char_read_texts(corpus *data, const char_options *set);
+/** Read set->text and set->valid; if symbols are characters (bytes = 0) they must be UTF-8. */
+void char_read_texts(corpus *data, const char_options *set, int bytes);
 /** Make the vocabulary of both texts, so that no held-out character is without an id. */
 void char_make_vocabulary(corpus *data, int bytes);
-/** Keep the vocabulary in the net, for its file; take it from a net that came from a file. */
+/** Keep the vocabulary in the net, for its file; take it from a net that came from a file: returns
+ *  whether it is one of bytes. */
 void char_note_vocabulary(const corpus *data, tkr_cell *net, int bytes);
-void char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path);
+int char_recall_vocabulary(corpus *data, const tkr_cell *net, const char *path);
 /** Turn the texts, or one text, into ids; the program ends if a character has none. */
 void char_encode_texts(corpus *data);
 int32_t *char_encode(const corpus *data, const char *name, const char *text, size_t len,

@@ -59,7 +59,7 @@ static void add_line(lines *text, int64_t column, const char *line, size_t len, 
 /* Of the first 60 lines those of more than 2 characters, the line end being one of them. */
 static lines read_lines(const char *path) {
     size_t len = 0, starts[MAX_LINES], lengths[MAX_LINES];
-    char *all = ex_read_file(path, &len);
+    char *all = ex_read_text(path, EX_LINES, &len);
     lines text = {0, NULL};
     size_t at = 0;
     for (int seen = 0; seen < MAX_LINES && at < len; seen++) {

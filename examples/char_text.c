@@ -108,12 +108,15 @@ static void window_logprobs(const tkr_sequence *seq, const held_window *w, doubl
     }
 }
 
-/* Nats per character of the whole validation text, every character predicted once. ln p of each
+/* Nats per character of the validation text, every character predicted once; of a text of more than
+ * `most` only some so many, from the beginnings of its streams, which lie all over it. ln p of each
  * goes to logprobs [valid_len], unless that is NULL. */
-static double validate(const tkr_cell *net, const corpus *data, int64_t threads, double *logprobs) {
+static double validate(const tkr_cell *net, const corpus *data, int64_t most, int64_t threads,
+                       double *logprobs) {
     int64_t streams = data->valid_len / VALID_MIN;
     streams = streams < 1 ? 1 : streams > VALID_STREAMS ? VALID_STREAMS : streams;
-    int64_t len = (data->valid_len + streams - 1) / streams;
+    int64_t len = (data->valid_len + streams - 1) / streams, counted = 0;
+    int64_t end = most < data->valid_len ? most / streams : len;
     tkr_sequence *seq;
     tkr_env *env = ex_env(threads);
     ex_try(env, tkr_sequence_create(&seq, net, VALID_STEPS, streams, TKR_INFERENCE, env));
@@ -122,17 +125,20 @@ static double validate(const tkr_cell *net, const corpus *data, int64_t threads,
     float *logits = ex_alloc(VALID_STEPS * streams * data->symbols, sizeof *logits);
     double nats = 0, sum = 0;
     held_window w = {.data = data, .streams = streams, .len = len};
-    for (; w.from < len; w.from += VALID_STEPS) {
+    for (; w.from < end; w.from += VALID_STEPS) {
         run_window(seq, &w);
         ex_try(seq, tkr_sequence_loss_ids(seq, &nats, w.target, NULL));
         sum += nats;
+        for (int64_t b = 0; b < streams; b++) {
+            counted += w.lengths[b];
+        }
         if (logprobs != NULL) {
             window_logprobs(seq, &w, logprobs, logits);
         }
     }
     free(logits);
     tkr_sequence_destroy(seq);
-    return sum / (double)data->valid_len;
+    return sum / (double)counted;
 }
 
 static double bits(double nats) {
@@ -150,8 +156,12 @@ static uint64_t fingerprint(const corpus *data) {
     return hash;
 }
 
-static void open_trainer(trainer *run, const char_options *set) {
+static void open_trainer(trainer *run, const char_options *set, const corpus *data) {
     tkr_env *env = ex_env(set->threads);
+    if (data->train_len / run->batch < run->steps) {
+        ex_die("%s: %lld characters are too few for %lld streams of %lld steps", set->text,
+               (long long)data->train_len, (long long)run->batch, (long long)run->steps);
+    }
     ex_try(env,
            tkr_sequence_create(&run->seq, run->net, run->steps, run->batch, TKR_TRAINING, env));
     ex_try(run->seq, tkr_sequence_set_int(run->seq, TKR_CARRY, 1));
@@ -173,7 +183,7 @@ static void start_run(trainer *run, const char_options *set, const corpus *data)
     ex_try(run->adam, tkr_optimizer_set_int(run->adam, TKR_SCHEDULE, TKR_SCHEDULE_COSINE));
     ex_try(run->adam, tkr_optimizer_set_float(run->adam, TKR_SCHEDULE_FLOOR, 0.01));
     ex_try(run->adam, tkr_optimizer_set_int(run->adam, TKR_SCHEDULE_STEPS, set->iterations));
-    open_trainer(run, set);
+    open_trainer(run, set, data);
 }
 
 /* Go on where the file stopped: its window size, its schedule, its place in the text. */
@@ -186,7 +196,7 @@ static void resume_run(trainer *run, const char_options *set, const corpus *data
     }
     run->steps = (int64_t)(run->cursor[SHAPE] >> 32);
     run->batch = (int64_t)(run->cursor[SHAPE] & 0xFFFFFFFFu);
-    open_trainer(run, set);
+    open_trainer(run, set, data);
     ex_try(run->adam, tkr_checkpoint_load(run->adam, run->seq, NULL, run->cursor, set->resume));
     if (set->iterations_given) {
         run->cursor[TOTAL] = (uint64_t)set->iterations;
@@ -221,13 +231,23 @@ static void save_run(trainer *run, const char *path) {
     }
 }
 
+/* How many held-out characters a validation after `iterations` may read: 3 for 10 of training. It
+ * costs a third of training for each, so a tenth of the time, however long the text is. */
+static int64_t valid_most(const trainer *run, const char_options *set, int64_t iterations) {
+    const int64_t least = 4096;
+    double trained = 0.3 * (double)iterations * (double)(run->steps * run->batch);
+    return set->valid_all || trained > 9e15 ? INT64_MAX
+           : trained < (double)least        ? least
+                                            : (int64_t)trained;
+}
+
 /* A row of the table: training and validation loss so far, speed, time left. */
 static void report(const trainer *run, const char_options *set, const corpus *data,
                    const ex_progress *progress, double loss) {
     int64_t done = (int64_t)run->cursor[DONE];
     double speed = ex_progress_speed(progress, done), left = ex_progress_left(progress, done);
     double epochs = (double)done * progress->units / (double)data->train_len;
-    double valid = validate(run->net, data, set->threads, NULL);
+    double valid = validate(run->net, data, valid_most(run, set, set->every), set->threads, NULL);
     printf("%9lld %6.2f %8.4f %7.4f %9.4f %7.4f %10.0f %6.0f s\n", (long long)done, epochs, loss,
            bits(loss), valid, bits(valid), speed, left);
     fflush(stdout);
@@ -236,13 +256,14 @@ static void report(const trainer *run, const char_options *set, const corpus *da
 static void train(trainer *run, const char_options *set, const corpus *data) {
     int64_t done = (int64_t)run->cursor[DONE], total = (int64_t)run->cursor[TOTAL], since = 0;
     double sum = 0;
-    if (data->train_len / run->batch < run->steps) {
-        ex_die("%s: %lld characters are too few for %lld streams of %lld steps", set->text,
-               (long long)data->train_len, (long long)run->batch, (long long)run->steps);
-    }
     if (done >= total) {
         printf("nothing is left to train; --iterations N would go on to iteration N\n");
         return;
+    }
+    int64_t most = valid_most(run, set, set->every);
+    if (most < data->valid_len) {
+        printf("validation: some %lld of the held-out characters; --valid-all takes all\n",
+               (long long)most);
     }
     printf(
         "                      training         validation                  time\n"
@@ -262,7 +283,8 @@ static void train(trainer *run, const char_options *set, const corpus *data) {
     }
 }
 
-static void train_and_close(tkr_cell *net, const char_options *set, const corpus *data) {
+/* Returns how many held-out characters are worth looking at after so much training. */
+static int64_t train_and_close(tkr_cell *net, const char_options *set, const corpus *data) {
     trainer run = {.net = net};
     if (set->resume != NULL) {
         resume_run(&run, set, data);
@@ -270,21 +292,24 @@ static void train_and_close(tkr_cell *net, const char_options *set, const corpus
         start_run(&run, set, data);
     }
     train(&run, set, data);
+    int64_t most = valid_most(&run, set, (int64_t)run.cursor[TOTAL]);
     free(run.input);
     free(run.target);
     tkr_sequence_destroy(run.seq);
     tkr_optimizer_destroy(run.adam);
+    return most;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Print a symbol; control characters other than line ends and tabs would spoil a terminal. */
+/* Print a symbol; control characters other than tabs and line ends, of which a carriage return may
+ * be a part, would spoil a terminal. */
 static void print_symbol(const tkr_vocabulary *vocabulary, int32_t id) {
     char text[4];
     uint64_t len = 0;
     ex_try(ex_env(1), tkr_vocabulary_decode(vocabulary, id, text, &len));
     int control = len == 1 && ((unsigned char)text[0] < ' ' || text[0] == 127);
-    if (control && text[0] != '\n' && text[0] != '\t') {
+    if (control && strchr("\n\r\t", text[0]) == NULL) {
         putchar('?');
     } else {
         fwrite(text, 1, len, stdout);
@@ -345,9 +370,15 @@ static void print_net(const tkr_cell *net, const corpus *data) {
     }
 }
 
-static void compare(const tkr_cell *net, const char_options *set, const corpus *data) {
+/* The net beside its rivals, all on the same held-out characters: at most the first `most`. */
+static void compare(const tkr_cell *net, const char_options *set, corpus *data, int64_t most) {
+    if (most < data->valid_len) {
+        printf("\nthe first %lld of the held-out characters; --valid-all takes all\n",
+               (long long)most);
+        data->valid_len = most;
+    }
     double *logprobs = ex_alloc(data->valid_len, sizeof *logprobs);
-    double nats = validate(net, data, set->threads, logprobs);
+    double nats = validate(net, data, INT64_MAX, set->threads, logprobs);
     printf("\non the held-out text                            nats/char bits/char\n");
     printf("%-47s %9.4f %9.4f\n", "the net", nats, bits(nats));
     if (data->train != NULL) {
@@ -359,16 +390,18 @@ static void compare(const tkr_cell *net, const char_options *set, const corpus *
     free(logprobs);
 }
 
-/* The net to begin with: made for the text, or taken from a file with its vocabulary. */
+/* The net to begin with, and the texts: made for the text, or taken from a file with its
+ * vocabulary. */
 static tkr_cell *open_net(corpus *data, const char_options *set) {
     const char *path = set->resume != NULL ? set->resume : set->load;
     tkr_cell *net;
     if (path != NULL) {
         ex_try(ex_env(set->threads), tkr_cell_load(&net, path, ex_env(set->threads)));
-        char_recall_vocabulary(data, net, path);
+        char_read_texts(data, set, char_recall_vocabulary(data, net, path));
         char_encode_texts(data);
         return net;
     }
+    char_read_texts(data, set, set->bytes != 0);
     char_make_vocabulary(data, set->bytes != 0);
     char_encode_texts(data);
     net = make_net(set, data->symbols);
@@ -376,19 +409,28 @@ static tkr_cell *open_net(corpus *data, const char_options *set) {
     return net;
 }
 
-void char_text(const char_options *set) {
-    corpus data = {0};
-    char_read_texts(&data, set);
-    tkr_cell *net = open_net(&data, set);
-    print_net(net, &data);
-    if (set->mix && data.valid_len < 2) {
+/* What would end the program after hours of training is told before. */
+static void check_early(const char_options *set, const corpus *data) {
+    if (set->mix && data->valid_len < 2) {
         ex_die("--mix needs two held-out characters or more");
     }
+    if (set->prime[0] != '\0') {
+        int64_t n;
+        free(char_encode(data, "--prime", set->prime, strlen(set->prime), &n));
+    }
+}
+
+void char_text(const char_options *set) {
+    corpus data = {0};
+    int64_t most = INT64_MAX;
+    tkr_cell *net = open_net(&data, set);
+    print_net(net, &data);
+    check_early(set, &data);
     if (set->load == NULL) {
-        train_and_close(net, set, &data);
+        most = train_and_close(net, set, &data);
     }
     if (data.valid != NULL) {
-        compare(net, set, &data);
+        compare(net, set, &data, most);
     }
     if (set->sample > 0) {
         sample(net, set, &data);

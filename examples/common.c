@@ -227,33 +227,7 @@ const char *ex_cell_name(int32_t kind) {
     return kind == TKR_ELMAN ? "elman" : kind == TKR_LSTM ? "lstm" : "gru";
 }
 
-/* ---- files, time, chance --------------------------------------------------------------------- */
-
-char *ex_read_file(const char *path, size_t *len) {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        ex_die("%s: %s", path, strerror(errno));
-    }
-    size_t capacity = 1 << 16, got = 0;
-    char *text = ex_alloc((int64_t)capacity, 1);
-    *len = 0;
-    while ((got = fread(text + *len, 1, capacity - 1 - *len, file)) > 0) {
-        *len += got;
-        if (*len == capacity - 1) {
-            char *larger = realloc(text, capacity *= 2);
-            if (larger == NULL) {
-                ex_die("%s: no memory for %zu bytes", path, capacity);
-            }
-            text = larger;
-        }
-    }
-    if (ferror(file)) {
-        ex_die("%s: %s", path, strerror(errno));
-    }
-    fclose(file);
-    text[*len] = '\0';
-    return text;
-}
+/* ---- time, chance ---------------------------------------------------------------------------- */
 
 double ex_now(void) {
     struct timespec now = {0, 0};

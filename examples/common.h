@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the examples share and what has nothing to do with recurrent networks: options, files, the
+ * What the examples share and what has nothing to do with recurrent networks: options, texts, the
  * clock, a progress line, pictures, and the polite end of a program whose call failed.
  */
 #ifndef EXAMPLES_COMMON_H
@@ -83,10 +83,45 @@ int ex_given(const ex_option *options, const char *name);
 int32_t ex_cell_kind(int64_t choice);
 const char *ex_cell_name(int32_t kind);
 
-/* ---- files, time, chance --------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
-/** All bytes of a file, and a NUL behind them; the caller frees it. Exits with 1 if it cannot. */
-char *ex_read_file(const char *path, size_t *len);
+enum {
+    EX_BYTES = 1, /**< the bytes as they are, whatever they are */
+    EX_UTF8 = 2,  /**< refuse what is not UTF-8 */
+    EX_LINES = 4, /**< as ex_line_feeds() leaves it */
+};
+
+/** A file's text, and a NUL behind it; the caller frees it. A byte order mark is passed over. Exits
+ *  with 1, and says why, where there is no such file or no text in it, where it has a NUL or is
+ *  UTF-16. @param how  0, EX_BYTES, or EX_UTF8 and EX_LINES. @param len  receives its bytes */
+char *ex_read_text(const char *path, int how, size_t *len);
+
+/** Make CR LF and CR a line feed, and end the last line with one: the text may grow by a byte, for
+ *  which ex_read_text() leaves room. */
+void ex_line_feeds(char *text, size_t *len);
+
+/** The bytes of the UTF-8 character at text[0], 1 to 4; 0 if there is none. */
+size_t ex_character(const char *text, size_t len);
+
+/** Such a character of n bytes for a message, in `shown` [EX_SHOWN]: "a", or U+000D. */
+enum { EX_SHOWN = 16 };
+const char *ex_show_character(const char *text, size_t n, char *shown);
+
+/** The line, from 1, that byte `at` of a text stands in. */
+int64_t ex_line_of(const char *text, size_t at);
+
+/** The end of a program whose vocabulary lacks a character of a text: which one, and where. */
+_Noreturn void ex_refuse_unknown(const tkr_vocabulary *vocabulary, const char *name,
+                                 const char *text, size_t len);
+
+/** Exit with 1 if no file can be written to this path; a file that is there stays as it is. For the
+ *  beginning of a program that writes at its end. */
+void ex_try_output(const char *path);
+
+/** Exit with 1 if `output` is one of the files that are read; both may be NULL. */
+void ex_keep_apart(const char *output, const char *const *inputs, int n);
+
+/* ---- time, chance ---------------------------------------------------------------------------- */
 
 /** Seconds of a clock that never goes back. */
 double ex_now(void);
@@ -131,8 +166,9 @@ typedef struct ex_plot {
     char picture[512], data_path[512], script_path[512];
 } ex_plot;
 
-/** Begin a picture "name.png" or "name.svg": its numbers go to plot->data ("name.dat"). */
-void ex_plot_open(ex_plot *plot, const char *path);
+/** Begin a picture "name.png" or "name.svg": its numbers go to plot->data ("name.dat"). `read` is a
+ *  file that none of these may be, or NULL. */
+void ex_plot_open(ex_plot *plot, const char *path, const char *read);
 
 /** Draw it with gnuplot: `script` is gnuplot's commands, in which DATA is the data file's name.
  *  Returns the path of the picture, or, where there is no gnuplot, of the data, and says so. */

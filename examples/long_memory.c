@@ -254,7 +254,7 @@ int main(int argc, char **argv) {
     contender all[CONTENDERS];
     ex_plot plot;
     read_options(&set, argc, argv);
-    ex_plot_open(&plot, set.picture);
+    ex_plot_open(&plot, set.picture, NULL);
     printf("adding problem: two marked numbers of %lld, %lld units, %lld batches of %lld\n",
            (long long)set.steps, (long long)set.hidden, (long long)set.iterations,
            (long long)set.batch);

@@ -7,6 +7,7 @@
  *   ngram --train FILE --table                  all smoothings of orders 2 to 8
  *   ngram --train FILE --page --sample 500      the founding page's generator
  *   ngram --arpa-in MODEL.arpa --valid FILE     ask somebody else's model
+ *   ngram --arpa-in MODEL.arpa --valid FILE --query      the same, word by word
  */
 #include "ngram.h"
 
@@ -23,13 +24,27 @@ static const char *const of_counting[] = {"table",    "page",   "order", "smooth
                                           "fallback", "addend", "prune", "chars",
                                           "words",    "bytes",  NULL};
 static const char *const of_one_model[] = {"page",   "smoothing", "arpa-out", "binary",
-                                           "sample", "prime",     NULL};
+                                           "sample", "prime",     "query",    NULL};
+
+static const char *const of_sampling[] = {"prime", "temperature", "seed", NULL};
 
 /* Refuse an option that would be ignored. */
 static void refuse_ignored(const ex_option *options, const char *const *ignored, const char *why) {
     for (; *ignored != NULL; ignored++) {
         if (ex_given(options, *ignored)) {
             ex_die("--%s %s", *ignored, why);
+        }
+    }
+}
+
+/* What is written at the end is tried before anything is counted. */
+static void check_outputs(const ngram_options *set, int from_binary) {
+    const char *const read[] = {set->train, set->valid, set->arpa_in};
+    const char *const written[] = {set->arpa_out, from_binary ? NULL : set->binary};
+    for (int i = 0; i < 2; i++) {
+        ex_keep_apart(written[i], read, 3);
+        if (written[i] != NULL) {
+            ex_try_output(written[i]);
         }
     }
 }
@@ -49,7 +64,20 @@ static void check_together(ngram_options *set, const ex_option *options) {
     if (set->table) {
         refuse_ignored(options, of_one_model, "is of no use to --table");
     }
+    if (set->sample == 0) {
+        refuse_ignored(options, of_sampling, "needs --sample N");
+    }
+    if (ex_given(options, "addend") && !set->table && set->smoothing != TKR_ADD_K - 1) {
+        ex_die("--addend is of --smoothing addk alone");
+    }
+    if (set->query && set->valid == NULL && (set->train == NULL || set->page)) {
+        ex_die("--query needs a text to ask about: --valid FILE");
+    }
+    if (set->query && set->train != NULL && !set->words) {
+        ex_die("--query asks for words: --words");
+    }
     set->characters = !set->words && !set->bytes;
+    check_outputs(set, from_binary);
     if (set->page && !ex_given(options, "smoothing")) {
         set->smoothing = TKR_MAXIMUM_LIKELIHOOD - 1;
     }
@@ -76,6 +104,8 @@ static void read_options(ngram_options *set, int argc, char **argv) {
         {"bytes", EX_FLAG, &set->bytes, 0, 0, "symbols are bytes", 0},
         {"sentences", EX_FLAG, &set->sentences, 0, 0,
          "each line begins anew; it always does where a model has </s>", 0},
+        {"query", EX_FLAG, &set->query, 0, 0,
+         "each held-out word on its own: word=number, length of the n-gram, log10 p", 0},
         {"table", EX_FLAG, &set->table, 0, 0, "all smoothings, orders 2 to --order (8)", 0},
         {"page", EX_FLAG, &set->page, 0, 0,
          "as the founding page of the README: all of the text, behind ~~~~", 0},
@@ -96,6 +126,11 @@ static void read_options(ngram_options *set, int argc, char **argv) {
 /* ---- the model ---------------------------------------------------------------------------------
  */
 
+/* Where remarks go: nowhere between the answers of --query. */
+static FILE *remarks(const ngram_options *set) {
+    return set->query ? stderr : stdout;
+}
+
 /* Somebody else's model, or ours of another day, with its vocabulary. */
 static tkr_ngram *read_model(const ngram_options *set, ngram_texts *texts) {
     tkr_ngram *ngram;
@@ -109,39 +144,39 @@ static tkr_ngram *read_model(const ngram_options *set, ngram_texts *texts) {
     }
     ex_try(ngram, tkr_ngram_get_int(ngram, TKR_WARNINGS, &warnings));
     if (warnings & TKR_WARNING_NO_UNKNOWN) {
-        printf("the file has no <unk>: it gets log10 p = -100\n");
+        fprintf(remarks(set), "the file has no <unk>: it gets log10 p = -100\n");
     }
     ex_try(env, tkr_ngram_get_vocabulary(&vocabulary, ngram, env));
-    ngram_encode(texts, set, vocabulary);
+    ngram_read(texts, set, vocabulary);
     return ngram;
 }
 
 static tkr_ngram *make_model(const ngram_options *set, ngram_texts *texts) {
-    ngram_encode(texts, set, NULL);
+    ngram_read(texts, set, NULL);
     double start = ex_now();
     tkr_ngram *ngram = ngram_count(texts, set, set->order);
     ngram_estimate(ngram, set, (int32_t)set->smoothing + 1);
-    printf("%lld symbols of text, %lld different; counted and estimated in %.3f s\n",
-           (long long)texts->train_len, (long long)texts->symbols, ex_now() - start);
+    fprintf(remarks(set), "%lld symbols of text, %lld different; counted and estimated in %.3f s\n",
+            (long long)texts->train_len, (long long)texts->symbols, ex_now() - start);
     return ngram;
 }
 
 /* The form to ask: smaller, and of one kind wherever the model comes from. */
-static tkr_ngram *make_compact(tkr_ngram *ngram) {
+static tkr_ngram *make_compact(tkr_ngram *ngram, FILE *out) {
     tkr_ngram *compact;
     int32_t order;
     int64_t all = 0;
     uint64_t bytes = 0;
     ex_try(ex_env(1), tkr_ngram_compact(&compact, ngram, ex_env(1)));
     ex_try(compact, tkr_ngram_shape(compact, &order, NULL, NULL));
-    printf("n-grams:");
+    fprintf(out, "n-grams:");
     for (int32_t n = 1; n <= order; n++) {
         int64_t len;
         ex_try(compact, tkr_ngram_len(compact, n, &len, &bytes));
-        printf(" %lld", (long long)len);
+        fprintf(out, " %lld", (long long)len);
         all += len;
     }
-    printf("; %.2f bytes each\n", (double)bytes / (double)all);
+    fprintf(out, "; %.2f bytes each\n", (double)bytes / (double)all);
     return compact;
 }
 
@@ -191,10 +226,10 @@ static void start(const tkr_ngram *ngram, const ngram_texts *texts, const ngram_
         context[i] = set->page ? (int32_t)texts->symbols : TKR_BEGIN;
     }
     ex_try(ngram, tkr_ngram_start(ngram, state, context, n));
-    size_t len = set->prime == NULL ? 0 : strlen(set->prime);
-    int32_t *ids = ex_alloc((int64_t)len, sizeof *ids);
-    ex_try(ex_env(1), tkr_vocabulary_encode(texts->vocabulary, ids, (int64_t)len, &n,
-                                            len > 0 ? set->prime : "", len, texts->unknown));
+    if (set->prime[0] == '\0') {
+        return;
+    }
+    int32_t *ids = ngram_ids(texts, "--prime", set->prime, strlen(set->prime), &n);
     for (int64_t i = 0; i < n; i++) {
         ex_try(ngram, tkr_ngram_step(ngram, state, NULL, ids[i]));
         print_symbol(texts, ids[i]);
@@ -233,8 +268,10 @@ static void sample(const tkr_ngram *ngram, const ngram_texts *texts, const ngram
  */
 
 static void use_model(tkr_ngram *ngram, const ngram_texts *texts, const ngram_options *set) {
-    tkr_ngram *compact = make_compact(ngram);
-    if (texts->valid_len > 0) {
+    tkr_ngram *compact = make_compact(ngram, remarks(set));
+    if (set->query) {
+        ngram_query(compact, texts);
+    } else if (texts->valid_len > 0) {
         print_score(compact, texts);
     }
     if (set->arpa_out != NULL) {
@@ -254,9 +291,8 @@ int main(int argc, char **argv) {
         .order = 5, .smoothing = 6, .addend = 0.01, .temperature = 1, .seed = 1, .prime = ""};
     ngram_texts texts = {.unknown = -1, .end = -1};
     read_options(&set, argc, argv);
-    ngram_read(&texts, &set);
     if (set.table) {
-        ngram_encode(&texts, &set, NULL);
+        ngram_read(&texts, &set, NULL);
         ngram_table(&texts, &set);
     } else {
         tkr_ngram *ngram = set.train != NULL ? make_model(&set, &texts) : read_model(&set, &texts);

@@ -8,7 +8,7 @@
 typedef struct ngram_options {
     const char *train, *valid, *arpa_in, *arpa_out, *binary, *prime;
     int64_t order, smoothing, words, characters, bytes, sentences, table, page, fallback;
-    int64_t sample, seed, prune;
+    int64_t sample, seed, prune, query;
     double temperature, addend;
 } ngram_options;
 
@@ -27,11 +27,13 @@ typedef struct ngram_texts {
 /** Names of the smoothings as the command line and the table have them: mle, addk, wb, ... */
 extern const char *const ngram_smoothings[];
 
-/** Read the files; without --valid the last tenth of --train is held out. */
-void ngram_read(ngram_texts *texts, const ngram_options *set);
+/** Read the files, make a vocabulary of them or take `given`, and turn them into ids. Without
+ *  --valid the last tenth of --train is held out. */
+void ngram_read(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given);
 
-/** Make a vocabulary of the texts, or take `given`, and turn the texts into ids. */
-void ngram_encode(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given);
+/** A text as ids [*n]; the program ends if there are none, or a symbol has none. */
+int32_t *ngram_ids(const ngram_texts *texts, const char *name, const char *text, size_t len,
+                   int64_t *n);
 void ngram_free(ngram_texts *texts);
 
 /** A counter of this order that has counted the training text. */
@@ -42,6 +44,9 @@ void ngram_estimate(tkr_ngram *ngram, const ngram_options *set, int32_t smoothin
 
 /** Score the held-out text. */
 tkr_score ngram_score(const tkr_ngram *ngram, const ngram_texts *texts);
+
+/** Ask for each word of the held-out text, and print the answers as KenLM's query does. */
+void ngram_query(const tkr_ngram *ngram, const ngram_texts *texts);
 
 /** Print a line for every order and smoothing, tabs between its columns. */
 void ngram_table(const ngram_texts *texts, const ngram_options *set);

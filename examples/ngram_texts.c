@@ -18,21 +18,35 @@ static int inside(const ngram_options *set, const char *text, size_t at) {
                           : set->characters && (behind & 0xC0) == 0x80;
 }
 
-void ngram_read(ngram_texts *texts, const ngram_options *set) {
+/* The last tenth of the training text becomes the held-out one. */
+static void hold_out(ngram_texts *texts, const ngram_options *set) {
+    size_t split = texts->train_bytes / 10 * 9 + texts->train_bytes % 10 * 9 / 10;
+    while (split > 0 && inside(set, texts->train_text, split)) {
+        split--;
+    }
+    if (split == 0 && set->sentences) {
+        ex_die(
+            "%s: --sentences holds out whole lines, and the last tenth begins in the first "
+            "line: give --valid FILE",
+            set->train);
+    }
+    if (split == 0 || split == texts->train_bytes) {
+        ex_die("%s: too short for a tenth of it to be held out: give --valid FILE", set->train);
+    }
+    texts->valid_bytes = texts->train_bytes - split;
+    texts->train_bytes = split;
+    texts->valid_text = ex_alloc((int64_t)texts->valid_bytes + 1, 1);
+    memcpy(texts->valid_text, texts->train_text + split, texts->valid_bytes);
+}
+
+static void read_files(ngram_texts *texts, const ngram_options *set, int how) {
     if (set->train != NULL) {
-        texts->train_text = ex_read_file(set->train, &texts->train_bytes);
+        texts->train_text = ex_read_text(set->train, how, &texts->train_bytes);
     }
     if (set->valid != NULL) {
-        texts->valid_text = ex_read_file(set->valid, &texts->valid_bytes);
+        texts->valid_text = ex_read_text(set->valid, how, &texts->valid_bytes);
     } else if (set->train != NULL && !set->page) {
-        size_t split = texts->train_bytes / 10 * 9 + texts->train_bytes % 10 * 9 / 10;
-        while (split > 0 && inside(set, texts->train_text, split)) {
-            split--;
-        }
-        texts->valid_bytes = texts->train_bytes - split;
-        texts->train_bytes = split;
-        texts->valid_text = ex_alloc((int64_t)texts->valid_bytes + 1, 1);
-        memcpy(texts->valid_text, texts->train_text + split, texts->valid_bytes);
+        hold_out(texts, set);
     }
 }
 
@@ -70,28 +84,57 @@ static int32_t find_end(const ngram_texts *texts, const ngram_options *set) {
     return end;
 }
 
-static int32_t *encode(const ngram_texts *texts, const char *text, size_t len, int64_t *n) {
-    tkr_env *env = ex_env(1);
-    ex_try(env, tkr_vocabulary_encode(texts->vocabulary, NULL, 0, n, text, len, texts->unknown));
+int32_t *ngram_ids(const ngram_texts *texts, const char *name, const char *text, size_t len,
+                   int64_t *n) {
+    if (tkr_vocabulary_encode(texts->vocabulary, NULL, 0, n, text, len, texts->unknown) != TKR_OK) {
+        ex_refuse_unknown(texts->vocabulary, name, text, len);
+    }
+    if (*n == 0) {
+        ex_die("%s: there is nothing but white space in it", name);
+    }
     int32_t *ids = ex_alloc(*n, sizeof *ids);
-    ex_try(env, tkr_vocabulary_encode(texts->vocabulary, ids, *n, n, text, len, texts->unknown));
+    ex_try(ex_env(1),
+           tkr_vocabulary_encode(texts->vocabulary, ids, *n, n, text, len, texts->unknown));
     return ids;
 }
 
-void ngram_encode(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given) {
-    texts->vocabulary = given;
-    if (given == NULL) {
-        make_vocabulary(texts, set);
-    }
+/* What is special in the vocabulary. */
+static void find_marks(ngram_texts *texts, const ngram_options *set) {
     texts->symbols = tkr_vocabulary_len(texts->vocabulary);
     texts->unknown = find(texts, "<unk>");
     texts->unknown = texts->unknown < 0 ? find(texts, "<UNK>") : texts->unknown;
     texts->end = find_end(texts, set);
+}
+
+/* How to read a text for a vocabulary that is there: bytes, words, or characters; in lines where a
+ * line is a sentence. */
+static int way_to_read(const ngram_texts *texts) {
+    int lines = texts->end >= 0 ? EX_LINES : 0;
+    if (texts->unknown >= 0) {
+        return lines;
+    }
+    return find(texts, "\xFF") >= 0 ? EX_BYTES : EX_UTF8 | lines; /* no character is that byte */
+}
+
+void ngram_read(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given) {
+    texts->vocabulary = given;
+    if (given != NULL) {
+        find_marks(texts, set);
+        read_files(texts, set, way_to_read(texts));
+    } else {
+        int lines = set->sentences ? EX_LINES : 0;
+        read_files(texts, set, set->bytes ? EX_BYTES : set->words ? lines : EX_UTF8 | lines);
+        make_vocabulary(texts, set);
+        find_marks(texts, set);
+    }
     if (texts->train_text != NULL) {
-        texts->train = encode(texts, texts->train_text, texts->train_bytes, &texts->train_len);
+        texts->train =
+            ngram_ids(texts, set->train, texts->train_text, texts->train_bytes, &texts->train_len);
     }
     if (texts->valid_text != NULL) {
-        texts->valid = encode(texts, texts->valid_text, texts->valid_bytes, &texts->valid_len);
+        const char *name = set->valid != NULL ? set->valid : "the held-out tenth";
+        texts->valid =
+            ngram_ids(texts, name, texts->valid_text, texts->valid_bytes, &texts->valid_len);
     }
 }
 

@@ -21,7 +21,7 @@ static const char *terminal_of(const char *path) {
     return NULL;
 }
 
-void ex_plot_open(ex_plot *plot, const char *path) {
+void ex_plot_open(ex_plot *plot, const char *path, const char *read) {
     size_t stem = strlen(path);
     if (terminal_of(path) == NULL || strpbrk(path, "'\n") != NULL) {
         ex_die("picture %s: a name that ends in .png or .svg is wanted, without quotes", path);
@@ -33,6 +33,11 @@ void ex_plot_open(ex_plot *plot, const char *path) {
     memcpy(plot->picture, path, stem + 5);
     snprintf(plot->data_path, sizeof plot->data_path, "%.*s.dat", (int)stem, path);
     snprintf(plot->script_path, sizeof plot->script_path, "%.*s.gp", (int)stem, path);
+    const char *const written[] = {plot->picture, plot->data_path, plot->script_path};
+    for (int i = 0; i < 3; i++) {
+        ex_keep_apart(written[i], &read, 1);
+        ex_try_output(written[i]);
+    }
     plot->data = fopen(plot->data_path, "w");
     if (plot->data == NULL) {
         ex_die("%s: %s", plot->data_path, strerror(errno));

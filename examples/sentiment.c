@@ -209,7 +209,7 @@ static void read_data(reviews *data, const settings *set) {
 
 static void read_options(settings *set, int argc, char **argv) {
     ex_option options[] = {
-        {"data", EX_FILE, &set->data, 0, 0, "lines that begin with +1 or -1", 0},
+        {"data", EX_FILE, &set->data, 0, 0, "lines that begin with +1 or -1, or # (comments)", 0},
         {"positive", EX_FILE, &set->positive, 0, 0, "lines of those who liked it", 0},
         {"negative", EX_FILE, &set->negative, 0, 0, "lines of those who did not", 0},
         {"folds", EX_INT, &set->folds, 2, 100, "parts; each is held out in its turn", 0},
@@ -230,6 +230,9 @@ static void read_options(settings *set, int argc, char **argv) {
     };
     ex_options("Did the writer like it? A net that reads word by word, beside naive Bayes.",
                options, argc, argv);
+    if (ex_given(options, "data") && (set->positive != NULL || set->negative != NULL)) {
+        ex_die("--data, or --positive and --negative");
+    }
 }
 
 int main(int argc, char **argv) {

@@ -21,7 +21,8 @@ typedef struct reviews {
     int64_t n_slots; /* a power of 2 */
 } reviews;
 
-/** Add a file whose lines begin with +1 or 1, -1 or 0; or, with `label` 0 or 1, plain lines. */
+/** Add a file whose lines begin with +1 or 1, -1 or 0, or with # where they are comments; or, with
+ *  `label` 0 or 1, plain lines. Empty lines are passed over. */
 void reviews_read(reviews *data, const char *path, int label);
 
 /** Divide them at random into `parts` equal parts. */

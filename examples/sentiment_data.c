@@ -106,13 +106,14 @@ static int take_label(char **text, size_t *len) {
 
 void reviews_read(reviews *data, const char *path, int label) {
     size_t len = 0;
-    char *all = ex_read_file(path, &len);
+    char *all = ex_read_text(path, EX_LINES, &len);
     int64_t line = 1;
     for (size_t at = 0; at < len; line++) {
-        char *text = all + at, *end = memchr(text, '\n', len - at);
-        size_t whole = end == NULL ? len - at : (size_t)(end - text), n = whole;
+        char *text = all + at;
+        size_t whole = strcspn(text, "\n"), n = whole;
         int liked = label;
-        if (n > 0 && text[0] != '#') {
+        int comment = label < 0 && text[0] == '#';
+        if (strspn(text, " \t") < n && !comment) {
             liked = label < 0 ? take_label(&text, &n) : label;
             if (liked < 0) {
                 ex_die("%s, line %lld: a line begins with +1 or 1, -1 or 0, and a space", path,

@@ -6,8 +6,8 @@
 #include "common.h"
 
 typedef struct series_options {
-    const char *csv, *picture;
-    int64_t column, horizon, season, difference, log;
+    const char *csv, *column, *picture;
+    int64_t header, decimal, horizon, ahead, season, difference, log;
     int64_t cell, hidden, steps, batch, iterations;
     int64_t seed, seeds, threads;
     double rate, clip;

@@ -5,6 +5,7 @@
  * forecast) and once all of it, from its own forecasts.
  */
 #include "series.h"
+#include "series_table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,61 +22,20 @@ typedef struct series {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Column `column` (from 1; 0 the last) of a line, with its quotes taken off; NULL if too short. */
-static const char *cell_text(const char *line, size_t len, int64_t column, size_t *cell_len) {
-    const char *start = line, *end = line + len;
-    for (int64_t i = 1;; i++) {
-        const char *stop = start;
-        for (int quoted = 0; stop < end && (quoted || strchr(",;\t", *stop) == NULL); stop++) {
-            quoted ^= *stop == '"';
-        }
-        if (i == column || (column == 0 && stop == end)) {
-            int quotes = stop - start >= 2 && *start == '"' && stop[-1] == '"';
-            *cell_len = (size_t)(stop - start) - (quotes ? 2u : 0u);
-            return start + quotes;
-        }
-        if (stop == end) {
-            return NULL;
-        }
-        start = stop + 1;
+static void read_column(series *data, const series_options *set) {
+    table t;
+    table_read(&t, set->csv);
+    int header = table_has_header(&t, set->header);
+    int64_t column = table_column(&t, set->column, header);
+    data->n = t.rows - header;
+    data->y = ex_alloc(data->n, sizeof *data->y);
+    char mark = table_numbers(&t, column, header, set->decimal, data->y);
+    printf("%s: column %lld of %lld", set->csv, (long long)column + 1, (long long)t.columns);
+    if (header) {
+        printf(", \"%s\"", t.cells[column]);
     }
-}
-
-/* 0 if the cell is a number. */
-static int cell_number(const char *text, size_t len, double *value) {
-    char copy[64], *end = NULL;
-    if (text == NULL || len == 0 || len >= sizeof copy) {
-        return -1;
-    }
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *value = strtod(copy, &end);
-    return end == copy + len && isfinite(*value) ? 0 : -1;
-}
-
-static size_t line_length(const char *line, size_t left) {
-    const char *end = memchr(line, '\n', left);
-    return end == NULL ? left : (size_t)(end - line);
-}
-
-static void read_column(series *data, const char *path, int64_t column) {
-    size_t len = 0, cell_len = 0;
-    char *all = ex_read_file(path, &len);
-    int64_t line = 1;
-    data->y = ex_alloc((int64_t)len, sizeof *data->y); /* more lines than bytes there are not */
-    for (size_t at = 0; at < len; line++) {
-        size_t whole = line_length(all + at, len - at), trimmed = whole;
-        trimmed -= trimmed > 0 && all[at + trimmed - 1] == '\r';
-        const char *text = cell_text(all + at, trimmed, column, &cell_len);
-        if (cell_number(text, cell_len, &data->y[data->n]) == 0) {
-            data->n++;
-        } else if (line > 1 && trimmed > 0) {
-            ex_die("%s, line %lld: column %lld is not a number: \"%.*s\"", path, (long long)line,
-                   (long long)column, text == NULL ? 0 : (int)cell_len, text == NULL ? "" : text);
-        }
-        at += whole + 1;
-    }
-    free(all);
+    printf("%s\n", mark == ',' ? ", decimal comma" : "");
+    table_free(&t);
 }
 
 /* ---- what the net sees ----------------------------------------------------------------------- */
@@ -84,34 +44,44 @@ static double level(const series *data, double y) {
     return data->logarithm ? log(y) : y;
 }
 
+/* Mean and deviation of what is not held out, in two passes and from the first value on: so those
+ * of a series far from 0 are right to the last digits too. */
+static void measure(series *data, const double *d) {
+    double first = d[data->lag], count = (double)(data->cut - data->lag), sum = 0, squares = 0;
+    for (int64_t t = data->lag; t < data->cut; t++) {
+        sum += d[t] - first;
+    }
+    data->mean = first + sum / count;
+    for (int64_t t = data->lag; t < data->cut; t++) {
+        squares += (d[t] - data->mean) * (d[t] - data->mean);
+    }
+    data->deviation = squares > 0 ? sqrt(squares / count) : 1;
+}
+
 static void normalise(series *data) {
-    double sum = 0, squares = 0, *d = ex_alloc(data->n, sizeof *d);
+    double *d = ex_alloc(data->n, sizeof *d);
     for (int64_t t = data->lag; t < data->n; t++) {
         double before = data->lag > 0 ? level(data, data->y[t - data->lag]) : 0;
         d[t] = level(data, data->y[t]) - before;
-        sum += t < data->cut ? d[t] : 0;
-        squares += t < data->cut ? d[t] * d[t] : 0;
     }
-    double count = (double)(data->cut - data->lag), variance;
-    data->mean = sum / count;
-    variance = squares / count - data->mean * data->mean;
-    data->deviation = variance > 0 ? sqrt(variance) : 1;
+    measure(data, d);
     for (int64_t t = data->lag; t < data->n; t++) {
         data->z[t] = (float)((d[t] - data->mean) / data->deviation);
     }
     free(d);
 }
 
-/* From the net's number for time t back to the series' own units; `y` holds the values before. */
-static double restore(const series *data, const double *y, int64_t t, double z) {
+/* From the net's number for a time back to the series' own units; `before` is the value `lag`
+ * earlier. */
+static double restore(const series *data, double before, double z) {
     double value = z * data->deviation + data->mean;
-    value += data->lag > 0 ? level(data, y[t - data->lag]) : 0;
+    value += data->lag > 0 ? level(data, before) : 0;
     return data->logarithm ? exp(value) : value;
 }
 
 static series open_series(const series_options *set) {
     series data = {.lag = set->difference, .logarithm = set->log != 0};
-    read_column(&data, set->csv, set->column);
+    read_column(&data, set);
     data.cut = data.n - set->horizon;
     if (data.cut - data.lag <= set->steps || data.cut < set->season) {
         ex_die(
@@ -179,19 +149,26 @@ static void train(tkr_cell *net, const series *data, const series_options *set, 
     free(target);
 }
 
-/* Run over the series up to the cut, then over what comes: the true values, or (alone) the net's
- * own forecasts. result [n]; before the cut it is the series itself. */
-static void forecast(const tkr_cell *net, const series *data, int alone, double *result,
+/* What a forecast knows, and what it is of. */
+typedef struct span {
+    int64_t from, known, end; /* y[from .. end) is forecast; y[0 .. known) is known */
+} span;
+
+/* Run over the series as far as it is known, then on over the net's own forecasts: result
+ * [span.end], of which what is not forecast is the series itself. */
+static void forecast(const tkr_cell *net, const series *data, span of, double *result,
                      tkr_env *env) {
     tkr_state *state;
     float z = 0;
     ex_try(env, tkr_state_create(&state, net, 1, env));
-    memcpy(result, data->y, (size_t)data->cut * sizeof *result);
-    for (int64_t t = data->lag; t < data->n - 1; t++) {
-        float x = alone && t >= data->cut ? z : data->z[t];
+    memcpy(result, data->y, (size_t)of.from * sizeof *result);
+    for (int64_t t = data->lag; t < of.end - 1; t++) {
+        int64_t next = t + 1, before = next - data->lag;
+        float x = t < of.known ? data->z[t] : z;
         ex_try(state, tkr_cell_step(net, state, &z, &x));
-        if (t + 1 >= data->cut) {
-            result[t + 1] = restore(data, alone ? result : data->y, t + 1, (double)z);
+        if (next >= of.from) {
+            result[next] =
+                restore(data, before < of.known ? data->y[before] : result[before], (double)z);
         }
     }
     tkr_state_destroy(state);
@@ -206,6 +183,12 @@ static void naive(const series *data, int64_t lag, int alone, double *result) {
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
+
+typedef struct forecasts {
+    double *one, *all; /* [n] of what is held out: each step alone, all of it in one go */
+    double *beyond;    /* [n + ahead] */
+    int64_t ahead;
+} forecasts;
 
 /* Mean of 200 |y - f| / (|y| + |f|). */
 static double smape(const series *data, const double *f) {
@@ -226,47 +209,97 @@ static double row(const series *data, const char *name, const double *one, const
     return far;
 }
 
-static const char *draw(ex_plot *plot, const series *data, const double *one, const double *all) {
-    const double *lines[] = {data->y, one, all};
-    for (int k = 0; k < 3; k++) {
-        int64_t held_out = data->n - data->cut, from = data->cut - (k == 0 ? 4 * held_out : 1);
-        for (int64_t t = from < 0 ? 0 : from; t < data->n; t++) {
-            fprintf(plot->data, "%lld %g\n", (long long)t, lines[k][t]);
-        }
-        fprintf(plot->data, "\n\n");
+/* So many significant digits that a forecast shows four of the series' steps, wherever it lies. */
+static int digits_of(const series *data) {
+    double largest = 0, step = 0;
+    for (int64_t t = 1; t < data->n; t++) {
+        largest = fmax(largest, fabs(data->y[t]));
+        step = fmax(step, fabs(data->y[t] - data->y[t - 1]));
     }
+    double digits = step > 0 && largest > 0 ? 4 + ceil(log10(largest / step)) : 6;
+    return digits < 4 ? 4 : digits > 17 ? 17 : (int)digits;
+}
+
+/* What comes behind the last value, by a net that has learned what lies before the held-out ones
+ * and has seen those too. */
+static void print_ahead(const series *data, int64_t ahead, const double *f) {
+    if (ahead > 0) {
+        printf("\nbehind the last value   forecast\n");
+    }
+    for (int64_t i = 0; i < ahead; i++) {
+        printf("%21lld   %.*g\n", (long long)i + 1, digits_of(data), f[data->n + i]);
+    }
+}
+
+/* One line of the picture, as exact as the numbers are. */
+static void write_line(FILE *out, const double *y, int64_t from, int64_t to) {
+    for (int64_t t = from < 0 ? 0 : from; t < to; t++) {
+        fprintf(out, "%lld %.17g\n", (long long)t, y[t]);
+    }
+    fprintf(out, "\n\n");
+}
+
+static const char *draw(ex_plot *plot, const series *data, const forecasts *of) {
+    int64_t held_out = data->n - data->cut;
+    write_line(plot->data, data->y, data->cut - 4 * held_out, data->n);
+    write_line(plot->data, of->one, data->cut - 1, data->n);
+    write_line(plot->data, of->all, data->cut - 1, data->n);
+    write_line(plot->data, of->beyond, data->n - 1, data->n + of->ahead);
     return ex_plot_draw(
         plot,
-        "set title 'The held-out end of the series, and its forecasts'\n"
+        "set title 'The held-out end of the series, its forecasts, and what comes behind it'\n"
         "set xlabel 'row'\nset ylabel 'value'\n"
         "plot DATA index 0 with lines lw 1.5 lc rgb '#1f77b4' title 'series', \\\n"
         "  DATA index 1 with lines lw 1 lc rgb '#ff7f0e' title 'one step ahead', \\\n"
-        "  DATA index 2 with lines lw 2 lc rgb '#2ca02c' title 'all steps ahead'");
+        "  DATA index 2 with lines lw 2 lc rgb '#2ca02c' title 'all steps ahead', \\\n"
+        "  DATA index 3 with linespoints pt 7 ps 0.4 lc rgb '#9467bd' title 'behind the end'");
+}
+
+static forecasts make_forecasts(const series *data, int64_t ahead) {
+    return (forecasts){.one = ex_alloc(data->n, sizeof(double)),
+                       .all = ex_alloc(data->n, sizeof(double)),
+                       .beyond = ex_alloc(data->n + ahead, sizeof(double)),
+                       .ahead = ahead};
+}
+
+static void free_forecasts(forecasts *of) {
+    free(of->one);
+    free(of->all);
+    free(of->beyond);
+}
+
+/* The net beside the naive forecasts; the RMSE of each over all steps. */
+static void compare(const tkr_cell *net, const series *data, const series_options *set,
+                    forecasts *of, double rmse[3]) {
+    tkr_env *env = ex_env(set->threads);
+    printf("\n%-16s   one step ahead        %lld steps ahead\n%-16s %10s %8s %14s %8s\n", "",
+           (long long)set->horizon, "", "RMSE", "sMAPE", "RMSE", "sMAPE");
+    naive(data, 1, 0, of->one), naive(data, 1, 1, of->all);
+    rmse[0] = row(data, "persistence", of->one, of->all);
+    naive(data, set->season, 0, of->one), naive(data, set->season, 1, of->all);
+    rmse[1] = row(data, "seasonal naive", of->one, of->all);
+    forecast(net, data, (span){data->cut, data->n, data->n}, of->one, env);
+    forecast(net, data, (span){data->cut, data->cut, data->n}, of->all, env);
+    rmse[2] = row(data, "the net", of->one, of->all);
+    forecast(net, data, (span){data->n, data->n, data->n + of->ahead}, of->beyond, env);
+    print_ahead(data, of->ahead, of->beyond);
 }
 
 void series_csv(const series_options *set) {
-    tkr_env *env = ex_env(set->threads);
-    series data = open_series(set);
+    double rmse[3];
     ex_plot plot;
-    ex_plot_open(&plot, set->picture);
-    tkr_cell *net = make_net(set, env);
-    double *one = ex_alloc(data.n, sizeof *one), *all = ex_alloc(data.n, sizeof *all);
+    series data = open_series(set);
+    ex_plot_open(&plot, set->picture, set->csv);
+    forecasts of = make_forecasts(&data, set->ahead);
+    tkr_cell *net = make_net(set, ex_env(set->threads));
     printf("%lld values, the last %lld held out; %s of %lld units\n", (long long)data.n,
            (long long)set->horizon, ex_cell_name(ex_cell_kind(set->cell)), (long long)set->hidden);
-    train(net, &data, set, env);
-
-    printf("\n%-16s   one step ahead        %lld steps ahead\n%-16s %10s %8s %14s %8s\n", "",
-           (long long)set->horizon, "", "RMSE", "sMAPE", "RMSE", "sMAPE");
-    naive(&data, 1, 0, one), naive(&data, 1, 1, all);
-    double persistence = row(&data, "persistence", one, all);
-    naive(&data, set->season, 0, one), naive(&data, set->season, 1, all);
-    double seasonal = row(&data, "seasonal naive", one, all);
-    forecast(net, &data, 0, one, env), forecast(net, &data, 1, all, env);
-    double ours = row(&data, "the net", one, all);
-
-    const char *picture = draw(&plot, &data, one, all);
-    printf("\nseries: rmse=%.4g persistence=%.4g seasonal=%.4g picture=%s\n", ours, persistence,
-           seasonal, picture);
+    train(net, &data, set, ex_env(set->threads));
+    compare(net, &data, set, &of, rmse);
+    const char *picture = draw(&plot, &data, &of);
+    printf("\nseries: rmse=%.4g persistence=%.4g seasonal=%.4g picture=%s\n", rmse[2], rmse[0],
+           rmse[1], picture);
     tkr_cell_destroy(net);
-    free(one), free(all), free(data.y), free(data.z);
+    free_forecasts(&of);
+    free(data.y), free(data.z);
 }

@@ -245,7 +245,7 @@ void series_curve(const series_options *set) {
     const char *picture = NULL;
     ex_plot plot;
     tkr_env *env = ex_env(set->threads);
-    ex_plot_open(&plot, set->picture);
+    ex_plot_open(&plot, set->picture, NULL);
     true_future(truth);
     printf("net: 1 -> %d relu -> 1; %d iterations of Adam on %d windows of %d steps\n\n", UNITS,
            ITERATIONS, BATCH, STEPS);

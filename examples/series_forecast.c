@@ -3,7 +3,7 @@
  * series_forecast: a recurrent net learns a time series and continues it.
  *
  *   series_forecast                              the founding page's curve
- *   series_forecast --csv FILE --column 2        a column of a file, beside the naive forecasts
+ *   series_forecast --csv FILE --column price    a column of a file, beside the naive forecasts
  */
 #include "series.h"
 
@@ -42,13 +42,18 @@ static const char about[] =
     "A recurrent net learns a time series and continues it. Without --csv: the second experiment\n"
     "of the founding page, the introduction to recurrent networks that this project began with: a\n"
     "curve. With --csv: a column of a file; its last values are held out and forecast, beside\n"
-    "persistence and the seasonal naive forecast.\n";
+    "persistence and the seasonal naive forecast; then what comes behind the last one is.\n"
+    "Cells stand between tabs, semicolons or commas; numbers may have a decimal point or comma,\n"
+    "and marks between thousands.\n";
 
 static void read_options(series_options *set, int argc, char **argv) {
     ex_option options[] = {
         {"csv", EX_FILE, &set->csv, 0, 0, "a table; its first line may be a header", 0},
-        {"column", EX_INT, &set->column, 0, 1e6, "which column, from 1; 0: the last", 0},
+        {"column", EX_TEXT, &set->column, 0, 0, "its name, or number from 1; 0: the last", 0},
+        {"header", EX_CHOICE, &set->header, 0, 0, "auto|yes|no: is the first line one?", 0},
+        {"decimal", EX_CHOICE, &set->decimal, 0, 0, "auto|point|comma: mark before decimals", 0},
         {"horizon", EX_INT, &set->horizon, 1, 1e6, "values held out, and forecast", 0},
+        {"ahead", EX_INT, &set->ahead, 0, 1e6, "values to forecast behind the last one", 0},
         {"season", EX_INT, &set->season, 1, 1e6, "length of a season, for the naive one", 0},
         {"difference", EX_INT, &set->difference, 0, 1e6, "learn changes over so many; 0: none", 0},
         {"log", EX_FLAG, &set->log, 0, 0, "learn logarithms: all values positive", 0},
@@ -65,20 +70,25 @@ static void read_options(series_options *set, int argc, char **argv) {
         {"threads", EX_INT, &set->threads, 1, 64, "threads", 0},
         {0},
     };
-    static const char *const of_csv[] = {"column", "horizon",    "season", "difference", "log",
-                                         "cell",   "hidden",     "steps",  "batch",      "lr",
-                                         "clip",   "iterations", NULL};
+    static const char *const of_csv[] = {
+        "column", "header", "decimal", "horizon", "ahead", "season", "difference", "log",
+        "cell",   "hidden", "steps",   "batch",   "lr",    "clip",   "iterations", NULL};
     ex_options(about, options, argc, argv);
     for (const char *const *name = of_csv; *name != NULL && set->csv == NULL; name++) {
         if (ex_given(options, *name)) {
             ex_die("--%s needs --csv FILE: the sizes of the page's experiment are fixed", *name);
         }
     }
+    if (set->csv != NULL && ex_given(options, "seeds")) {
+        ex_die("--seeds is of no use to --csv: give one --seed");
+    }
 }
 
 int main(int argc, char **argv) {
     series_options set = {.picture = "series.png",
+                          .column = "",
                           .horizon = 24,
+                          .ahead = 12,
                           .season = 12,
                           .cell = 1,
                           .hidden = 16,

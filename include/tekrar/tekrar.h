@@ -1218,6 +1218,12 @@ TKR_API int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state,
 TKR_API int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
                                int32_t id);
 
+/** Of how many ids, 1 to the order, the n-gram is that ln p(id | state) comes from: the longest one of
+ *  the model that the history and `id` end with, `id` included. The state stays.
+ *  @return as tkr_ngram_step(). Since: 0.1 */
+TKR_API int32_t tkr_ngram_match(const tkr_ngram *ngram, const tkr_ngram_state *state, int32_t *len,
+                                int32_t id);
+
 /** ln p of every id after a state, which stays. @param logprobs  [V]. @return as tkr_ngram_step().
  *  Since: 0.1 */
 TKR_API int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state,

@@ -113,6 +113,20 @@ int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *l
     return TKR_OK;
 }
 
+int32_t tkr_ngram_match(const tkr_ngram *ngram, const tkr_ngram_state *state, int32_t *len,
+                        int32_t id) {
+    tkri_place place;
+    if (!len) {
+        return TKR_ERR_ARGUMENT;
+    }
+    TRY(read_state(ngram, state, &place));
+    if (!is_id(&ngram->model, id)) {
+        return TKR_ERR_TOKEN;
+    }
+    *len = tkri_model_match(&ngram->model, &place, (uint32_t)id);
+    return TKR_OK;
+}
+
 int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state, float *logprobs) {
     UNTRAPPED;
     tkri_place place;

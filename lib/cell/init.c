@@ -117,6 +117,9 @@ static double normalise(const draw *d, int64_t i) {
 static void project(const draw *d, int64_t axis, int64_t n, int64_t from, int64_t to) {
     tkri_rows rows[TKRI_PROJECTED];
     tkri_projection p = {.rows = rows, .k = d->p->k, .n_axes = n};
+    if (from == to) { /* behind the last row there may be fewer than n axes */
+        return;
+    }
     for (int64_t j = 0; j < n; j++) {
         const tkri_strided at = tkri_parameter_row(d->p, d->vl, axis + j);
         p.axes[j] = d->values + at.start;
@@ -129,9 +132,7 @@ static void project(const draw *d, int64_t axis, int64_t n, int64_t from, int64_
                                        (int32_t)(lane + count)};
         i += count;
     }
-    if (p.n_rows) {
-        d->kern->orthogonalise(&p);
-    }
+    d->kern->orthogonalise(&p);
 }
 
 /* Finish row i, which has lost its parts along the rows from `first` on. Where little is left of

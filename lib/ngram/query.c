@@ -75,6 +75,18 @@ double tkri_model_step(const tkri_model *model, tkri_place *place, uint32_t id) 
     return isnan(answer) ? sum + tkri_row_logprob(model, 0, id) : answer;
 }
 
+int32_t tkri_model_match(const tkri_model *model, const tkri_place *place, uint32_t id) {
+    uint32_t at = place->row;
+    for (int len = place->len; len > 0; len--) {
+        uint32_t row = find(&model->level[len], tkri_row_children(model, len - 1, at), id);
+        if (row != TKRI_NO_NODE && tkri_row_seen(model, len, row)) {
+            return len + 1;
+        }
+        at = len > 1 ? tkri_row_suffix(model, len - 1, at) : 0;
+    }
+    return 1;
+}
+
 void tkri_model_move(const tkri_model *model, tkri_place *place, uint32_t id) {
     if (id == (uint64_t)model->symbols) {
         *place = (tkri_place){0, 0, 0};

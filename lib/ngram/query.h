@@ -21,6 +21,10 @@ static inline int tkri_model_has(const tkri_model *model, const tkri_place *plac
 /* ln p(id | place), and the place moves behind `id`, which must be in [0, V). */
 double tkri_model_step(const tkri_model *model, tkri_place *place, uint32_t id);
 
+/* How many ids, 1 .. order, the longest n-gram has that has a probability of its own and that the
+ * place's history and `id` end with. */
+int32_t tkri_model_match(const tkri_model *model, const tkri_place *place, uint32_t id);
+
 /* Move behind `id`, which may also be the mark of a beginning, V: then nothing before it counts. */
 void tkri_model_move(const tkri_model *model, tkri_place *place, uint32_t id);
 

@@ -125,6 +125,11 @@ static int32_t step(world *w) {
     return tkr_ngram_step(w->ngram, &state, w->io.real, 1);
 }
 
+static int32_t match(world *w) {
+    const tkr_ngram_state state = {{0, 0}};
+    return tkr_ngram_match(w->ngram, &state, &w->io.ids[0], 1);
+}
+
 static int32_t next(world *w) {
     const tkr_ngram_state state = {{0, 0}};
     return tkr_ngram_next(w->ngram, &state, w->io.values);
@@ -198,6 +203,7 @@ const scenario ngram_scenarios[] = {
     {"tkr_ngram_distribution", distribution, NULL, 0, NO},
     {"tkr_ngram_start", start, NULL, 0, NO},
     {"tkr_ngram_step", step, NULL, 0, NO},
+    {"tkr_ngram_match", match, NULL, 0, NO},
     {"tkr_ngram_next", next, NULL, 0, NO},
     {"tkr_ngram_logprobs", logprobs, NULL, 0, NO},
     {"tkr_ngram_score", score, NULL, 0, NO},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "support/heap.h"
+#include "support/stream.h"
 #include "support/support.h"
 
 enum { A, B, R, C, D, PAD, V }; /* the letters of abracadabra, and what precedes it */
@@ -88,6 +89,61 @@ static void test_a_mark_begins_anew(void **unused) {
     }
     expect_p(ngram, unseen, 2, R, 0);
     tkr_ngram_destroy(ngram);
+}
+
+/* Fails unless the n-gram that p(id | context) comes from has `want` ids. */
+static void expect_match(const tkr_ngram *ngram, const int32_t *context, int64_t n, int32_t id,
+                         int32_t want) {
+    tkr_ngram_state state;
+    int32_t len = 0;
+    assert_ok(tkr_ngram_start(ngram, &state, context, n));
+    const tkr_ngram_state before = state;
+    assert_ok(tkr_ngram_match(ngram, &state, &len, id));
+    assert_int_equal(len, want);
+    assert_memory_equal(&state, &before, sizeof state);
+}
+
+static void test_length_of_a_match(void **unused) {
+    (void)unused;
+    tkr_ngram *ngram, *compact;
+    const int32_t dabr[] = {D, A, B, R}, ab[] = {A, B}, unseen[] = {C, D};
+    assert_ok(tkr_ngram_create(&ngram, 3, V, NULL));
+    assert_ok(tkr_ngram_count(ngram, abra, ABRA, TKR_BEGIN));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_WITTEN_BELL));
+    assert_ok(tkr_ngram_compact(&compact, ngram, NULL));
+    const tkr_ngram *forms[] = {ngram, compact};
+    for (int i = 0; i < 2; i++) {
+        expect_match(forms[i], NULL, 0, A, 1);
+        expect_match(forms[i], dabr, 4, A, 3); /* the full order, however long the context is */
+        expect_match(forms[i], dabr, 2, C, 2); /* a c, but not d a c */
+        expect_match(forms[i], ab, 2, R, 3);
+        expect_match(forms[i], ab, 2, B, 1);
+        expect_match(forms[i], unseen, 2, A, 2);
+        expect_match(forms[i], ab, 2, PAD, 1); /* never seen: the probability of 1-grams is left */
+    }
+    tkr_ngram_destroy(ngram);
+    tkr_ngram_destroy(compact);
+}
+
+/* What stands in a model only because a longer n-gram begins with it has no probability. */
+static void test_match_of_a_missing_middle(void **unused) {
+    (void)unused;
+    static const char arpa[] =
+        "\\data\\\nngram 1=3\nngram 2=1\nngram 3=1\n\n\\1-grams:\n-1 <unk>\n-0.7 a -0.2\n-0.9 b "
+        "-0.3\n"
+        "\\2-grams:\n-0.4 b a\n\\3-grams:\n-0.05 a b a\n\\end\\\n";
+    stream s;
+    stream_init(&s);
+    stream_put(&s, arpa, sizeof arpa - 1);
+    tkr_reader reader = stream_reader(&s);
+    tkr_ngram *ngram;
+    assert_ok(tkr_ngram_load_arpa_from(&ngram, &reader, NULL));
+    const int32_t ab[] = {1, 2};
+    expect_match(ngram, ab, 1, 2, 1);
+    expect_match(ngram, ab, 2, 1, 3);
+    expect_match(ngram, ab + 1, 1, 1, 2);
+    tkr_ngram_destroy(ngram);
+    stream_fini(&s);
 }
 
 static void test_end_of_text_has_no_follower(void **unused) {
@@ -258,6 +314,8 @@ int main(void) {
         cmocka_unit_test(test_shares_of_one_context),
         cmocka_unit_test(test_only_the_last_ids_count),
         cmocka_unit_test(test_a_mark_begins_anew),
+        cmocka_unit_test(test_length_of_a_match),
+        cmocka_unit_test(test_match_of_a_missing_middle),
         cmocka_unit_test(test_end_of_text_has_no_follower),
         cmocka_unit_test(test_against_slow_counting),
         cmocka_unit_test(test_large_ids),

@@ -181,6 +181,7 @@ static void test_carried(void **state) {
     double *p = w->io.real;
     float *all = w->io.values;
     const int32_t *ids = w->io.ids, high[2] = {0, V};
+    int32_t len = 7;
     tkr_ngram_state at, foreign = {{UINT64_MAX, UINT64_MAX}};
     tkr_score score = {.size = sizeof score}, old = {.size = 3}, blank = score;
     assert_ok(tkr_ngram_start(g, &at, ids, 2));
@@ -191,6 +192,11 @@ static void test_carried(void **state) {
     REFUSES_AT(w, before, at, TKR_ERR_TOKEN, tkr_ngram_step(g, &at, p, V));
     REFUSES_AT(w, before, at, TKR_ERR_ARGUMENT, tkr_ngram_step(NULL, &at, p, 0));
     REFUSES_AT(w, other, foreign, TKR_ERR_ARGUMENT, tkr_ngram_step(g, &foreign, p, 0));
+    REFUSES_AT(w, before, at, TKR_ERR_ARGUMENT, tkr_ngram_match(g, &at, NULL, 0));
+    REFUSES_AT(w, before, at, TKR_ERR_TOKEN, tkr_ngram_match(g, &at, &len, V));
+    REFUSES_AT(w, before, at, TKR_ERR_ORDER, tkr_ngram_match(counts, &at, &len, 0));
+    REFUSES_AT(w, other, foreign, TKR_ERR_ARGUMENT, tkr_ngram_match(g, &foreign, &len, 0));
+    assert_int_equal(len, 7);
     REFUSES_AT(w, other, foreign, TKR_ERR_ARGUMENT, tkr_ngram_next(g, &foreign, all));
     REFUSES_AT(w, before, at, TKR_ERR_ARGUMENT, tkr_ngram_next(g, &at, NULL));
     REFUSES_AT(w, before, at, TKR_ERR_TOKEN, tkr_ngram_logprobs(g, &at, p, high, 2));
