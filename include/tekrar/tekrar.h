@@ -507,8 +507,11 @@ TKR_API const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key)
  * Save options, parameters and metadata as a safetensors file: the cell can be made again from the
  * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
  * fsync of the folder; an older file of that name survives any failure but that of the last fsync,
- * when the whole new file is in place already. Allocates for the time of the call. The cell is not
- * const only because a failure leaves its text in it.
+ * when the whole new file is in place already. A file system that knows no fsync fails no save. The
+ * new file has the older one's mode, and its owner and group where the process may give them; else
+ * 0666 less the umask. Symbolic links stay: the file that they lead to is replaced or made. Anything
+ * but a regular file is refused. Allocates for the time of the call. The cell is not const only
+ * because a failure leaves its text in it. All files that the library writes to a path are written so.
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_IO, TKR_ERR_MEMORY.
  * Since: 0.1
  */
