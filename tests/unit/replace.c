@@ -234,10 +234,8 @@ static void test_bad_links(void **unused) {
         const char *text, *why;
     } rows[] = {
         {"other", "Too many levels of symbolic links"}, /* and back */
-        {"link", "Too many levels of symbolic links"},
-        {".", "not a regular file"},
-        {"missing/model", "No such file or directory"},
-        {"regular/", "Not a directory"},
+        {"link", "Too many levels of symbolic links"},  {".", "not a regular file"},
+        {"missing/model", "No such file or directory"}, {"regular/", "Not a directory"},
         {"regular/model", "Not a directory"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
