@@ -476,7 +476,9 @@ TKR_API int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_
  * peepholes weight_ci_l{k}, weight_cf_l{k}, weight_co_l{k} [H]; learned state h_0_l{k} [H or P],
  * c_0_l{k} [H]; linear weight [O][I], bias [O]; embedding weight [V][E]; affine and norm weight [I],
  * bias [I]; conv weight [O][I / groups][kernel], bias [O] (inside a vector, I is TKR_CHANNELS).
- * How they lie in memory is the library's own affair and differs between tiers.
+ * How they lie in memory is the library's own affair and differs between tiers. Files have the same
+ * names, but for weight_hh, bias_hh of a GRU with TKR_RESET_BEFORE: weight_rh, bias_rh, for nn.GRU
+ * would compute something else with them.
  */
 
 /** The number of parameter tensors, and of numbers in them. Either pointer may be NULL.
