@@ -130,17 +130,22 @@ static int follow_links(tkri_disk_names *names, const char *path) {
     return error ? error : ELOOP;
 }
 
+/* Is the file that the system finds behind the links the one that we found? */
+static int ends_at_target(const tkri_disk_writer *disk, const struct stat *old) {
+    struct stat found;
+    return strcmp(disk->path, disk->names->target) == 0 ||
+           (lstat(disk->names->target, &found) == 0 && found.st_dev == old->st_dev &&
+            found.st_ino == old->st_ino);
+}
+
 /* Find what is to be replaced: only a regular file, or a name that is free, never a device or a
  * folder. old->st_mode stays 0 if there is none. The system follows the links once more: it may
  * refuse some (another user's, in a folder that all can write to), and must end where we did. */
 static int32_t find_target(tkri_disk_writer *disk, struct stat *old) {
-    struct stat found;
     int error = follow_links(disk->names, disk->path);
     if (!error && stat(disk->path, old) != 0) {
         error = errno == ENOENT ? 0 : errno;
-    } else if (!error && S_ISREG(old->st_mode) &&
-               (lstat(disk->names->target, &found) != 0 || found.st_ino != old->st_ino ||
-                found.st_dev != old->st_dev)) {
+    } else if (!error && S_ISREG(old->st_mode) && !ends_at_target(disk, old)) {
         error = ENOENT;
     }
     if (error) {

@@ -121,7 +121,8 @@ static void test_refused(void **unused) {
         const char *from, *to, *text;
     } rows[] = {
         {TKR_RESET_BEFORE, "\"weight_rh_l1\"",
-         "\"weight_hh_l1\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"weight_rh_l1\"",
+         "\"weight_hh_l1\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"weight_rh_"
+         "l1\"",
          "tensor 'weight_hh_l1' that is not wanted"},
         {TKR_RESET_BEFORE, "\"bias_rh_l1\"", "\"bias_xh_l1\"", "has no tensor 'bias_rh_l1'"},
         {TKR_RESET_AFTER, "\"weight_hh_l0\"", "\"weight_rh_l0\"", "has no tensor 'weight_hh_l0'"},
