@@ -49,7 +49,7 @@ static void expect_tensor(const tkri_file *file, const char *prefix, const char 
     }
 }
 
-/* What nn.GRU uses as we do has its name; the others have not, so that it takes none for its own. */
+/* What nn.GRU uses as we do has its name there; the others have not, so that it refuses them. */
 static void test_names(void **unused) {
     (void)unused;
     static const char *const ends[] = {"l0", "l0_reverse", "l1", "l1_reverse"};
