@@ -8,25 +8,17 @@
 static void test_unescape(void **unused) {
     (void)unused;
     static const char *const rows[][2] = {
-        {"<0x20>", " "},
-        {"a<0x09><0x0A>b", "a\t\nb"},
-        {"<0x3C>0x41>", "<0x41>"},   /* a name that begins like an escape */
-        {"<0x3C>0x20>", "<0x20>"},
-        {"<0x41>", "<0x41>"},        /* nothing that would have to be hidden */
-        {"<0x3C>", "<0x3C>"},        /* nothing behind it that could mislead */
-        {"<0x3C>0", "<0x3C>0"},
-        {"<0x3C>0y", "<0x3C>0y"},
-        {"<0x2", "<0x2"},
-        {"<0x20", "<0x20"},
-        {"<0x20)", "<0x20)"},
-        {"<0y20>", "<0y20>"},
-        {"<0x/0>", "<0x/0>"},        /* the characters around the digits */
-        {"<0x:0>", "<0x:0>"},
-        {"<0x@0>", "<0x@0>"},
-        {"<0xG0>", "<0xG0>"},
-        {"<0x2/>", "<0x2/>"},
-        {"<0x2G>", "<0x2G>"},
-        {"<0x0a>", "<0x0a>"},        /* digits are capital */
+        {"<0x20>", " "},           {"a<0x09><0x0A>b", "a\t\nb"},
+        {"<0x3C>0x41>", "<0x41>"},                       /* a name that begins like an escape */
+        {"<0x3C>0x20>", "<0x20>"}, {"<0x41>", "<0x41>"}, /* nothing that would have to be hidden */
+        {"<0x3C>", "<0x3C>"},                            /* nothing behind it that could mislead */
+        {"<0x3C>0", "<0x3C>0"},    {"<0x3C>0y", "<0x3C>0y"},
+        {"<0x2", "<0x2"},          {"<0x20", "<0x20"},
+        {"<0x20)", "<0x20)"},      {"<0y20>", "<0y20>"},
+        {"<0x/0>", "<0x/0>"}, /* the characters around the digits */
+        {"<0x:0>", "<0x:0>"},      {"<0x@0>", "<0x@0>"},
+        {"<0xG0>", "<0xG0>"},      {"<0x2/>", "<0x2/>"},
+        {"<0x2G>", "<0x2G>"},      {"<0x0a>", "<0x0a>"}, /* digits are capital */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[32] = "";
