@@ -114,7 +114,7 @@ export TEKRAR_TEST_TIER=5
 cross "aarch64 under qemu" build-test/aarch64 arm64 aarch64 --suite kern --suite unit \
     --suite golden --no-suite long
 unset TEKRAR_TEST_TIER
-cross "s390x under qemu" build-test/s390x s390x s390x cell_file checkpoint dtype file files golden \
+cross "s390x under qemu" build-test/s390x s390x s390x cell_file checkpoint dtype file files golden gru_file \
     header json ngram_arpa ngram_file pointwise product read quantize quantized streaming updates \
     vocabulary words write --no-suite abi
 rm -rf build-test/coverage # notes and counts of sources that have changed since cannot be merged

@@ -481,7 +481,9 @@ TKR_API int32_t tkr_cell_clone(tkr_cell **copy, const tkr_cell *cell, const tkr_
  * peepholes weight_ci_l{k}, weight_cf_l{k}, weight_co_l{k} [H]; learned state h_0_l{k} [H or P],
  * c_0_l{k} [H]; linear weight [O][I], bias [O]; embedding weight [V][E]; affine and norm weight [I],
  * bias [I]; conv weight [O][I / groups][kernel], bias [O] (inside a vector, I is TKR_CHANNELS).
- * How they lie in memory is the library's own affair and differs between tiers.
+ * How they lie in memory is the library's own affair and differs between tiers. Files have the same
+ * names, but for weight_hh, bias_hh of a GRU with TKR_RESET_BEFORE: weight_rh, bias_rh, for nn.GRU
+ * would compute something else with them.
  */
 
 /** The number of parameter tensors, and of numbers in them. Either pointer may be NULL.
@@ -512,8 +514,11 @@ TKR_API const char *tkr_cell_get_metadata(const tkr_cell *cell, const char *key)
  * Save options, parameters and metadata as a safetensors file: the cell can be made again from the
  * file alone. The file appears whole or not at all: a temporary in the same folder, fsync, rename,
  * fsync of the folder; an older file of that name survives any failure but that of the last fsync,
- * when the whole new file is in place already. Allocates for the time of the call. The cell is not
- * const only because a failure leaves its text in it.
+ * when the whole new file is in place already. A file system that knows no fsync fails no save. The
+ * new file has the older one's mode, and its owner and group where the process may give them; else
+ * 0666 less the umask. Symbolic links stay: the file that they lead to is replaced or made. Anything
+ * but a regular file is refused. Allocates for the time of the call. The cell is not const only
+ * because a failure leaves its text in it. All files that the library writes to a path are written so.
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_IO, TKR_ERR_MEMORY.
  * Since: 0.1
  */

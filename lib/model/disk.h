@@ -18,20 +18,30 @@ typedef struct tkri_disk_reader {
 int32_t tkri_disk_open(tkri_disk_reader *disk, const char *path, tkri_detail *detail);
 void tkri_disk_close(tkri_disk_reader *disk);
 
-/* A file on its way to a path: written under a temporary name in the same folder. */
+/* What a save of a path works with: names longer than these the system does not take. */
+enum { TKRI_DISK_PATH_LEN = 4096, TKRI_DISK_TEMPORARY_LEN = 64 };
+typedef struct tkri_disk_names {
+    char target[TKRI_DISK_PATH_LEN]; /* where the path's symbolic links lead */
+    char folder[TKRI_DISK_PATH_LEN]; /* the target's, with its slash */
+    char temporary[TKRI_DISK_PATH_LEN +
+                   TKRI_DISK_TEMPORARY_LEN]; /* in the folder; "" when there is none */
+} tkri_disk_names;
+
+/* A file on its way to a path: written under a temporary name beside the file that it replaces. */
 typedef struct tkri_disk_writer {
     tkr_writer writer;
-    const char *path;
+    const char *path; /* as the caller says it, for texts */
     const tkri_env *env;
     tkri_detail *detail;
-    char *temporary, *folder; /* both paths in one block */
-    uint64_t block_bytes;
+    tkri_disk_names *names;
     int descriptor;
 } tkri_disk_writer;
 
 /* Begin; then write; then either commit, which makes the file appear in place of any older one, or
- * abandon. A commit that fails abandons by itself: the temporary is gone and the older file stays,
- * unless the only thing that failed was the last one, to make the folder's entry durable. */
+ * abandon. Symbolic links are followed. The file has the older one's mode, and its owner and group
+ * where the system lets us give them, from before its first byte. A commit that fails abandons by
+ * itself: the temporary is gone and the older file stays, unless the only thing that failed was the
+ * last one, to make the folder's entry durable. */
 int32_t tkri_disk_begin(tkri_disk_writer *disk, const char *path, const tkri_env *env,
                         tkri_detail *detail);
 int32_t tkri_disk_commit(tkri_disk_writer *disk);

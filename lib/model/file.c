@@ -7,11 +7,11 @@
 #include "model/model.h"
 
 enum { FORMAT_MAJOR = 1, NAME_LEN = TKRI_PARAMETER_NAME_LEN + 32 };
-static const char format_version[] = "1.1";
+static const char format_version[] = "1.2";
 
 /* A tensor of ours: where it lies, and what it is called in a file. */
 typedef struct record {
-    char name[NAME_LEN];
+    char name[NAME_LEN]; /* in files */
     const tkri_group *group;
     const tkri_parameter *parameter; /* or else */
     const tkri_state_tensor *tensor;
@@ -29,6 +29,20 @@ typedef struct records {
     void *block;
 } records;
 
+/* Which letter of a name makes it a file's: NULL if the file calls the parameter as we do.
+ *
+ * A GRU that resets before its product multiplies rows n of weight_hh and bias_hh with something
+ * else than PyTorch's nn.GRU, which has tensors of these names and shapes. So a file calls them
+ * weight_rh and bias_rh, and nn.GRU refuses it. Files up to format 1.1 called them weight_hh. */
+static char *letter_of(const tkri_parameter *p, char *name) {
+    const int reads_h = p && (p->role == TKRI_WEIGHT_HH || p->role == TKRI_BIAS_HH);
+    if (!reads_h || tkri_cell_int(p->part, TKR_RESET) != TKR_RESET_BEFORE) {
+        return NULL;
+    }
+    char *dot = strrchr(name, '.');
+    return strchr(dot ? dot : name, '_') + 1;
+}
+
 static void append(records *all, const char *name, const record *what, tkri_entry entry) {
     int64_t n = 1;
     for (int32_t i = 0; i < entry.rank; i++) {
@@ -40,6 +54,10 @@ static void append(records *all, const char *name, const record *what, tkri_entr
         *to = *what;
         strcpy(to->name, what->group->prefix);
         strcat(to->name, name);
+        char *letter = letter_of(what->parameter, to->name);
+        if (letter) {
+            *letter = 'r';
+        }
         entry.name = to->name;
         entry.dtype = TKRI_F32;
         all->entry[all->n] = entry;
@@ -256,10 +274,23 @@ int32_t tkri_model_explain(const tkri_json *json, const char *key, int32_t statu
                        : status;
 }
 
+/* By its name in files, or by that in files of older formats. */
+static int32_t find_tensor(const record *of, const tkri_file *file) {
+    char name[NAME_LEN];
+    const int32_t index = tkri_header_tensor(&file->header, of->name);
+    strcpy(name, of->name);
+    char *letter = letter_of(of->parameter, name);
+    if (index >= 0 || !letter) {
+        return index;
+    }
+    *letter = 'h';
+    return tkri_header_tensor(&file->header, name);
+}
+
 /* Find a record's tensor, check it, convert it to scratch. */
 static int32_t convert(records *all, int64_t i, const tkri_file *file) {
     const tkri_entry *entry = &all->entry[i];
-    int32_t index = tkri_header_tensor(&file->header, entry->name);
+    const int32_t index = find_tensor(&all->record[i], file);
     REQUIRE(index >= 0, file->detail, TKR_ERR_MISMATCH, "the file has no tensor '%s'", entry->name);
     const tkri_tensor *tensor = &file->header.tensor[index];
     TRY(tkri_file_check_shape(file, tensor, entry->rank, entry->shape));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The header of a safetensors file. One walk over the JSON checks and counts, then the same walk
  * fills what was counted. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/arena.h"
@@ -16,6 +17,7 @@ typedef struct walk {
     uint64_t strings_capacity; /* 0 while counting */
     uint64_t name_at;          /* where the name of the tensor at hand stands; 0: none */
     int metadata_seen;
+    char error[64]; /* room for an error that names what was read */
 } walk;
 
 static int32_t refuse(walk *w, const char *error) {
@@ -36,11 +38,16 @@ static int32_t read_text(walk *w, read_function read, tkri_string *string) {
 }
 
 static int32_t read_dtype(walk *w, tkri_tensor *tensor) {
-    char name[16];
+    char name[16], shown[sizeof name + 1];
     uint64_t len;
     TRY(tkri_json_string(&w->json, name, sizeof name, &len));
     tensor->dtype = len <= sizeof name ? tkri_dtype_find(name, len) : -1;
-    return tensor->dtype >= 0 ? TKR_OK : refuse(w, "an unknown dtype");
+    if (tensor->dtype >= 0) {
+        return TKR_OK;
+    }
+    tkri_utf8_show(shown, sizeof shown, name, len < sizeof name ? len : sizeof name);
+    (void)snprintf(w->error, sizeof w->error, "'%s' is no dtype of safetensors", shown);
+    return refuse(w, w->error);
 }
 
 static int32_t read_shape(walk *w, tkri_tensor *tensor) {
@@ -212,7 +219,11 @@ static int32_t explain(walk *w, tkri_detail *detail) {
 
 /* Walk, counting, or filling what was counted. */
 static int32_t run(tkri_header *header, const char *json, uint64_t len, tkri_detail *detail) {
-    walk w = {tkri_json_begin(json, len), header, header->strings_len, 0, 0};
+    walk w = {
+        .json = tkri_json_begin(json, len),
+        .header = header,
+        .strings_capacity = header->strings_len,
+    };
     return read_all(&w) == TKR_OK ? TKR_OK : explain(&w, detail);
 }
 

@@ -115,9 +115,12 @@ int32_t tkri_file_check_shape(const tkri_file *file, const tkri_tensor *tensor, 
 
 int32_t tkri_file_floats(const tkri_file *file, const tkri_tensor *tensor, float *out) {
     char name[64];
+    const char *dtype = tkri_dtype_name(tensor->dtype);
+    REQUIRE(tensor->dtype <= TKRI_BF16 || dtype[0] != 'F', file->detail, TKR_ERR_MISMATCH,
+            "tensor '%s' is %s, floating point of %d bits: F64, F32, F16 and BF16 are read",
+            show_name(name, tensor), dtype, (int)tkri_dtype_bits(tensor->dtype));
     REQUIRE(tensor->dtype <= TKRI_BF16, file->detail, TKR_ERR_MISMATCH,
-            "tensor '%s' is %s, not floating point", show_name(name, tensor),
-            tkri_dtype_name(tensor->dtype));
+            "tensor '%s' is %s, not floating point", show_name(name, tensor), dtype);
     uint64_t n =
         tkri_dtype_to_float(out, file->data.bytes + tensor->offset, tensor->n, tensor->dtype);
     REQUIRE(n == tensor->n, file->detail, TKR_ERR_MISMATCH,

@@ -77,6 +77,24 @@ static void keep_ours(void) {
     tkr_cell_destroy(chain);
 }
 
+/* A GRU that resets before, whose tensors have names of their own in files, and had others. */
+static void keep_gru(void) {
+    tkr_cell *cell;
+    stream out;
+    must(tkr_cell_create(&cell, TKR_GRU, 1, 1, NULL));
+    must(tkr_cell_set_int(cell, TKR_RESET, TKR_RESET_BEFORE));
+    must(tkr_cell_init(cell, 1));
+    stream_init(&out);
+    const tkr_writer writer = stream_writer(&out);
+    must(tkr_cell_save_to(cell, &writer));
+    keep("gru", &out);
+    while (stream_edit(&out, "_rh_l", "_hh_l")) {
+    }
+    keep("gru_old_names", &out);
+    stream_fini(&out);
+    tkr_cell_destroy(cell);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
@@ -84,6 +102,7 @@ int main(int argc, char **argv) {
     }
     folder = argv[1];
     keep_ours();
+    keep_gru();
     stream nothing = {.bytes = (unsigned char *)"", .len = 0};
     keep("empty", &nothing);
     keep_header("no_tensors", "{}", 0);
@@ -92,8 +111,9 @@ int main(int argc, char **argv) {
                 "\"b\":{\"dtype\":\"BF16\",\"shape\":[0,3],\"data_offsets\":[8,8]},"
                 "\"c\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[8,9]},"
                 "\"d\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[9,17]},"
-                "\"e\":{\"dtype\":\"F16\",\"shape\":[1,1],\"data_offsets\":[17,19]}}  ",
-                19);
+                "\"e\":{\"dtype\":\"F16\",\"shape\":[1,1],\"data_offsets\":[17,19]},"
+                "\"f\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[19,20]}}  ",
+                20);
     keep_header("escapes", "{\"__metadata__\":{\"\\u00e7\\ud83d\\ude00\\n\":\"\\\\\\\"\\/\"}}", 0);
     keep_header("hole", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
     keep_header("huge",

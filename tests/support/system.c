@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -101,4 +102,12 @@ int unlink(const char *path) {
         errno = error;
     }
     return error > 0 ? -1 : result;
+}
+
+int fchown(int file, uid_t owner, gid_t group) {
+    return fate(SYSTEM_OWNER) > 0 ? -1 : (int)syscall(SYS_fchown, file, owner, group);
+}
+
+int fchmod(int file, mode_t mode) {
+    return fate(SYSTEM_MODE) > 0 ? -1 : (int)syscall(SYS_fchmod, file, mode);
 }

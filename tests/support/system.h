@@ -15,6 +15,8 @@ enum {
     SYSTEM_CLOSE,
     SYSTEM_RENAME,
     SYSTEM_UNLINK,
+    SYSTEM_OWNER, /* fchown() */
+    SYSTEM_MODE,  /* fchmod() */
     SYSTEM_KINDS
 };
 

@@ -305,19 +305,19 @@ static void test_format_version(void **unused) {
     (void)unused;
     stream file;
     make_chain_file(&file);
-    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.99\"");
-    expect_accepted(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\"");
-    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"2.0\"",
+    expect_accepted(&file, "\"tekrar.format\":\"1.2\"", "\"tekrar.format\":\"1.99\"");
+    expect_accepted(&file, "\"tekrar.format\":\"1.2\"", "\"tekrar.format\":\"1.0\"");
+    expect_refused(&file, "\"tekrar.format\":\"1.2\"", "\"tekrar.format\":\"2.0\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 2");
-    expect_refused(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"0.9\"",
+    expect_refused(&file, "\"tekrar.format\":\"1.2\"", "\"tekrar.format\":\"0.9\"",
                    TKR_ERR_UNSUPPORTED, "the file's format is version 0");
-    expect_refused(&file, "\"tekrar.format\":\"1.1\",", "", TKR_ERR_MISMATCH,
+    expect_refused(&file, "\"tekrar.format\":\"1.2\",", "", TKR_ERR_MISMATCH,
                    "not written by tekrar");
     static const char *const bad[] = {"", "1", ".0", "x1.0", "-1.0", "1e3.0", "9999999.0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char to[64];
         snprintf(to, sizeof to, "\"tekrar.format\":\"%s\"", bad[i]);
-        expect_refused(&file, "\"tekrar.format\":\"1.1\"", to, TKR_ERR_FORMAT, "not a version");
+        expect_refused(&file, "\"tekrar.format\":\"1.2\"", to, TKR_ERR_FORMAT, "not a version");
     }
     expect_refused(&file, "\"tekrar.content\":\"cell\"", "\"tekrar.content\":\"state\"",
                    TKR_ERR_MISMATCH, "the file holds a state, not a cell");
@@ -405,7 +405,7 @@ static void test_older_file(void **unused) {
     tkr_cell *cell;
     int64_t combine, gates;
     make_chain_file(&file);
-    assert_true(stream_edit(&file, "\"tekrar.format\":\"1.1\"", "\"tekrar.format\":\"1.0\""));
+    assert_true(stream_edit(&file, "\"tekrar.format\":\"1.2\"", "\"tekrar.format\":\"1.0\""));
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         assert_true(stream_edit(&file, later[i], ""));
     }

@@ -135,6 +135,43 @@ static void test_contents(void **unused) {
 }
 
 /* The wrong types and shapes are refused by name. */
+static void test_types_that_are_not_read(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        {"F8_E4M3", "floating point of 8 bits: F64, F32, F16 and BF16 are read"},
+        {"F8_E5M2", "floating point of 8 bits: F64, F32, F16 and BF16 are read"},
+        {"F8_E8M0", "floating point of 8 bits: F64, F32, F16 and BF16 are read"},
+        {"F8_E4M3FNUZ", "floating point of 8 bits: F64, F32, F16 and BF16 are read"},
+        {"F8_E5M2FNUZ", "floating point of 8 bits: F64, F32, F16 and BF16 are read"},
+        {"F6_E2M3", "floating point of 6 bits: F64, F32, F16 and BF16 are read"},
+        {"F6_E3M2", "floating point of 6 bits: F64, F32, F16 and BF16 are read"},
+        {"F4", "floating point of 4 bits: F64, F32, F16 and BF16 are read"},
+        {"I32", "not floating point"},
+        {"BOOL", "not floating point"},
+        {"C64", "not floating point"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fixture f;
+        float floats[8];
+        char json[120], want[120];
+        const int32_t dtype = tkri_dtype_find(rows[i].name, strlen(rows[i].name));
+        const uint64_t bytes = tkri_dtype_bits(dtype); /* of 8 elements */
+        snprintf(json, sizeof json,
+                 "{\"w\":{\"dtype\":\"%s\",\"shape\":[8],\"data_offsets\":[0,%d]}}", rows[i].name,
+                 (int)bytes);
+        begin(&f, json, bytes);
+        assert_ok(tkri_file_from_memory(&f.file, f.image.bytes, f.image.len, &f.env, &f.detail));
+        assert_status(tkri_file_floats(&f.file, &f.file.header.tensor[0], floats),
+                      TKR_ERR_MISMATCH);
+        snprintf(want, sizeof want, "tensor 'w' is %s, %s", rows[i].name, rows[i].text);
+        assert_string_equal(f.detail.text, want);
+        tkri_file_fini(&f.file);
+        end(&f);
+    }
+}
+
 static void test_conversions(void **unused) {
     (void)unused;
     fixture f;
@@ -319,15 +356,11 @@ static void test_no_such_path(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_conversions),
-        cmocka_unit_test(test_truncated_everywhere),
-        cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_huge_claims),
-        cmocka_unit_test(test_large_stream),
-        cmocka_unit_test(test_failing_reader),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_no_such_path),
+        cmocka_unit_test(test_contents),     cmocka_unit_test(test_types_that_are_not_read),
+        cmocka_unit_test(test_conversions),  cmocka_unit_test(test_truncated_everywhere),
+        cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_huge_claims),
+        cmocka_unit_test(test_large_stream), cmocka_unit_test(test_failing_reader),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_no_such_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
