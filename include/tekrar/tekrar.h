@@ -74,7 +74,8 @@
  *              Sequences are time-major: [T][B][I]. Sums that lead to a loss or a norm are double.
  *  Numbers     exp, tanh and the logistic function are within 4 ULP of the exact value.
  *              The same build on the same kernel tier gives the same bits for any number of
- *              threads. Two tiers (say AVX2 and AVX-512) may differ in the last bits.
+ *              threads. Two tiers (say AVX2 and AVX-512) may differ in the last bits, and so may
+ *              gradients on the generic tier with another BLAS or without: see tkr_blas_text().
  *
  * The names of constants are pinned: a number, once published, keeps its meaning.
  */
@@ -694,8 +695,9 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
                                   a time, from states that forward left (Chen 2016, Gruslys 2016):
                                   less than a tenth of the memory for T = 1000, H = 256 and a batch of
                                   16 or more, for one more forward pass. The bits are the same but for
-                                  the order in which the parameters' gradients are summed. Parameters
-                                  must not change between forward and backward. One direction only. */
+                                  the order in which the parameters' gradients are summed (on the
+                                  generic tier with a BLAS, all gradients). Parameters must not change
+                                  between forward and backward. One direction only. */
 
 /* Options of sequences, integers. */
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */

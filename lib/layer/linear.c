@@ -84,7 +84,6 @@ static int32_t forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk) {
     p.rows = chunk->held;
     p.c = y.p;
     p.c_row = y.ld;
-    p.bulk = 1;
     p.team = tkri_lone_team(u, p.rows * layer->input * own->units);
     if (ids) {
         tkri_product_gather(&p, ids);
