@@ -68,7 +68,7 @@
  *              floating-point mode is restored before it returns.
  *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
  *              comments say "Allocates". Forward, loss, backward, optimizer step and
- *              streaming step allocate nothing.
+ *              streaming step allocate nothing. A BLAS has memory of its own: tkr_blas_text().
  *  Arrays      float and int32_t, row-major, last index fastest, shapes in brackets:
  *              T steps, B sequences of a batch, I inputs, O outputs, H hidden units, V symbols.
  *              Sequences are time-major: [T][B][I]. Sums that lead to a loss or a norm are double.
@@ -124,8 +124,14 @@ TKR_API int32_t tkr_version(void);
 /** The version of the linked library, "0.1.0". Static. Since: 0.1 */
 TKR_API const char *tkr_version_text(void);
 
-/** What does the arithmetic: the BLAS that this build calls for bulk products where it has no
- *  vector tier ("cblas" or "none"). Static. Since: 0.1 */
+/** The BLAS of this build: its file, "libblas.so.3", or that and ", not loaded" while this process
+ *  has no such file; "none" if this build knows of none. Static.
+ *
+ *  A BLAS is not linked. tkr_sequence_create() loads it, for training on the generic tier alone: there
+ *  it multiplies the large matrices of gradients. On the other tiers, for inference and for streaming
+ *  nothing is loaded. Once there it stays until the process ends. Its memory and its threads are its
+ *  own affair (OPENBLAS_NUM_THREADS). Where it cannot be loaded, as in a program linked statically, or
+ *  has no cblas_sgemm, our own kernels do its work, and nothing fails. Since: 0.1 */
 TKR_API const char *tkr_blas_text(void);
 
 /* ------------------------------------------------------------------------------------------------
@@ -712,7 +718,8 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
                                   int64_t max_batch, int32_t mode, const tkr_env *env);
 
 /**
- * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates.
+ * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates. May load a
+ * BLAS: see tkr_blas_text().
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,

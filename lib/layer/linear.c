@@ -103,7 +103,7 @@ static tkri_product gradient_product(tkri_unroll *u, int64_t l, const float *dy,
     const tkri_kern *kern = u->cell->kern;
     tkri_product p = tkri_plain_product(kern, layer->input, tape->own,
                                         tkri_tiles(layer->output, kern->vl) * kern->vl);
-    p.bulk = 1;
+    p.blas = u->grad.blas;
     p.k = layer->output; /* what stands behind is zero */
     p.rows = rows;
     p.team = tkri_lone_team(u, rows * layer->input * layer->output);
