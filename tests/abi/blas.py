@@ -125,7 +125,7 @@ def main():
             file = answer.blas("start").split(",")[0]
             if file == "none":
                 checks.skip("stubs", "this build has no BLAS")
-            elif checks.expect("/" not in file, "it is known by its soname", file):
+            elif checks.expect(file and "/" not in file, "it is known by its soname", file):
                 check_stubs(checks, program, folder, file)
             check_static(checks, root, folder, archive)
     checks.finish()
