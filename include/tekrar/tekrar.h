@@ -73,13 +73,14 @@
  *              are as they were when the call returns, whatever they are.
  *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
  *              comments say "Allocates". Forward, loss, backward, optimizer step and
- *              streaming step allocate nothing.
+ *              streaming step allocate nothing. A BLAS has memory of its own: tkr_blas_text().
  *  Arrays      float and int32_t, row-major, last index fastest, shapes in brackets:
  *              T steps, B sequences of a batch, I inputs, O outputs, H hidden units, V symbols.
  *              Sequences are time-major: [T][B][I]. Sums that lead to a loss or a norm are double.
  *  Numbers     exp, tanh and the logistic function are within 4 ULP of the exact value.
  *              The same build on the same kernel tier gives the same bits for any number of
- *              threads. Two tiers (say AVX2 and AVX-512) may differ in the last bits.
+ *              threads. Two tiers (say AVX2 and AVX-512) may differ in the last bits, and so may
+ *              gradients on the generic tier with another BLAS or without: see tkr_blas_text().
  *
  * The names of constants are pinned: a number, once published, keeps its meaning.
  */
@@ -128,8 +129,14 @@ TKR_API int32_t tkr_version(void);
 /** The version of the linked library, "0.1.0". Static. Since: 0.1 */
 TKR_API const char *tkr_version_text(void);
 
-/** What does the arithmetic: the BLAS that this build calls for bulk products where it has no
- *  vector tier ("cblas" or "none"). Static. Since: 0.1 */
+/** The BLAS of this build: its file, "libblas.so.3", or that and ", not loaded" while this process
+ *  has no such file; "none" if this build knows of none. Static.
+ *
+ *  A BLAS is not linked. tkr_sequence_create() loads it, for training on the generic tier alone: there
+ *  it multiplies the large matrices of gradients. On the other tiers, for inference and for streaming
+ *  nothing is loaded. Once there it stays until the process ends. Its memory and its threads are its
+ *  own affair (OPENBLAS_NUM_THREADS). Where it cannot be loaded, as in a program linked statically, or
+ *  has no cblas_sgemm, our own kernels do its work, and nothing fails. Since: 0.1 */
 TKR_API const char *tkr_blas_text(void);
 
 /* ------------------------------------------------------------------------------------------------
@@ -724,8 +731,9 @@ TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
                                   a time, from states that forward left (Chen 2016, Gruslys 2016):
                                   less than a tenth of the memory for T = 1000, H = 256 and a batch of
                                   16 or more, for one more forward pass. The bits are the same but for
-                                  the order in which the parameters' gradients are summed. Parameters
-                                  must not change between forward and backward. One direction only. */
+                                  the order in which the parameters' gradients are summed (on the
+                                  generic tier with a BLAS, all gradients). Parameters must not change
+                                  between forward and backward. One direction only. */
 
 /* Options of sequences, integers. */
 #define TKR_CARRY 64          /**< 1: forward starts where the last one ended (same batch); default 0 */
@@ -740,7 +748,8 @@ TKR_API int32_t tkr_sequence_size(uint64_t *bytes, const tkr_cell *cell, int64_t
                                   int64_t max_batch, int32_t mode, const tkr_env *env);
 
 /**
- * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates.
+ * Unroll a cell over up to `max_steps` steps of up to `max_batch` sequences. Allocates. May load a
+ * BLAS: see tkr_blas_text().
  * @param cell  initialised; must outlive the sequence
  * @param mode  TKR_INFERENCE, or TKR_TRAINING with others
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (cell not initialised), TKR_ERR_MEMORY,

@@ -27,6 +27,7 @@
 
 #include "cell/cell.h"
 #include "core/team.h"
+#include "kern/blas.h"
 
 enum { TKRI_MAX_CHUNKS = 64 };
 
@@ -106,6 +107,7 @@ typedef struct tkri_gradients {
     int64_t n_jobs;
     int64_t truncate;        /* windows overlap or add up: k1, or 0 */
     uint64_t packed_version; /* of the cell: of the packed transposes */
+    tkri_blas blas;          /* for the bulk products of gradients, or NULL */
 } tkri_gradients;
 
 /* A cell unrolled over time: all that a layer sees of a sequence. */

@@ -84,7 +84,6 @@ static int32_t forward(tkri_unroll *u, int64_t l, tkri_chunk *chunk) {
     p.rows = chunk->held;
     p.c = y.p;
     p.c_row = y.ld;
-    p.bulk = 1;
     p.team = tkri_lone_team(u, p.rows * layer->input * own->units);
     if (ids) {
         tkri_product_gather(&p, ids);
@@ -104,7 +103,7 @@ static tkri_product gradient_product(tkri_unroll *u, int64_t l, const float *dy,
     const tkri_kern *kern = u->cell->kern;
     tkri_product p = tkri_plain_product(kern, layer->input, tape->own,
                                         tkri_tiles(layer->output, kern->vl) * kern->vl);
-    p.bulk = 1;
+    p.blas = u->grad.blas;
     p.k = layer->output; /* what stands behind is zero */
     p.rows = rows;
     p.team = tkri_lone_team(u, rows * layer->input * layer->output);

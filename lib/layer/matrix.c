@@ -3,18 +3,13 @@
 
 #include "core/check.h"
 #include "core/fpmode.h"
-#include "kern/blas.h"
 
 enum { BLOCK_ROWS = 192 }; /* rows of A that stay in cache while the panels go by */
 
 static void run_block(const tkri_product *p, int64_t from, int64_t to) {
     for (int64_t panel = from; panel < to; panel++) {
         const tkri_gemm g = tkri_product_panel(p, panel);
-        if (p->bulk) {
-            tkri_bulk_gemm(p->kern, &g);
-        } else {
-            p->kern->gemm(&g);
-        }
+        tkri_bulk_gemm(p->kern, p->blas, &g);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/team.h"
+#include "kern/blas.h"
 #include "kern/kern.h"
 
 enum { TKRI_GROUPS = 8 }; /* of panels or tiles, which a team shares out */
@@ -25,7 +26,7 @@ typedef struct tkri_product {
     int64_t c_row, c_tile; /* a panel's columns start at c + its first tile * c_tile */
     const float *start;    /* [tile][gates][VL] */
     int32_t from;
-    int32_t bulk;           /* CBLAS may do it */
+    tkri_blas blas;         /* a gradient's: may do it; NULL: the kernel */
     const tkri_term *terms; /* of tkri_gemm */
     tkri_team *team;        /* shares out the panels; NULL: all here */
 } tkri_product;

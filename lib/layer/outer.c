@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/outer.h"
 
-#include "kern/blas.h"
-
 int64_t tkri_operand_columns(const tkri_layer *layer, int32_t vl, int32_t end) {
     int64_t columns = 0;
     for (int32_t operand = 0; layer->ops->columns && operand < end; operand++) {
@@ -38,12 +36,12 @@ void tkri_sum_outer(const tkri_piece *p, tkri_gemm g, int32_t operand) {
     g.from = TKRI_FROM_C;
     g.blocks = rows / TKRI_BLOCK;
     g.k = TKRI_BLOCK;
-    tkri_bulk_gemm(p->u->cell->kern, &g);
+    tkri_bulk_gemm(p->u->cell->kern, p->u->grad.blas, &g);
     g.a += g.blocks * g.a_block;
     g.b += g.blocks * g.b_block;
     g.blocks = 1;
     g.k = rows % TKRI_BLOCK;
-    tkri_bulk_gemm(p->u->cell->kern, &g);
+    tkri_bulk_gemm(p->u->cell->kern, p->u->grad.blas, &g);
 }
 
 void tkri_sum_ids(const tkri_piece *p, const tkri_gemm *g, const int32_t *ids) {

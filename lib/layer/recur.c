@@ -18,13 +18,11 @@ static tkri_product gate_product(const tkri_recur *r, const float *w, int64_t k,
     return p;
 }
 
-void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids,
-                      int32_t bulk) {
+void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids) {
     tkri_product p = gate_product(r, r->net->values + r->direction->w_ih, r->layer->input,
                                   r->layer->ops->ih_field);
     p.start = r->net->derived + r->direction->bias;
     p.from = TKRI_FROM_ROW;
-    p.bulk = bulk;
     p.a = x;
     p.a_row = ld;
     if (!ids) {

@@ -27,9 +27,8 @@ typedef struct tkri_recur {
 } tkri_recur;
 
 /* gates = x W_ih + bias for `rows` rows: the part of a step that does not depend on time. x is
- * [rows][ld], or ids if not NULL; bulk: rows of many steps, which may go to CBLAS. */
-void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids,
-                      int32_t bulk);
+ * [rows][ld], or ids if not NULL. */
+void tkri_recur_input(const tkri_recur *r, const float *x, int64_t ld, const int32_t *ids);
 
 /* gates hold the input's part; writes the activations, c, h (and m, aux). */
 void tkri_recur_forward(const tkri_recur *r);

@@ -151,7 +151,7 @@ static void input_gradient(const tkri_scan *a, const tkri_window *w, tkri_view d
     tkri_window_rows(a->chunk, w, &from, &to);
     tkri_gate_strides(layer, kern->vl, a->chunk->held, &row_stride, &tile_stride);
     tkri_product p = tkri_plain_product(kern, layer->input, a->run->w_ih_t, tiles * gates * vl);
-    p.bulk = 1;
+    p.blas = a->u->grad.blas;
     p.from = start;
     p.rows = to - from;
     p.team = tkri_lone_team(a->u, p.rows * layer->input * layer->units * gates);

@@ -88,7 +88,7 @@ static int64_t run_input(const tkri_scan *a, int64_t t, tkri_view x, const int32
     }
     some.team =
         tkri_lone_team(a->u, some.rows * a->layer->input * a->layer->units * a->layer->ops->gates);
-    tkri_recur_input(&some, ids ? NULL : x.p + row * x.ld, x.ld, ids ? ids + row : NULL, 1);
+    tkri_recur_input(&some, ids ? NULL : x.p + row * x.ld, x.ld, ids ? ids + row : NULL);
     return t;
 }
 

@@ -133,7 +133,7 @@ static __attribute__((noinline)) void step_pieces(const tkri_step *step,
     if (layer->precision) {
         tkri_quantized_recurrent(step->cell, state, &r, in);
     } else {
-        tkri_recur_input(&r, in.p, in.ld, in.ids, 0);
+        tkri_recur_input(&r, in.p, in.ld, in.ids);
         tkri_recur_forward(&r);
     }
     if (layer->zoneout > 0.0f) {

@@ -87,6 +87,7 @@ int32_t tkri_sequence_create(tkr_sequence **seq, const tkr_cell *cell, const tkr
         return tkri_env_fail(env, TKR_ERR_MEMORY, "no memory for %d threads", (int)env->threads);
     }
     made->u.grad.packed_version = UINT64_MAX;
+    made->u.grad.blas = shape->mode & TKR_TRAINING ? tkri_blas_load(cell->kern) : NULL;
     *seq = made;
     return TKR_OK;
 }

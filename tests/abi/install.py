@@ -82,8 +82,10 @@ def check_c_users(checks, installation, source):
     shared = installation.pkg_config("--cflags", "--libs", "tekrar")
     if checks.expect(shared, "pkg-config knows tekrar"):
         build_and_run(checks, "shared, through pkg-config", source, shared, environment)
+        checks.expect("blas" not in " ".join(shared), "and asks for no BLAS", *shared)
     static = installation.pkg_config("--static", "--cflags", "--libs", "tekrar")
     if checks.expect(static, "pkg-config --static knows tekrar"):
+        checks.expect("blas" not in " ".join(static), "and asks for no BLAS", *static)
         words = ["-l:libtekrar.a" if word == "-ltekrar" else word for word in static]
         build_and_run(checks, "static, through pkg-config", source, words, environment)
 

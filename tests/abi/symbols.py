@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the built library shows, needs and keeps: exports, dependencies, size, no global state.
 
-usage: symbols.py SOURCE_ROOT SHARED_LIBRARY STATIC_LIBRARY BLAS(yes|no)
+usage: symbols.py SOURCE_ROOT SHARED_LIBRARY STATIC_LIBRARY
 """
 import pathlib
 import re
@@ -13,7 +13,6 @@ from checks import Checks, declared, output
 
 SIZE_LIMIT = 512 * 1024
 NEEDED = r"lib(c|m)\.so\.6|ld-linux-.*\.so\.\d"
-NEEDED_BLAS = NEEDED + r"|lib(blas|openblas\w*|cblas|blis\w*|atlas)\.so\.\d+"
 
 # What a library that never prints, exits, aborts or installs handlers has no use for.
 NEVER = set("""printf vprintf puts putchar perror fprintf vfprintf fputs fputc putc exit _exit _Exit
@@ -50,12 +49,11 @@ def check_exports(checks, root, library):
         checks.expect(left and not left - right, says, *sorted(left - right))
 
 
-def check_needs(checks, library, with_blas):
+def check_needs(checks, library):
     dynamic = output("readelf", "-d", "-W", library)
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
-    allowed = NEEDED_BLAS if with_blas else NEEDED
-    wrong = [name for name in needed if not re.fullmatch(allowed, name)]
-    checks.expect(needed and not wrong, "needs only libc, libm and BLAS: " + " ".join(needed), *wrong)
+    wrong = [name for name in needed if not re.fullmatch(NEEDED, name)]
+    checks.expect(needed and not wrong, "needs only libc and libm: " + " ".join(needed), *wrong)
     soname = re.search(r"\(SONAME\).*\[(.*)\]", dynamic).group(1)
     return soname
 
@@ -108,7 +106,7 @@ def main():
     root, library, archive = (pathlib.Path(word) for word in sys.argv[1:4])
     checks = Checks()
     check_exports(checks, root, library)
-    soname = check_needs(checks, library, sys.argv[4] == "yes")
+    soname = check_needs(checks, library)
     check_version(checks, root, library, soname)
     check_size(checks, library)
     check_manners(checks, archive)

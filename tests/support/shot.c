@@ -76,7 +76,7 @@ void shot_near(const shot *a, const shot *b, double tolerance) {
     near(a->dstate, b->dstate, b->n_state, tolerance);
 }
 
-void shot_same_when_cut(const tkr_cell *cell, const float *a, const float *b, int64_t n) {
+void shot_same_gradient(const tkr_cell *cell, const float *a, const float *b, int64_t n) {
     if (strcmp(tkr_blas_text(), "none") == 0 || tkr_cell_tier(cell) != TKR_TIER_GENERIC) {
         assert_true(compare_bits(a, b, n));
     } else {

@@ -18,9 +18,9 @@ void shot_free(shot *s);
 void shot_same(const shot *a, const shot *b);
 void shot_near(const shot *a, const shot *b, double tolerance);
 
-/* `a` and `b` [n] are equal in all bits, or, where this build and tier may call a BLAS, within
- * 1e-6: whether the bulk products' order of summation depends on how a sequence is cut. */
-void shot_same_when_cut(const tkr_cell *cell, const float *a, const float *b, int64_t n);
+/* Gradients `a` and `b` [n] are equal in all bits, or, where this build and tier may call a BLAS,
+ * within 1e-6: its order of summation may depend on how many rows there are. */
+void shot_same_gradient(const tkr_cell *cell, const float *a, const float *b, int64_t n);
 
 /* All tensors of a state one after the other, as new floats; *n receives how many. */
 float *shot_state(const tkr_state *state, int64_t *n);
