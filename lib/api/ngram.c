@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: making, counting, estimating. */
 #include "core/check.h"
+#include "core/fpmode.h"
 #include "ngram/ngram.h"
 
 /* Why an order or a number of symbols is refused, or TKR_OK. */
@@ -130,7 +131,7 @@ int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *id
     return TKR_OK;
 }
 
-int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
+static TKRI_FP_APART int32_t estimate(tkr_ngram *ngram, int32_t smoothing) {
     tkri_model model;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
@@ -144,6 +145,10 @@ int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
     tkri_model_destroy(&ngram->model, &ngram->env);
     ngram->model = model;
     return TKR_OK;
+}
+
+int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
+    TKRI_FP_RETURN(estimate(ngram, smoothing));
 }
 
 const char *tkr_ngram_detail(const tkr_ngram *ngram) {
