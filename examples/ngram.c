@@ -101,15 +101,10 @@ static tkr_ngram *read_model(const ngram_options *set, ngram_texts *texts) {
     tkr_ngram *ngram;
     tkr_vocabulary *vocabulary;
     tkr_env *env = ex_env(1);
-    int64_t warnings = 0;
     if (set->arpa_in != NULL) {
-        ex_try(env, tkr_ngram_load_arpa(&ngram, set->arpa_in, env));
+        ngram = ngram_load_arpa(set->arpa_in);
     } else {
         ex_try(env, tkr_ngram_map(&ngram, set->binary, env));
-    }
-    ex_try(ngram, tkr_ngram_get_int(ngram, TKR_WARNINGS, &warnings));
-    if (warnings & TKR_WARNING_NO_UNKNOWN) {
-        printf("the file has no <unk>: it gets log10 p = -100\n");
     }
     ex_try(env, tkr_ngram_get_vocabulary(&vocabulary, ngram, env));
     ngram_encode(texts, set, vocabulary);

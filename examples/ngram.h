@@ -30,6 +30,9 @@ extern const char *const ngram_smoothings[];
 /** Read the files; without --valid the last tenth of --train is held out. */
 void ngram_read(ngram_texts *texts, const ngram_options *set);
 
+/** Read an ARPA file, also one that gzip compressed; say what is unusual about it. */
+tkr_ngram *ngram_load_arpa(const char *path);
+
 /** Make a vocabulary of the texts, or take `given`, and turn the texts into ids. */
 void ngram_encode(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *given);
 void ngram_free(ngram_texts *texts);

@@ -1060,7 +1060,17 @@ typedef struct tkr_ngram tkr_ngram;
                               so often are dropped, unless a longer one that stays begins or ends
                               with them; their mass goes to the lower order; 0 (default) none */
 #define TKR_WARNINGS 288 /**< int, read only: what the load that made it wondered about, a sum of: */
-#define TKR_WARNING_NO_UNKNOWN 1 /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
+#define TKR_WARNING_NO_UNKNOWN 1    /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
+#define TKR_WARNING_TEXT_BEFORE 2   /**< it has text before \data\, which was passed over */
+#define TKR_WARNING_TEXT_BEHIND 4   /**< it has text behind \end\, which was passed over */
+#define TKR_WARNING_BYTE_ORDER 8    /**< it begins with a byte order mark, which was passed over */
+#define TKR_WARNING_INNER_BEGIN 16  /**< n-grams with <s> behind their first word, which nothing can
+                                         ask for, were passed over */
+#define TKR_WARNING_LAST_BACKOFF 32 /**< back-off weights of 0 at the highest order were passed over */
+#define TKR_WARNING_ZERO 64         /**< a log10 of -inf, -99 (SRILM's zero) or -99.999 (CMU's) was read
+                                         as the probability, or the back-off weight, 0 */
+#define TKR_WARNING_UNKNOWN 128     /**< <UNK> was read as <unk> */
+#define TKR_WARNING_SPACES 256      /**< spaces around the = of a number of n-grams */
 
 /**
  * An upper bound of the memory that counting `n` ids and one estimation take at their peak.
@@ -1265,8 +1275,9 @@ TKR_API int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *write
  * Make an n-gram from an ARPA file; the bytes are not trusted. Its ids are the words in the order of
  * the file, without <s>, which is the mark of a beginning; tkr_ngram_get_vocabulary() has their names.
  * Words may be separated by tabs or spaces; a missing back-off weight is 0, it may be positive; a
- * probability may not. N-grams that a longer one begins or ends with may be missing. See
- * TKR_WARNINGS. Allocates.
+ * probability may not. N-grams that a longer one begins or ends with may be missing. What is unusual
+ * and can do no harm is read, and told by TKR_WARNINGS. Compressed files and other tools' binary
+ * forms are refused; the text says which one it is. Allocates.
  * @param ngram  receives the handle; NULL on failure
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT (env->detail names the line),
  *         TKR_ERR_MEMORY. Since: 0.1

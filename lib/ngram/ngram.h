@@ -9,6 +9,9 @@
 #include "ngram/estimate.h"
 #include "ngram/query.h"
 
+/* All of TKR_WARNINGS. */
+enum { TKRI_WARNINGS = 2 * TKR_WARNING_SPACES - 1 };
+
 struct tkr_ngram {
     tkri_env env;
     tkri_detail detail;

@@ -35,22 +35,22 @@ static int traps(void) {
 #endif
 
 /* Make a call with traps on, or (a second time) without, and one flag up. */
-#define CALMLY(want, call)                                     \
-    do {                                                       \
-        for (int on_ = 1; on_ >= 0; on_--) {                   \
-            (void)feclearexcept(FE_ALL_EXCEPT);                \
-            set_traps(on_);                                    \
-            (void)feraiseexcept(FE_UNDERFLOW);                 \
-            const int before_ = traps();                       \
-            const int flags_ = fetestexcept(FE_ALL_EXCEPT);    \
-            const int32_t status_ = (call);                    \
-            const int after_ = fetestexcept(FE_ALL_EXCEPT);    \
-            const int still_ = traps();                        \
-            set_traps(0);                                      \
-            assert_status(status_, want);                      \
-            assert_int_equal(after_, flags_);                  \
-            assert_int_equal(still_, before_);                 \
-        }                                                      \
+#define CALMLY(want, call)                                  \
+    do {                                                    \
+        for (int on_ = 1; on_ >= 0; on_--) {                \
+            (void)feclearexcept(FE_ALL_EXCEPT);             \
+            set_traps(on_);                                 \
+            (void)feraiseexcept(FE_UNDERFLOW);              \
+            const int before_ = traps();                    \
+            const int flags_ = fetestexcept(FE_ALL_EXCEPT); \
+            const int32_t status_ = (call);                 \
+            const int after_ = fetestexcept(FE_ALL_EXCEPT); \
+            const int still_ = traps();                     \
+            set_traps(0);                                   \
+            assert_status(status_, want);                   \
+            assert_int_equal(after_, flags_);               \
+            assert_int_equal(still_, before_);              \
+        }                                                   \
     } while (0)
 
 enum { V = 64, LEN = 2000 };

@@ -147,6 +147,10 @@ static void test_names(void **unused) {
         assert_int_equal(tkri_names_add(&names, name, (uint64_t)len), TKR_OK);
     }
     assert_int_equal(tkri_names_add(&names, "", 0), TKR_OK); /* the empty name is one too */
+    tkri_names_rename(&names, 40, "1601");                   /* was 1600 */
+    assert_int_equal(tkri_names_find(&names, "1601", 4), 40);
+    assert_int_equal(tkri_names_find(&names, "1600", 4), -1);
+    tkri_names_rename(&names, 40, "1600");
     assert_int_equal(tkri_names_copy(&copy, &names, &env), TKR_OK);
     for (int i = 0; i < MANY; i++) {
         uint64_t got;
