@@ -275,7 +275,9 @@ static void test_foreign(void **unused) {
         {"Qblmt 3 1 2 3\n", 14, "IRSTLM"},
         {"SRILM_BINARY_NGRAM_002\n", 23, "SRILM"},
         {"\x11\0\0\0Darpa Trigram LM\0", 21, "Sphinx"},
-        {"\0\0\0\x11" "Darpa Trigram LM\0", 21, "Sphinx"},
+        {"\0\0\0\x11"
+         "Darpa Trigram LM\0",
+         21, "Sphinx"},
         {"Trie Language Model\3", 20, "pocketsphinx"},
         {"\xD6\xFD\xB2\x7E", 4, "OpenFst"},
         {"tekrarNG\1\0\0\0", 12, "tkr_ngram_save()"},
