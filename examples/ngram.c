@@ -73,6 +73,8 @@ static void read_options(ngram_options *set, int argc, char **argv) {
         {"prune", EX_INT, &set->prune, 0, 1e9, "drop n-grams from 3 on seen at most so often", 0},
         {"chars", EX_FLAG, &set->characters, 0, 0, "symbols are UTF-8 characters (the default)", 0},
         {"words", EX_FLAG, &set->words, 0, 0, "symbols are words", 0},
+        {"reserved", EX_FLAG, &set->reserved, 0, 0,
+         "take <s>, </s> and <unk> in a text for words; else they are refused", 0},
         {"bytes", EX_FLAG, &set->bytes, 0, 0, "symbols are bytes", 0},
         {"sentences", EX_FLAG, &set->sentences, 0, 0,
          "each line begins anew; it always does where a model has </s>", 0},

@@ -7,7 +7,7 @@
 
 typedef struct ngram_options {
     const char *train, *valid, *arpa_in, *arpa_out, *binary, *prime;
-    int64_t order, smoothing, words, characters, bytes, sentences, table, page, fallback;
+    int64_t order, smoothing, words, characters, bytes, sentences, reserved, table, page, fallback;
     int64_t sample, seed, prune;
     double temperature, addend;
 } ngram_options;

@@ -70,8 +70,20 @@ static int32_t find_end(const ngram_texts *texts, const ngram_options *set) {
     return end;
 }
 
+/* Words that are marks of a model, in a text that perhaps another tool prepared. */
+static void refuse_reserved(const ngram_texts *texts, const char *text, size_t len) {
+    int64_t n;
+    if (tkr_vocabulary_encode(texts->vocabulary, NULL, 0, &n, text, len, texts->unknown) ==
+        TKR_ERR_FORMAT) {
+        ex_die("the text has <s>, </s> or <unk> among its words: --reserved takes them for words");
+    }
+}
+
 static int32_t *encode(const ngram_texts *texts, const char *text, size_t len, int64_t *n) {
     tkr_env *env = ex_env(1);
+    if (texts->unknown >= 0) {
+        refuse_reserved(texts, text, len);
+    }
     ex_try(env, tkr_vocabulary_encode(texts->vocabulary, NULL, 0, n, text, len, texts->unknown));
     int32_t *ids = ex_alloc(*n, sizeof *ids);
     ex_try(env, tkr_vocabulary_encode(texts->vocabulary, ids, *n, n, text, len, texts->unknown));
@@ -83,6 +95,7 @@ void ngram_encode(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *
     if (given == NULL) {
         make_vocabulary(texts, set);
     }
+    ex_try(ex_env(1), tkr_vocabulary_set_int(texts->vocabulary, TKR_RESERVED, set->reserved));
     texts->symbols = tkr_vocabulary_len(texts->vocabulary);
     texts->unknown = find(texts, "<unk>");
     texts->unknown = texts->unknown < 0 ? find(texts, "<UNK>") : texts->unknown;

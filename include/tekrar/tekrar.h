@@ -974,10 +974,16 @@ TKR_API void tkr_vocabulary_destroy(tkr_vocabulary *vocabulary);
 /** Its number of symbols V; 0 for NULL. Since: 0.1 */
 TKR_API int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary);
 
+#define TKR_RESERVED 320 /**< int: what <s>, </s> and <unk> are as words of a text: 0 (default) refused;
+                              1 taken for words: </s> and <unk> have ids, <s> is an unknown word */
+
+/** Set an option of a vocabulary. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ARGUMENT (bounds). Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_set_int(tkr_vocabulary *vocabulary, int32_t key, int64_t value);
+
 /** Text to ids. @param ids  [capacity] or NULL to count only. @param n_ids  receives the number of ids
  *  of the whole text. @param unknown  id of characters not in the vocabulary, or -1 to refuse them
- *  @return TKR_OK, TKR_ERR_TOKEN (unknown character), TKR_ERR_FORMAT, TKR_ERR_SHAPE (capacity). 
- *  Since: 0.1 */
+ *  @return TKR_OK, TKR_ERR_TOKEN (unknown character), TKR_ERR_FORMAT (not UTF-8; words: one is reserved,
+ *  see TKR_RESERVED), TKR_ERR_SHAPE (capacity). Since: 0.1 */
 TKR_API int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids,
                                       int64_t capacity, int64_t *n_ids, const char *text,
                                       uint64_t len, int32_t unknown);
@@ -1130,8 +1136,8 @@ TKR_API int32_t tkr_ngram_count_sentences(tkr_ngram *ngram, const int32_t *ids, 
  * @param pad         what the text follows, as in tkr_ngram_count()
  * @param end         -1, or an id behind which a new sentence begins, with its mark
  * @param unknown     the id of what has none, or -1 to refuse it
- * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8), TKR_ERR_IO.
- *         Nothing is counted unless all is. Since: 0.1
+ * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8, or a reserved word:
+ *         TKR_RESERVED), TKR_ERR_IO. Nothing is counted unless all is. Since: 0.1
  */
 TKR_API int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
                                      const tkr_vocabulary *vocabulary, int32_t pad, int32_t end,

@@ -344,6 +344,13 @@ static void test_readers_refuse(void **unused) {
     assert_status(tkr_ngram_count_from(ngram, &reader, words, -1, -1, 40), TKR_ERR_TOKEN);
     expect_same(ngram, same);
     reader = stream_reader(&s);
+    stream_put(&s, " </s> ", 6);
+    reader = stream_reader(&s);
+    assert_status(tkr_ngram_count_from(ngram, &reader, words, TKR_BEGIN, -1, 0), TKR_ERR_FORMAT);
+    assert_non_null(strstr(tkr_ngram_detail(ngram), "TKR_RESERVED"));
+    expect_same(ngram, same);
+    assert_ok(tkr_vocabulary_set_int(words, TKR_RESERVED, 1));
+    reader = stream_reader(&s);
     assert_ok(tkr_ngram_count_from(ngram, &reader, words, TKR_BEGIN, -1, 0));
     tkr_ngram_destroy(ngram);
     tkr_ngram_destroy(same);
