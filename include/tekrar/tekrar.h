@@ -1079,7 +1079,8 @@ typedef struct tkr_ngram tkr_ngram;
 #define TKR_WARNING_SPACES 256      /**< spaces around the = of a number of n-grams */
 
 /**
- * An upper bound of the memory that counting `n` ids and one estimation take at their peak.
+ * An upper bound of the memory that counting `n` ids and one estimation take at their peak, whatever the
+ * ids are: near to it where no n-gram comes twice, far above it in texts, see tkr_ngram_forecast().
  * @param bytes    receives it
  * @param n        ids in all, plus `order` for each text
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY (too large). Since: 0.1
@@ -1153,6 +1154,17 @@ TKR_API int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from);
  *  TKR_ERR_ORDER (loaded), TKR_ERR_MEMORY. Since: 0.1 */
 TKR_API int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *ids,
                                     int64_t n);
+
+/**
+ * What tkr_ngram_size() tells, for a text like what was counted so far: a tenth of it, say. New n-grams
+ * are taken to come as often as they did at the end of the sample; they come more seldom. Allocates, to
+ * sort what is new; that memory is the n-gram's, and in `bytes`.
+ * @param bytes  receives it: at most what tkr_ngram_size() says
+ * @param n      ids in all, with those that were counted, plus `order` for each text
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (loaded, or nothing counted), TKR_ERR_MEMORY (also: too
+ *         large). Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n);
 
 /**
  * Turn counts into probabilities, in the place of earlier ones. States that were carried are void.

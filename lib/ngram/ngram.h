@@ -55,4 +55,7 @@ int32_t tkri_ngram_map(tkr_ngram **ngram, int descriptor, uint64_t bytes, const 
 /* An upper bound of what counting n symbols and one estimation hold at once. */
 uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n);
 
+/* The same for n symbols of which those that were counted are a sample; they are in the trie. */
+uint64_t tkri_ngram_forecast(const tkr_ngram *sample, uint64_t n);
+
 #endif
