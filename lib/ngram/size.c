@@ -38,8 +38,8 @@ static uint64_t plan_size(int32_t order, const uint64_t *lens) {
     return bytes;
 }
 
-/* Tries of different parts of the text: the n-gram's, a reader's, a long piece's, a buffer's. A buffer
- * is sorted beside them, or two of them are merged. */
+/* Tries of different parts of the text: the n-gram's, a reader's, a long piece's, a buffer's. A
+ * buffer is sorted beside them, or two of them are merged. */
 static uint64_t counting_size(int32_t order, const uint64_t *lens, uint64_t places,
                               uint64_t buffer) {
     enum { PARTS = 4 };
@@ -61,7 +61,7 @@ static uint64_t estimating_size(int32_t order, int64_t symbols, const uint64_t *
     return tkri_add(bytes, tkri_trie_size(order, lens));
 }
 
-/* The most symbols that one buffer holds: it is sorted when it has as many as the trie has n-grams. */
+/* The most symbols that one buffer holds: it is sorted when it has as many as the trie n-grams. */
 static uint64_t buffer_len(int32_t order, const uint64_t *lens, uint64_t places) {
     uint64_t limit = larger(smaller(lens[order - 1], places / 2 + 1), TKRI_COUNTS_CHUNK);
     return smaller(places, smaller(limit, (uint64_t)1 << 30) + (uint64_t)order + 3);
@@ -89,8 +89,8 @@ uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n) {
     return peak_size(order, symbols, lens, places);
 }
 
-/* How many n-grams of a length a text has that is `longer` times the sample. At the sample's end new
- * ones come as often as those seen once are among all (Good 1953), and later no oftener. */
+/* How many n-grams of a length a text has that is `longer` times the sample. At the sample's end
+ * new ones come as often as those seen once are among all (Good 1953), and later no oftener. */
 static double extrapolate(const tkri_level *sample, double longer) {
     double once = 0;
     for (uint64_t i = 0; i < sample->len; i++) {
