@@ -95,7 +95,7 @@ void operands_free(operands *o) {
 }
 
 void operands_run(operands *o) {
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     o->c->family->run(o);
     tkri_fpmode_leave(mode);
 }

@@ -64,10 +64,8 @@
  *              may be shared by any number of threads, as long as none changes it (init, load,
  *              set_..., optimizer step) meanwhile. One object is used by one thread at a time.
  *  Globals     There is no global mutable state. Nothing prints, exits, aborts, installs a handler
- *              or calls back unasked. Denormal numbers count as zero inside a call, and no
- *              floating-point exception traps; the caller's mode, traps and flags are restored
- *              before it returns. A reader, writer or allocator of the caller's may be called in
- *              between, and then finds the library's.
+ *              or calls back unasked. Denormal numbers count as zero inside a call; the caller's
+ *              floating-point mode is restored before it returns.
  *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
  *              comments say "Allocates". Forward, loss, backward, optimizer step and
  *              streaming step allocate nothing.

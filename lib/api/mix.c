@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include "core/check.h"
-#include "core/fpmode.h"
 #include "ngram/cache.h"
 #include "ngram/mix.h"
 
@@ -25,8 +24,7 @@ static int32_t check_streams(const double *first, const double *second, int64_t 
     return are_logprobs(first, n) && are_logprobs(second, n) ? TKR_OK : TKR_ERR_NUMERIC;
 }
 
-static TKRI_FP_APART int32_t fit(double *weight, const double *first, const double *second,
-                                 int64_t n) {
+int32_t tkr_mix_fit(double *weight, const double *first, const double *second, int64_t n) {
     if (!weight) {
         return TKR_ERR_ARGUMENT;
     }
@@ -35,12 +33,8 @@ static TKRI_FP_APART int32_t fit(double *weight, const double *first, const doub
     return TKR_OK;
 }
 
-int32_t tkr_mix_fit(double *weight, const double *first, const double *second, int64_t n) {
-    TKRI_FP_RETURN(fit(weight, first, second, n));
-}
-
-static TKRI_FP_APART int32_t mix_logprobs(double *mixed, const double *first, const double *second,
-                                          int64_t n, double weight) {
+int32_t tkr_mix_logprobs(double *mixed, const double *first, const double *second, int64_t n,
+                         double weight) {
     if (!mixed || !(weight >= 0 && weight <= 1)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -49,11 +43,6 @@ static TKRI_FP_APART int32_t mix_logprobs(double *mixed, const double *first, co
         mixed[i] = tkri_mix(first[i], second[i], weight);
     }
     return TKR_OK;
-}
-
-int32_t tkr_mix_logprobs(double *mixed, const double *first, const double *second, int64_t n,
-                         double weight) {
-    TKRI_FP_RETURN(mix_logprobs(mixed, first, second, n, weight));
 }
 
 static int are_float_logprobs(const float *values, int64_t n) {
@@ -65,8 +54,8 @@ static int are_float_logprobs(const float *values, int64_t n) {
     return 1;
 }
 
-static TKRI_FP_APART int32_t mix_distribution(float *mixed, const float *first, const float *second,
-                                              int64_t symbols, double weight) {
+int32_t tkr_mix_distribution(float *mixed, const float *first, const float *second, int64_t symbols,
+                             double weight) {
     if (!mixed || !first || !second || symbols < 1 || !(weight >= 0 && weight <= 1)) {
         return TKR_ERR_ARGUMENT;
     }
@@ -77,11 +66,6 @@ static TKRI_FP_APART int32_t mix_distribution(float *mixed, const float *first, 
         mixed[i] = (float)tkri_mix((double)first[i], (double)second[i], weight);
     }
     return TKR_OK;
-}
-
-int32_t tkr_mix_distribution(float *mixed, const float *first, const float *second, int64_t symbols,
-                             double weight) {
-    TKRI_FP_RETURN(mix_distribution(mixed, first, second, symbols, weight));
 }
 
 /* A sum over all logits that is finite: none is NaN or +inf, and not all are -inf. */
@@ -96,8 +80,8 @@ static int32_t check_logits(const float *logits, int64_t n) {
     return finite ? TKR_OK : TKR_ERR_NUMERIC;
 }
 
-static TKRI_FP_APART int32_t logits_logprobs(double *logprobs, const float *logits,
-                                             const int32_t *ids, int64_t n, int64_t symbols) {
+int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t *ids, int64_t n,
+                            int64_t symbols) {
     if (n < 0 || symbols < 1 || (n && (!logprobs || !logits || !ids))) {
         return TKR_ERR_ARGUMENT;
     }
@@ -114,13 +98,7 @@ static TKRI_FP_APART int32_t logits_logprobs(double *logprobs, const float *logi
     return TKR_OK;
 }
 
-int32_t tkr_logits_logprobs(double *logprobs, const float *logits, const int32_t *ids, int64_t n,
-                            int64_t symbols) {
-    TKRI_FP_RETURN(logits_logprobs(logprobs, logits, ids, n, symbols));
-}
-
-static TKRI_FP_APART int32_t logits_distribution(float *logprobs, const float *logits,
-                                                 int64_t symbols) {
+int32_t tkr_logits_distribution(float *logprobs, const float *logits, int64_t symbols) {
     if (!logprobs || !logits || symbols < 1) {
         return TKR_ERR_ARGUMENT;
     }
@@ -130,10 +108,6 @@ static TKRI_FP_APART int32_t logits_distribution(float *logprobs, const float *l
         logprobs[i] = (float)((double)logits[i] - sum);
     }
     return TKR_OK;
-}
-
-int32_t tkr_logits_distribution(float *logprobs, const float *logits, int64_t symbols) {
-    TKRI_FP_RETURN(logits_distribution(logprobs, logits, symbols));
 }
 
 int32_t tkr_cache_size(uint64_t *bytes, int64_t symbols, int64_t window) {
@@ -176,8 +150,7 @@ int32_t tkr_cache_reset(tkr_cache *cache) {
     return TKR_OK;
 }
 
-static TKRI_FP_APART int32_t cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids,
-                                            int64_t n) {
+int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids, int64_t n) {
     if (!cache) {
         return TKR_ERR_ARGUMENT;
     }
@@ -197,11 +170,7 @@ static TKRI_FP_APART int32_t cache_logprobs(tkr_cache *cache, double *logprobs, 
     return TKR_OK;
 }
 
-int32_t tkr_cache_logprobs(tkr_cache *cache, double *logprobs, const int32_t *ids, int64_t n) {
-    TKRI_FP_RETURN(cache_logprobs(cache, logprobs, ids, n));
-}
-
-static TKRI_FP_APART int32_t cache_distribution(const tkr_cache *cache, float *logprobs) {
+int32_t tkr_cache_distribution(const tkr_cache *cache, float *logprobs) {
     if (!cache || !logprobs) {
         return TKR_ERR_ARGUMENT;
     }
@@ -209,10 +178,6 @@ static TKRI_FP_APART int32_t cache_distribution(const tkr_cache *cache, float *l
         logprobs[id] = (float)tkri_cache_logprob(cache, (int32_t)id);
     }
     return TKR_OK;
-}
-
-int32_t tkr_cache_distribution(const tkr_cache *cache, float *logprobs) {
-    TKRI_FP_RETURN(cache_distribution(cache, logprobs));
 }
 
 const char *tkr_cache_detail(const tkr_cache *cache) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: making, counting, estimating. */
 #include "core/check.h"
-#include "core/fpmode.h"
 #include "ngram/ngram.h"
 
 /* Why an order or a number of symbols is refused, or TKR_OK. */
@@ -131,7 +130,7 @@ int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *id
     return TKR_OK;
 }
 
-static TKRI_FP_APART int32_t forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n) {
+int32_t tkr_ngram_forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n) {
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }
@@ -146,11 +145,7 @@ static TKRI_FP_APART int32_t forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t
     return TKR_OK;
 }
 
-int32_t tkr_ngram_forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n) {
-    TKRI_FP_RETURN(forecast(ngram, bytes, n));
-}
-
-static TKRI_FP_APART int32_t estimate(tkr_ngram *ngram, int32_t smoothing) {
+int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
     tkri_model model;
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
@@ -164,10 +159,6 @@ static TKRI_FP_APART int32_t estimate(tkr_ngram *ngram, int32_t smoothing) {
     tkri_model_destroy(&ngram->model, &ngram->env);
     ngram->model = model;
     return TKR_OK;
-}
-
-int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
-    TKRI_FP_RETURN(estimate(ngram, smoothing));
 }
 
 const char *tkr_ngram_detail(const tkr_ngram *ngram) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: probabilities, carried states, scores. */
-#include "core/fpmode.h"
 #include "ngram/ngram.h"
 #include "ngram/score.h"
 
@@ -39,8 +38,8 @@ static int32_t find_place(const tkr_ngram *ngram, tkri_place *place, const int32
     return TKR_OK;
 }
 
-static TKRI_FP_APART int32_t one_logprob(const tkr_ngram *ngram, double *logprob,
-                                         const int32_t *context, int64_t n, int32_t id) {
+int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
+                          int64_t n, int32_t id) {
     tkri_place place;
     if (!logprob) {
         return TKR_ERR_ARGUMENT;
@@ -53,13 +52,8 @@ static TKRI_FP_APART int32_t one_logprob(const tkr_ngram *ngram, double *logprob
     return TKR_OK;
 }
 
-int32_t tkr_ngram_logprob(const tkr_ngram *ngram, double *logprob, const int32_t *context,
-                          int64_t n, int32_t id) {
-    TKRI_FP_RETURN(one_logprob(ngram, logprob, context, n, id));
-}
-
-static TKRI_FP_APART int32_t distribution(const tkr_ngram *ngram, float *logprobs,
-                                          const int32_t *context, int64_t n) {
+int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs, const int32_t *context,
+                               int64_t n) {
     tkri_place place;
     if (!logprobs) {
         return TKR_ERR_ARGUMENT;
@@ -67,11 +61,6 @@ static TKRI_FP_APART int32_t distribution(const tkr_ngram *ngram, float *logprob
     TRY(find_place(ngram, &place, context, n));
     tkri_model_distribution(&ngram->model, &place, logprobs);
     return TKR_OK;
-}
-
-int32_t tkr_ngram_distribution(const tkr_ngram *ngram, float *logprobs, const int32_t *context,
-                               int64_t n) {
-    TKRI_FP_RETURN(distribution(ngram, logprobs, context, n));
 }
 
 /* A state is a place in 64 bits: row, len << 32, given << 48. The second word is kept for later. */
@@ -93,8 +82,8 @@ static int32_t read_state(const tkr_ngram *ngram, const tkr_ngram_state *state, 
     return tkri_model_has(&ngram->model, place) ? TKR_OK : TKR_ERR_ARGUMENT;
 }
 
-static TKRI_FP_APART int32_t start(const tkr_ngram *ngram, tkr_ngram_state *state,
-                                   const int32_t *context, int64_t n) {
+int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state, const int32_t *context,
+                        int64_t n) {
     tkri_place place;
     if (!state) {
         return TKR_ERR_ARGUMENT;
@@ -104,13 +93,8 @@ static TKRI_FP_APART int32_t start(const tkr_ngram *ngram, tkr_ngram_state *stat
     return TKR_OK;
 }
 
-int32_t tkr_ngram_start(const tkr_ngram *ngram, tkr_ngram_state *state, const int32_t *context,
-                        int64_t n) {
-    TKRI_FP_RETURN(start(ngram, state, context, n));
-}
-
-static TKRI_FP_APART int32_t step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
-                                  int32_t id) {
+int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
+                       int32_t id) {
     tkri_place place;
     TRY(read_state(ngram, state, &place));
     if (!is_id(&ngram->model, id)) {
@@ -124,13 +108,7 @@ static TKRI_FP_APART int32_t step(const tkr_ngram *ngram, tkr_ngram_state *state
     return TKR_OK;
 }
 
-int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprob,
-                       int32_t id) {
-    TKRI_FP_RETURN(step(ngram, state, logprob, id));
-}
-
-static TKRI_FP_APART int32_t next(const tkr_ngram *ngram, const tkr_ngram_state *state,
-                                  float *logprobs) {
+int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state, float *logprobs) {
     tkri_place place;
     if (!logprobs) {
         return TKR_ERR_ARGUMENT;
@@ -140,12 +118,8 @@ static TKRI_FP_APART int32_t next(const tkr_ngram *ngram, const tkr_ngram_state 
     return TKR_OK;
 }
 
-int32_t tkr_ngram_next(const tkr_ngram *ngram, const tkr_ngram_state *state, float *logprobs) {
-    TKRI_FP_RETURN(next(ngram, state, logprobs));
-}
-
-static TKRI_FP_APART int32_t text_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state,
-                                           double *logprobs, const int32_t *ids, int64_t n) {
+int32_t tkr_ngram_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprobs,
+                           const int32_t *ids, int64_t n) {
     tkri_place place;
     TRY(read_state(ngram, state, &place));
     if (n < 0 || (n && (!logprobs || !ids))) {
@@ -161,14 +135,8 @@ static TKRI_FP_APART int32_t text_logprobs(const tkr_ngram *ngram, tkr_ngram_sta
     return TKR_OK;
 }
 
-int32_t tkr_ngram_logprobs(const tkr_ngram *ngram, tkr_ngram_state *state, double *logprobs,
-                           const int32_t *ids, int64_t n) {
-    TKRI_FP_RETURN(text_logprobs(ngram, state, logprobs, ids, n));
-}
-
-static TKRI_FP_APART int32_t text_score(const tkr_ngram *ngram, tkr_ngram_state *state,
-                                        tkr_score *score, const int32_t *ids, int64_t n,
-                                        int32_t unknown) {
+int32_t tkr_ngram_score(const tkr_ngram *ngram, tkr_ngram_state *state, tkr_score *score,
+                        const int32_t *ids, int64_t n, int32_t unknown) {
     tkri_place place;
     tkr_score sum;
     TRY(read_state(ngram, state, &place));
@@ -188,13 +156,8 @@ static TKRI_FP_APART int32_t text_score(const tkr_ngram *ngram, tkr_ngram_state 
     return TKR_OK;
 }
 
-int32_t tkr_ngram_score(const tkr_ngram *ngram, tkr_ngram_state *state, tkr_score *score,
-                        const int32_t *ids, int64_t n, int32_t unknown) {
-    TKRI_FP_RETURN(text_score(ngram, state, score, ids, n, unknown));
-}
-
-static TKRI_FP_APART int32_t sum_logprobs(tkr_score *score, const double *logprobs,
-                                          const uint8_t *unknown, int64_t n) {
+int32_t tkr_score_logprobs(tkr_score *score, const double *logprobs, const uint8_t *unknown,
+                           int64_t n) {
     tkr_score sum;
     TRY(tkri_score_read(&sum, score));
     if (n < 0 || (n && !logprobs)) {
@@ -208,11 +171,6 @@ static TKRI_FP_APART int32_t sum_logprobs(tkr_score *score, const double *logpro
     }
     tkri_score_write(score, &sum);
     return TKR_OK;
-}
-
-int32_t tkr_score_logprobs(tkr_score *score, const double *logprobs, const uint8_t *unknown,
-                           int64_t n) {
-    TKRI_FP_RETURN(sum_logprobs(score, logprobs, unknown, n));
 }
 
 int32_t tkr_ngram_shape(const tkr_ngram *ngram, int32_t *order, int64_t *symbols,
@@ -248,7 +206,7 @@ int32_t tkr_ngram_len(const tkr_ngram *ngram, int32_t n, int64_t *ngrams, uint64
     return TKR_OK;
 }
 
-static TKRI_FP_APART int32_t structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs) {
+int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs) {
     if (!ngram || !contexts || !pairs) {
         return TKR_ERR_ARGUMENT;
     }
@@ -257,8 +215,4 @@ static TKRI_FP_APART int32_t structure(const tkr_ngram *ngram, int64_t *contexts
     }
     tkri_model_structure(&ngram->model, contexts, pairs);
     return TKR_OK;
-}
-
-int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs) {
-    TKRI_FP_RETURN(structure(ngram, contexts, pairs));
 }

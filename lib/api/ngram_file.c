@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * N-grams: files and copies. */
-#include "core/fpmode.h"
 #include "model/disk.h"
 #include "ngram/arpa.h"
 #include "ngram/file.h"
 
 /* Writes an n-gram in one of its formats. */
 typedef int32_t (*format)(const tkr_ngram *ngram, const tkr_writer *writer, tkri_detail *detail);
-
-static int32_t run_format(format write, tkr_ngram *ngram, const tkr_writer *writer) {
-    TKRI_FP_RETURN(write(ngram, writer, &ngram->detail));
-}
 
 /* Counts can only be written when all of them are in the trie. */
 static int32_t prepare(tkr_ngram *ngram) {
@@ -25,14 +20,14 @@ static int32_t prepare(tkr_ngram *ngram) {
 static int32_t save_to(tkr_ngram *ngram, const tkr_writer *writer, format write) {
     REQUIRE(writer && writer->size >= sizeof *writer && writer->write, &ngram->detail,
             TKR_ERR_ARGUMENT, "no writer");
-    return run_format(write, ngram, writer);
+    return write(ngram, writer, &ngram->detail);
 }
 
 static int32_t save(tkr_ngram *ngram, const char *path, format write) {
     tkri_disk_writer disk;
     REQUIRE(path, &ngram->detail, TKR_ERR_ARGUMENT, "no path");
     TRY(tkri_disk_begin(&disk, path, &ngram->env, &ngram->detail));
-    int32_t status = run_format(write, ngram, &disk.writer);
+    int32_t status = write(ngram, &disk.writer, &ngram->detail);
     if (status < 0) {
         tkri_disk_abandon(&disk);
         return status;
@@ -96,11 +91,6 @@ static int32_t parse_map(tkr_ngram **ngram, const tkr_reader *reader, uint64_t t
     return tkri_ngram_map(ngram, disk->descriptor, there, env, detail);
 }
 
-static int32_t run_parser(parser parse, tkr_ngram **ngram, const tkr_reader *reader, uint64_t there,
-                          const tkri_env *env, tkri_detail *detail) {
-    TKRI_FP_RETURN(parse(ngram, reader, there, env, detail));
-}
-
 /* What all loads do first. */
 static int32_t begin_load(tkr_ngram **ngram, const tkr_env *env, tkri_env *own) {
     if (!ngram) {
@@ -120,7 +110,7 @@ static int32_t load(tkr_ngram **ngram, const char *path, const tkr_env *env, par
     }
     int32_t status = tkri_disk_open(&disk, path, &detail);
     if (status == TKR_OK) {
-        status = run_parser(parse, ngram, &disk.reader, disk.bytes, &own, &detail);
+        status = parse(ngram, &disk.reader, disk.bytes, &own, &detail);
         tkri_disk_close(&disk);
     }
     (void)tkri_disk_blame(&detail, path, status);
@@ -135,7 +125,7 @@ static int32_t load_from(tkr_ngram **ngram, const tkr_reader *reader, const tkr_
     if (!reader || reader->size < sizeof *reader || !reader->read) {
         return tkri_env_fail(&own, TKR_ERR_ARGUMENT, "no reader");
     }
-    int32_t status = run_parser(parse, ngram, reader, UINT64_MAX, &own, &detail);
+    int32_t status = parse(ngram, reader, UINT64_MAX, &own, &detail);
     return status < 0 ? tkri_env_forward(&own, status, &detail) : status;
 }
 
@@ -159,8 +149,7 @@ int32_t tkr_ngram_map(tkr_ngram **ngram, const char *path, const tkr_env *env) {
     return load(ngram, path, env, parse_map);
 }
 
-static TKRI_FP_APART int32_t make_compact(tkr_ngram **compact, const tkr_ngram *ngram,
-                                          const tkr_env *env) {
+int32_t tkr_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkr_env *env) {
     tkri_env own;
     TRY(begin_load(compact, env, &own));
     if (!ngram) {
@@ -170,8 +159,4 @@ static TKRI_FP_APART int32_t make_compact(tkr_ngram **compact, const tkr_ngram *
         return tkri_env_fail(&own, TKR_ERR_ORDER, "not estimated");
     }
     return tkri_ngram_compact(compact, ngram, &own);
-}
-
-int32_t tkr_ngram_compact(tkr_ngram **compact, const tkr_ngram *ngram, const tkr_env *env) {
-    TKRI_FP_RETURN(make_compact(compact, ngram, env));
 }

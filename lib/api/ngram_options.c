@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Options of n-grams. */
-#include "core/fpmode.h"
 #include "ngram/ngram.h"
 
 static const char noun[] = "an n-gram";
@@ -10,13 +9,9 @@ int32_t tkr_ngram_set_int(tkr_ngram *ngram, int32_t key, int64_t value) {
                  : TKR_ERR_ARGUMENT;
 }
 
-static TKRI_FP_APART int32_t set_float(tkr_ngram *ngram, int32_t key, double value) {
+int32_t tkr_ngram_set_float(tkr_ngram *ngram, int32_t key, double value) {
     return ngram ? tkri_options_change_real(&ngram->options, key, value, noun, &ngram->detail)
                  : TKR_ERR_ARGUMENT;
-}
-
-int32_t tkr_ngram_set_float(tkr_ngram *ngram, int32_t key, double value) {
-    TKRI_FP_RETURN(set_float(ngram, key, value));
 }
 
 int32_t tkr_ngram_get_int(const tkr_ngram *ngram, int32_t key, int64_t *value) {

@@ -34,7 +34,7 @@ static void run_panels(const tkri_product *p, int64_t from, int64_t to) {
 
 static void run_group(void *argument, int64_t group) {
     const tkri_product *p = argument;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     run_panels(p, p->panels.n * group / TKRI_GROUPS, p->panels.n * (group + 1) / TKRI_GROUPS);
     tkri_fpmode_leave(mode);
 }

@@ -105,7 +105,7 @@ typedef struct shared {
 static void forward_group(void *argument, int64_t group) {
     const shared *f = argument;
     const int64_t n = f->product.panels.n;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     for (int64_t panel = n * group / TKRI_GROUPS; panel < n * (group + 1) / TKRI_GROUPS; panel++) {
         forward_panel(f->r, &f->product, panel, f->number);
     }
@@ -219,7 +219,7 @@ static void backward_tiles(const tkri_recur *r, int32_t number, int64_t tile, in
 static void backward_group(void *argument, int64_t group) {
     const shared *b = argument;
     const int64_t tiles = tkri_tiles(b->r->layer->units, b->r->kern->vl);
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     backward_tiles(b->r, b->number, tiles * group / TKRI_GROUPS, tiles * (group + 1) / TKRI_GROUPS);
     tkri_fpmode_leave(mode);
 }

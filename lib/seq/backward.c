@@ -72,7 +72,7 @@ static void backward_chunk(void *argument, int64_t index) {
     tkri_unroll *u = p->u;
     tkri_chunk *chunk = &u->plan.chunks[index];
     const int64_t segment = p->window.from / u->plan.segment;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     chunk->status = TKR_OK;
     if (segment != chunk->segment && p->window.from < chunk->steps) {
         chunk->status = tkri_forward_segment(u, chunk, segment);

@@ -38,7 +38,7 @@ int32_t tkri_forward_segment(tkri_unroll *u, tkri_chunk *chunk, int64_t segment)
 static void forward_chunk(void *argument, int64_t index) {
     tkri_unroll *u = argument;
     tkri_chunk *chunk = &u->plan.chunks[index];
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     chunk->status = TKR_OK;
     for (int64_t s = 0; chunk->status == TKR_OK && (s == 0 || s * u->plan.segment < chunk->steps);
          s++) {

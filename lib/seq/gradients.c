@@ -90,7 +90,7 @@ static void run_job(void *argument, int64_t index) {
     const pass *all = argument;
     const tkri_job *job = &all->jobs[index];
     const tkri_layer_ops *ops = all->u->net->layers[job->layer].ops;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     int64_t before = 0;
     for (int64_t c = 0; job->what != TKRI_JOB_REST && c < all->u->plan.n_chunks; c++) {
         const tkri_piece p = round_of(all, job, c, &before);

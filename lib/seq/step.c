@@ -161,7 +161,7 @@ static void take_back(tkr_state *state) {
 int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
                           const int32_t *ids) {
     const tkri_net *net = cell->net;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     const int stays = !x && !ids;
     if (cell != state->bound || cell != state->cell) { /* another one may have gone since */
         bind(state, cell);

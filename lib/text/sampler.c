@@ -146,7 +146,7 @@ static int32_t draw(tkr_sampler *s, const float *scores, int32_t n, float larges
 
 int32_t tkri_sampler_draw(tkr_sampler *sampler, int32_t *id, const float *scores, int32_t n) {
     double temperature = tkri_options_real(&sampler->options, TKR_TEMPERATURE);
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    uint64_t mode = tkri_fpmode_enter();
     int32_t drawn = likeliest(scores, n);
     if (drawn >= 0 && temperature >= DBL_MIN) { /* below, it counts as 0: greedy */
         drawn = draw(sampler, scores, n, scores[drawn]);

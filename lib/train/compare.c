@@ -43,7 +43,7 @@ static double differ(const tkri_side side[2], double *largest) {
 int32_t tkri_compare(double *report, tkri_side side[2], const tkr_trial *trial) {
     const int64_t batch = side[0].state->batch, rows = trial->steps * batch;
     double largest = 0, squares = 0;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     side[0].loss = side[1].loss = 0;
     int32_t status = TKR_OK;
     for (int64_t row = 0; row < rows && status == TKR_OK; row += batch) {

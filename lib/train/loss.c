@@ -60,7 +60,7 @@ static void loss_chunk(void *argument, int64_t index) {
     const tkri_view y = tkri_output(&seq->u, chunk);
     const int64_t ld = tkri_row_len(seq->u.net->output);
     float *loss_dy = seq->u.grad.loss_dy;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     for (int64_t t = 0; t < chunk->steps; t++) {
         for (int64_t i = 0; i < chunk->active[t]; i++) {
             const int64_t row = chunk->first[t] + i, user = tkri_user_row(&seq->u, chunk, t, i);

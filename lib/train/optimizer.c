@@ -72,7 +72,7 @@ static void update_slice(void *argument, int64_t index) {
     const int64_t at = index * SLICE, n = slice_len(k->seq->u.net, index);
     float *second = k->opt->second ? k->opt->second + at : NULL;
     const int32_t kind = k->opt->options.kind;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     (kind == TKR_SGD       ? kern->sgd
      : kind == TKR_RMSPROP ? kern->rmsprop
                            : kern->adam)(k->opt->cell->net->values + at, k->seq->u.grad.values + at,
@@ -82,7 +82,7 @@ static void update_slice(void *argument, int64_t index) {
 
 static void square_slice(void *argument, int64_t index) {
     const task *k = argument;
-    const tkri_fpmode mode = tkri_fpmode_enter();
+    const uint64_t mode = tkri_fpmode_enter();
     k->opt->squares[index] = k->opt->cell->kern->sum_squares(
         k->seq->u.grad.values + index * SLICE, slice_len(k->seq->u.net, index), k->update.limit);
     tkri_fpmode_leave(mode);

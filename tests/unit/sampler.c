@@ -205,7 +205,7 @@ static void test_denormals(void **unused) {
     const float scores[] = {0, 1e-40f};
     tkr_sampler *s = make((settings){0, 1, 0}, 1);
     for (int flushing = 0; flushing < 2; flushing++) {
-        tkri_fpmode mode = tkri_fpmode_enter();
+        uint64_t mode = tkri_fpmode_enter();
         int can_flush = flushes();
         if (!flushing) {
             tkri_fpmode_leave(mode);
