@@ -101,6 +101,8 @@ static void read_options(ngram_options *set, int argc, char **argv) {
         {"prune", EX_INT, &set->prune, 0, 1e9, "drop n-grams from 3 on seen at most so often", 0},
         {"chars", EX_FLAG, &set->characters, 0, 0, "symbols are UTF-8 characters (the default)", 0},
         {"words", EX_FLAG, &set->words, 0, 0, "symbols are words", 0},
+        {"reserved", EX_FLAG, &set->reserved, 0, 0,
+         "take <s>, </s> and <unk> in a text for words; else they are refused", 0},
         {"bytes", EX_FLAG, &set->bytes, 0, 0, "symbols are bytes", 0},
         {"sentences", EX_FLAG, &set->sentences, 0, 0,
          "each line begins anew; it always does where a model has </s>", 0},
@@ -136,15 +138,10 @@ static tkr_ngram *read_model(const ngram_options *set, ngram_texts *texts) {
     tkr_ngram *ngram;
     tkr_vocabulary *vocabulary;
     tkr_env *env = ex_env(1);
-    int64_t warnings = 0;
     if (set->arpa_in != NULL) {
-        ex_try(env, tkr_ngram_load_arpa(&ngram, set->arpa_in, env));
+        ngram = ngram_load_arpa(set->arpa_in, remarks(set));
     } else {
         ex_try(env, tkr_ngram_map(&ngram, set->binary, env));
-    }
-    ex_try(ngram, tkr_ngram_get_int(ngram, TKR_WARNINGS, &warnings));
-    if (warnings & TKR_WARNING_NO_UNKNOWN) {
-        fprintf(remarks(set), "the file has no <unk>: it gets log10 p = -100\n");
     }
     ex_try(env, tkr_ngram_get_vocabulary(&vocabulary, ngram, env));
     ngram_read(texts, set, vocabulary);

@@ -7,7 +7,7 @@
 
 typedef struct ngram_options {
     const char *train, *valid, *arpa_in, *arpa_out, *binary, *prime;
-    int64_t order, smoothing, words, characters, bytes, sentences, table, page, fallback;
+    int64_t order, smoothing, words, characters, bytes, sentences, reserved, table, page, fallback;
     int64_t sample, seed, prune, query;
     double temperature, addend;
 } ngram_options;
@@ -34,6 +34,10 @@ void ngram_read(ngram_texts *texts, const ngram_options *set, tkr_vocabulary *gi
 /** A text as ids [*n]; the program ends if there are none, or a symbol has none. */
 int32_t *ngram_ids(const ngram_texts *texts, const char *name, const char *text, size_t len,
                    int64_t *n);
+
+/** Read an ARPA file, also one that gzip compressed; say to `remarks` what is unusual about it. */
+tkr_ngram *ngram_load_arpa(const char *path, FILE *remarks);
+
 void ngram_free(ngram_texts *texts);
 
 /** A counter of this order that has counted the training text. */

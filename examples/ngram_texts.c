@@ -86,7 +86,13 @@ static int32_t find_end(const ngram_texts *texts, const ngram_options *set) {
 
 int32_t *ngram_ids(const ngram_texts *texts, const char *name, const char *text, size_t len,
                    int64_t *n) {
-    if (tkr_vocabulary_encode(texts->vocabulary, NULL, 0, n, text, len, texts->unknown) != TKR_OK) {
+    const int32_t status =
+        tkr_vocabulary_encode(texts->vocabulary, NULL, 0, n, text, len, texts->unknown);
+    if (status == TKR_ERR_FORMAT && texts->unknown >= 0) {
+        ex_die("%s: it has <s>, </s> or <unk> among its words: --reserved takes them for words",
+               name);
+    }
+    if (status != TKR_OK) {
         ex_refuse_unknown(texts->vocabulary, name, text, len);
     }
     if (*n == 0) {
@@ -100,6 +106,7 @@ int32_t *ngram_ids(const ngram_texts *texts, const char *name, const char *text,
 
 /* What is special in the vocabulary. */
 static void find_marks(ngram_texts *texts, const ngram_options *set) {
+    ex_try(ex_env(1), tkr_vocabulary_set_int(texts->vocabulary, TKR_RESERVED, set->reserved));
     texts->symbols = tkr_vocabulary_len(texts->vocabulary);
     texts->unknown = find(texts, "<unk>");
     texts->unknown = texts->unknown < 0 ? find(texts, "<UNK>") : texts->unknown;

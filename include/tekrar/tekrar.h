@@ -1034,10 +1034,16 @@ TKR_API void tkr_vocabulary_destroy(tkr_vocabulary *vocabulary);
 /** Its number of symbols V; 0 for NULL. Since: 0.1 */
 TKR_API int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary);
 
+#define TKR_RESERVED 320 /**< int: what <s>, </s> and <unk> are as words of a text: 0 (default) refused;
+                              1 taken for words: </s> and <unk> have ids, <s> is an unknown word */
+
+/** Set an option of a vocabulary. @return TKR_OK, TKR_ERR_KEY, TKR_ERR_ARGUMENT (bounds). Since: 0.1 */
+TKR_API int32_t tkr_vocabulary_set_int(tkr_vocabulary *vocabulary, int32_t key, int64_t value);
+
 /** Text to ids. @param ids  [capacity] or NULL to count only. @param n_ids  receives the number of ids
  *  of the whole text. @param unknown  id of characters not in the vocabulary, or -1 to refuse them
- *  @return TKR_OK, TKR_ERR_TOKEN (unknown character), TKR_ERR_FORMAT, TKR_ERR_SHAPE (capacity). 
- *  Since: 0.1 */
+ *  @return TKR_OK, TKR_ERR_TOKEN (unknown character), TKR_ERR_FORMAT (not UTF-8; words: one is reserved,
+ *  see TKR_RESERVED), TKR_ERR_SHAPE (capacity). Since: 0.1 */
 TKR_API int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids,
                                       int64_t capacity, int64_t *n_ids, const char *text,
                                       uint64_t len, int32_t unknown);
@@ -1120,10 +1126,21 @@ typedef struct tkr_ngram tkr_ngram;
                               so often are dropped, unless a longer one that stays begins or ends
                               with them; their mass goes to the lower order; 0 (default) none */
 #define TKR_WARNINGS 288 /**< int, read only: what the load that made it wondered about, a sum of: */
-#define TKR_WARNING_NO_UNKNOWN 1 /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
+#define TKR_WARNING_NO_UNKNOWN 1    /**< an ARPA file lacks <unk>: it was given log10 p = -100 */
+#define TKR_WARNING_TEXT_BEFORE 2   /**< it has text before \data\, which was passed over */
+#define TKR_WARNING_TEXT_BEHIND 4   /**< it has text behind \end\, which was passed over */
+#define TKR_WARNING_BYTE_ORDER 8    /**< it begins with a byte order mark, which was passed over */
+#define TKR_WARNING_INNER_BEGIN 16  /**< n-grams with <s> behind their first word, which nothing can
+                                         ask for, were passed over */
+#define TKR_WARNING_LAST_BACKOFF 32 /**< back-off weights of 0 at the highest order were passed over */
+#define TKR_WARNING_ZERO 64         /**< a log10 of -inf, -99 (SRILM's zero) or -99.999 (CMU's) was read
+                                         as the probability, or the back-off weight, 0 */
+#define TKR_WARNING_UNKNOWN 128     /**< <UNK> was read as <unk> */
+#define TKR_WARNING_SPACES 256      /**< spaces around the = of a number of n-grams */
 
 /**
- * An upper bound of the memory that counting `n` ids and one estimation take at their peak.
+ * An upper bound of the memory that counting `n` ids and one estimation take at their peak, whatever the
+ * ids are: near to it where no n-gram comes twice, far above it in texts, see tkr_ngram_forecast().
  * @param bytes    receives it
  * @param n        ids in all, plus `order` for each text
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_MEMORY (too large). Since: 0.1
@@ -1180,8 +1197,8 @@ TKR_API int32_t tkr_ngram_count_sentences(tkr_ngram *ngram, const int32_t *ids, 
  * @param pad         what the text follows, as in tkr_ngram_count()
  * @param end         -1, or an id behind which a new sentence begins, with its mark
  * @param unknown     the id of what has none, or -1 to refuse it
- * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8), TKR_ERR_IO.
- *         Nothing is counted unless all is. Since: 0.1
+ * @return as tkr_ngram_count(), and TKR_ERR_SHAPE (V), TKR_ERR_FORMAT (not UTF-8, or a reserved word:
+ *         TKR_RESERVED), TKR_ERR_IO. Nothing is counted unless all is. Since: 0.1
  */
 TKR_API int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
                                      const tkr_vocabulary *vocabulary, int32_t pad, int32_t end,
@@ -1197,6 +1214,17 @@ TKR_API int32_t tkr_ngram_merge(tkr_ngram *ngram, const tkr_ngram *from);
  *  TKR_ERR_ORDER (loaded), TKR_ERR_MEMORY. Since: 0.1 */
 TKR_API int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *ids,
                                     int64_t n);
+
+/**
+ * What tkr_ngram_size() tells, for a text like what was counted so far: a tenth of it, say. New n-grams
+ * are taken to come as often as they did at the end of the sample; they come more seldom. Allocates, to
+ * sort what is new; that memory is the n-gram's, and in `bytes`.
+ * @param bytes  receives it: at most what tkr_ngram_size() says
+ * @param n      ids in all, with those that were counted, plus `order` for each text
+ * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (loaded, or nothing counted), TKR_ERR_MEMORY (also: too
+ *         large). Since: 0.1
+ */
+TKR_API int32_t tkr_ngram_forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n);
 
 /**
  * Turn counts into probabilities, in the place of earlier ones. States that were carried are void.
@@ -1331,8 +1359,9 @@ TKR_API int32_t tkr_ngram_save_arpa_to(tkr_ngram *ngram, const tkr_writer *write
  * Make an n-gram from an ARPA file; the bytes are not trusted. Its ids are the words in the order of
  * the file, without <s>, which is the mark of a beginning; tkr_ngram_get_vocabulary() has their names.
  * Words may be separated by tabs or spaces; a missing back-off weight is 0, it may be positive; a
- * probability may not. N-grams that a longer one begins or ends with may be missing. See
- * TKR_WARNINGS. Allocates.
+ * probability may not. N-grams that a longer one begins or ends with may be missing. What is unusual
+ * and can do no harm is read, and told by TKR_WARNINGS. Compressed files and other tools' binary
+ * forms are refused; the text says which one it is. Allocates.
  * @param ngram  receives the handle; NULL on failure
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_IO, TKR_ERR_FORMAT (env->detail names the line),
  *         TKR_ERR_MEMORY. Since: 0.1

@@ -133,6 +133,22 @@ int32_t tkr_ngram_get_count(tkr_ngram *ngram, uint64_t *count, const int32_t *id
     return TKR_OK;
 }
 
+int32_t tkr_ngram_forecast(tkr_ngram *ngram, uint64_t *bytes, int64_t n) {
+    UNTRAPPED;
+    if (!ngram) {
+        return TKR_ERR_ARGUMENT;
+    }
+    REQUIRE(bytes && n >= 0, &ngram->detail, TKR_ERR_ARGUMENT,
+            "no place for the bytes, or %lld ids", (long long)n);
+    TRY(flush(ngram));
+    REQUIRE(ngram->counts.trie.block, &ngram->detail, TKR_ERR_ORDER, "nothing was counted");
+    uint64_t needed = tkri_ngram_forecast(ngram, (uint64_t)n);
+    REQUIRE(needed <= TKRI_SIZE_LIMIT, &ngram->detail, TKR_ERR_MEMORY,
+            "more than an address can tell");
+    *bytes = needed;
+    return TKR_OK;
+}
+
 int32_t tkr_ngram_estimate(tkr_ngram *ngram, int32_t smoothing) {
     UNTRAPPED;
     tkri_model model;

@@ -64,8 +64,12 @@ int32_t tkr_ngram_count_from(tkr_ngram *ngram, const tkr_reader *reader,
     UNTRAPPED;
     const int32_t ids[] = {pad, end, unknown};
     const reading r = {vocabulary, unknown};
-    const tkri_encoder bytes = {NULL, cut_bytes, encode_bytes};
-    const tkri_encoder symbols = {&r, cut_symbols, encode_symbols};
+    const tkri_encoder bytes = {NULL, cut_bytes, encode_bytes, ""};
+    const tkri_encoder symbols = {
+        &r, cut_symbols, encode_symbols,
+        vocabulary && tkri_words_are(vocabulary->kind)
+            ? "a word that is reserved (<s>, </s> or <unk>), see TKR_RESERVED"
+            : "no UTF-8"};
     if (!ngram) {
         return TKR_ERR_ARGUMENT;
     }

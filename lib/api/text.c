@@ -38,6 +38,20 @@ int64_t tkr_vocabulary_len(const tkr_vocabulary *vocabulary) {
     return vocabulary ? vocabulary->len : 0;
 }
 
+int32_t tkr_vocabulary_set_int(tkr_vocabulary *vocabulary, int32_t key, int64_t value) {
+    if (!vocabulary) {
+        return TKR_ERR_ARGUMENT;
+    }
+    if (key != TKR_RESERVED) {
+        return TKR_ERR_KEY;
+    }
+    if (value < 0 || value > 1) {
+        return TKR_ERR_ARGUMENT;
+    }
+    vocabulary->takes_reserved = (int32_t)value;
+    return TKR_OK;
+}
+
 /* Two passes: the first finds what there is to refuse, so that nothing is written before. */
 int32_t tkr_vocabulary_encode(const tkr_vocabulary *vocabulary, int32_t *ids, int64_t capacity,
                               int64_t *n_ids, const char *text, uint64_t len, int32_t unknown) {

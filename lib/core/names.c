@@ -91,6 +91,14 @@ static int32_t reserve_ends(tkri_names *names) {
     return TKR_OK;
 }
 
+static void fill_buckets(tkri_names *names) {
+    for (int32_t i = 0; i < names->len; i++) {
+        uint64_t len;
+        const char *text = tkri_names_get(names, i, &len);
+        names->buckets[find_bucket(names, text, len)] = i + 1;
+    }
+}
+
 static int32_t reserve_slots(tkri_names *names) {
     uint64_t needed = 2 * ((uint64_t)names->len + 1);
     if (needed <= names->n_buckets) {
@@ -106,11 +114,7 @@ static int32_t reserve_slots(tkri_names *names) {
     names->buckets = buckets;
     names->n_buckets = n_buckets;
     names->salt = (uint64_t)(uintptr_t)buckets; /* so that no file can be made to collide */
-    for (int32_t i = 0; i < names->len; i++) {
-        uint64_t len;
-        const char *text = tkri_names_get(names, i, &len);
-        buckets[find_bucket(names, text, len)] = i + 1;
-    }
+    fill_buckets(names);
     return TKR_OK;
 }
 
@@ -127,6 +131,13 @@ int32_t tkri_names_add(tkri_names *names, const char *text, uint64_t len) {
     names->ends[names->len++] = names->text_len;
     names->buckets[bucket] = (int32_t)names->len;
     return TKR_OK;
+}
+
+void tkri_names_rename(tkri_names *names, int32_t number, const char *text) {
+    const uint64_t from = number ? names->ends[number - 1] : 0;
+    memcpy(names->text + from, text, (size_t)(names->ends[number] - from));
+    memset(names->buckets, 0, (size_t)names->n_buckets * sizeof *names->buckets);
+    fill_buckets(names);
 }
 
 int32_t tkri_names_copy(tkri_names *copy, const tkri_names *names, const tkri_env *env) {

@@ -24,6 +24,9 @@ int32_t tkri_names_find(const tkri_names *names, const char *text, uint64_t len)
 /* Add a string that is not in the table; at most INT32_MAX. A failure changes nothing. */
 int32_t tkri_names_add(tkri_names *names, const char *text, uint64_t len);
 
+/* Let a string be another one of the same length, which is not in the table. */
+void tkri_names_rename(tkri_names *names, int32_t number, const char *text);
+
 /* String `number`, not NUL-terminated. */
 const char *tkri_names_get(const tkri_names *names, int32_t number, uint64_t *len);
 

@@ -275,8 +275,7 @@ static int32_t make_ngram(tkr_ngram **ngram, tkri_entries *e, const tkri_env *en
     made->names = e->names;
     made->names.env = &made->env;
     e->names = (tkri_names){.env = env};
-    tkri_options_set_int(&made->options, TKR_WARNINGS,
-                         e->lacks_unknown ? TKR_WARNING_NO_UNKNOWN : 0);
+    tkri_options_set_int(&made->options, TKR_WARNINGS, e->warnings);
     made->vocabulary = tkri_ngram_guess(made);
     *ngram = made;
     return TKR_OK;

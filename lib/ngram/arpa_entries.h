@@ -18,7 +18,8 @@ typedef struct tkri_entries {
     tkri_lines lines;
     tkri_names names;
     int32_t order;
-    int has_begin, lacks_unknown;
+    int has_begin;
+    int32_t warnings; /* TKR_WARNING_... */
     tkri_values begin;
     uint64_t promised[TKRI_MAX_ORDER];
     uint32_t *symbols;   /* [capacity][order + 1] */

@@ -8,9 +8,11 @@
 #include "core/check.h"
 #include "core/utf8.h"
 #include "ngram/decimal.h"
+#include "ngram/foreign.h"
 
 static const double ln_10 = 2.30258509299404568402;
 static const double log_10_of_missing = -100, log_10_of_begin = -99;
+static const double zero_of_srilm = -99, zero_of_cmu = -99.999;
 
 /* Refuse the current line. */
 #define REFUSE_UNLESS(condition, entries, ...)     \
@@ -27,16 +29,19 @@ static int32_t refuse(tkri_entries *e, const char *what) {
                      tkri_utf8_show(shown, sizeof shown, e->lines.line.text, e->lines.line.len));
 }
 
-/* The next line that is not blank; one has to come. */
-static int32_t next_line(tkri_entries *e) {
+/* The next line that is not blank; one has to come before this title. */
+static int32_t next_line_before(tkri_entries *e, const char *title) {
     int more = 1;
     do {
         TRY(tkri_lines_next(&e->lines, &more));
-        REQUIRE(more, e->lines.source.detail, TKR_ERR_FORMAT,
-                "line %llu: the file ends before \\end\\",
-                (unsigned long long)e->lines.source.line);
+        REQUIRE(more, e->lines.source.detail, TKR_ERR_FORMAT, "line %llu: the file ends before %s",
+                (unsigned long long)e->lines.source.line, title);
     } while (!e->lines.n_fields);
     return TKR_OK;
+}
+
+static int32_t next_line(tkri_entries *e) {
+    return next_line_before(e, "\\end\\");
 }
 
 static int line_is(const tkri_entries *e, const char *text) {
@@ -50,6 +55,7 @@ static int read_promise(tkri_entries *e, uint64_t *n, uint64_t *count) {
     if (!tkri_field_is(&e->lines.field[0], "ngram") || !equals) {
         return 0;
     }
+    e->warnings |= e->lines.n_fields > 2 ? TKR_WARNING_SPACES : 0;
     at = e->lines.field[0].text + 5;
     while (at < equals && (*at == ' ' || *at == '\t')) {
         at++;
@@ -69,11 +75,36 @@ static int read_promise(tkri_entries *e, uint64_t *n, uint64_t *count) {
            tkri_decimal_read_whole(count, from, (uint64_t)(end - from));
 }
 
-/* The head: \data\ and how many n-grams of each length there are. Ends at the line behind it. */
+/* Look at the first bytes: what is no text is named, a byte order mark passed over. */
+static int32_t read_first_bytes(tkri_entries *e) {
+    static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+    tkri_buffer *ahead = &e->lines.buffer;
+    while (ahead->to < TKRI_FOREIGN_BYTES && !ahead->ended) {
+        TRY(tkri_source_fill(&e->lines.source, ahead));
+    }
+    const char *what = tkri_foreign(ahead->bytes, ahead->to);
+    REQUIRE(!what, e->lines.source.detail, TKR_ERR_FORMAT, "ARPA text is wanted; this is %s", what);
+    if (ahead->to >= sizeof mark && memcmp(ahead->bytes, mark, sizeof mark) == 0) {
+        ahead->from = sizeof mark;
+        e->warnings |= TKR_WARNING_BYTE_ORDER;
+    }
+    return TKR_OK;
+}
+
+/* Up to \data\, with it. */
+static int32_t read_before(tkri_entries *e) {
+    TRY(read_first_bytes(e));
+    TRY(next_line_before(e, "\\data\\"));
+    while (!line_is(e, "\\data\\")) {
+        e->warnings |= TKR_WARNING_TEXT_BEFORE;
+        TRY(next_line_before(e, "\\data\\"));
+    }
+    return TKR_OK;
+}
+
+/* The head: how many n-grams of each length there are. Ends at the line behind it. */
 static int32_t read_promises(tkri_entries *e) {
     uint64_t n, count;
-    TRY(next_line(e));
-    REFUSE_UNLESS(line_is(e, "\\data\\"), e, "\\data\\ is wanted");
     TRY(next_line(e));
     while (e->lines.line.text[0] != '\\') {
         REFUSE_UNLESS(read_promise(e, &n, &count), e, "'ngram N=count' is wanted");
@@ -86,17 +117,35 @@ static int32_t read_promises(tkri_entries *e) {
     return TKR_OK;
 }
 
-/* A logarithm to the base 10 that is one: beyond +-1e9 nothing means anything. */
+/* Whether a field is "-inf", in letters of either case. */
+static int is_infinite(const tkri_field *field) {
+    return field->len == 4 && field->text[0] == '-' && (field->text[1] | 32) == 'i' &&
+           (field->text[2] | 32) == 'n' && (field->text[3] | 32) == 'f';
+}
+
+/* A logarithm to the base 10 that is one: beyond +-1e9 nothing means anything. To the base e. */
 static int read_log(double *value, const tkri_field *field) {
-    return tkri_decimal_read(value, field->text, field->len) && fabs(*value) <= 1e9;
+    if (is_infinite(field)) {
+        *value = -INFINITY;
+        return 1;
+    }
+    if (!tkri_decimal_read(value, field->text, field->len) || !(fabs(*value) <= 1e9)) {
+        return 0;
+    }
+    int is_zero = *value == zero_of_srilm || *value == zero_of_cmu;
+    *value = is_zero ? -INFINITY : *value * ln_10;
+    return 1;
+}
+
+static void warn_of_zero(tkri_entries *e, double log) {
+    e->warnings |= log > -INFINITY ? 0 : TKR_WARNING_ZERO;
 }
 
 /* The logarithms of the current line to the base e: its first field, and the last one if there is
  * one more than `n` words. */
 static int32_t read_values(tkri_entries *e, int n, tkri_values *values) {
     const tkri_field *field = e->lines.field;
-    int most = n < e->order ? n + 2 : n + 1;
-    REFUSE_UNLESS(e->lines.n_fields >= n + 1 && e->lines.n_fields <= most, e,
+    REFUSE_UNLESS(e->lines.n_fields >= n + 1 && e->lines.n_fields <= n + 2, e,
                   "a probability, the words and perhaps a back-off weight are wanted");
     REFUSE_UNLESS(read_log(&values->logprob, &field[0]), e, "this probability is no number");
     REFUSE_UNLESS(values->logprob <= 0, e, "the logarithm of a probability is above 0");
@@ -104,9 +153,12 @@ static int32_t read_values(tkri_entries *e, int n, tkri_values *values) {
     if (e->lines.n_fields == n + 2) {
         REFUSE_UNLESS(read_log(&values->backoff, &field[n + 1]), e,
                       "this back-off weight is no number");
+        warn_of_zero(e, values->backoff);
     }
-    values->logprob *= ln_10;
-    values->backoff *= ln_10;
+    if (n == e->order && e->lines.n_fields == n + 2) {
+        REFUSE_UNLESS(values->backoff == 0, e, "a back-off weight that is not 0 at the last order");
+        e->warnings |= TKR_WARNING_LAST_BACKOFF;
+    }
     return TKR_OK;
 }
 
@@ -134,38 +186,67 @@ static int32_t read_word(tkri_entries *e) {
         REFUSE_UNLESS(!e->has_begin, e, "<s> was there before");
         e->has_begin = 1;
         e->begin = values;
+        if (!(values.logprob > -INFINITY)) {
+            e->begin.logprob =
+                log_10_of_begin * ln_10; /* it is no event: there is nothing to warn of */
+        }
         return TKR_OK;
     }
+    warn_of_zero(e, values.logprob);
     word->len = tkri_arpa_unescape(word->text, word->text, word->len);
     return add_word(e, word->text, word->len, values);
+}
+
+/* The id of a word of an n-gram, or -1; of <s> that of the mark of a beginning. */
+static int32_t find_word(tkri_entries *e, tkri_field *word) {
+    if (tkri_field_is(word, "<s>")) {
+        return e->has_begin ? (int32_t)e->names.len : -1;
+    }
+    if (e->warnings & TKR_WARNING_UNKNOWN && tkri_field_is(word, "<UNK>")) {
+        return tkri_names_find(&e->names, "<unk>", 5);
+    }
+    word->len = tkri_arpa_unescape(word->text, word->text, word->len);
+    return tkri_names_find(&e->names, word->text, word->len);
 }
 
 static int32_t read_ngram(tkri_entries *e, int n) {
     uint32_t ids[TKRI_MAX_ORDER];
     tkri_values values;
+    int begins = 0; /* behind the first word */
     TRY(read_values(e, n, &values));
     for (int i = 0; i < n; i++) {
-        tkri_field *word = &e->lines.field[1 + i];
-        if (tkri_field_is(word, "<s>")) {
-            REFUSE_UNLESS(e->has_begin && !i, e, "<s> is no first word, or not among the 1-grams");
-            ids[i] = (uint32_t)e->names.len;
-            continue;
-        }
-        word->len = tkri_arpa_unescape(word->text, word->text, word->len);
-        int32_t id = tkri_names_find(&e->names, word->text, word->len);
+        int32_t id = find_word(e, &e->lines.field[1 + i]);
         REFUSE_UNLESS(id >= 0, e, "a word is not among the 1-grams");
+        begins += i > 0 && id == e->names.len;
         ids[i] = (uint32_t)id;
     }
+    if (begins) {
+        e->warnings |= TKR_WARNING_INNER_BEGIN;
+        return TKR_OK;
+    }
+    warn_of_zero(e, values.logprob);
     return add(e, ids, n, values);
 }
 
-/* When all words are known: an unknown word there must be, and <s> is the last of the 1-grams. */
-static int32_t end_words(tkri_entries *e) {
-    if (tkri_names_find(&e->names, "<unk>", 5) < 0 && tkri_names_find(&e->names, "<UNK>", 5) < 0) {
-        tkri_values missing = {log_10_of_missing * ln_10, 0};
-        TRY(add_word(e, "<unk>", 5, missing));
-        e->lacks_unknown = 1;
+/* An unknown word there must be: if <unk> is not among the words, <UNK> is it. */
+static int32_t find_unknown(tkri_entries *e) {
+    const tkri_values missing = {log_10_of_missing * ln_10, 0};
+    int32_t capital = tkri_names_find(&e->names, "<UNK>", 5);
+    if (tkri_names_find(&e->names, "<unk>", 5) >= 0) {
+        return TKR_OK;
     }
+    if (capital >= 0) {
+        tkri_names_rename(&e->names, capital, "<unk>");
+        e->warnings |= TKR_WARNING_UNKNOWN;
+        return TKR_OK;
+    }
+    e->warnings |= TKR_WARNING_NO_UNKNOWN;
+    return add_word(e, "<unk>", 5, missing);
+}
+
+/* When all words are known, <s> becomes the last of the 1-grams. */
+static int32_t end_words(tkri_entries *e) {
+    TRY(find_unknown(e));
     uint32_t begin = (uint32_t)e->names.len;
     if (!e->has_begin) {
         e->begin = (tkri_values){log_10_of_begin * ln_10, 0};
@@ -196,6 +277,7 @@ static int32_t read_section(tkri_entries *e, int n) {
 
 int32_t tkri_entries_read(tkri_entries *e) {
     int more = 1;
+    TRY(read_before(e));
     TRY(read_promises(e));
     for (int n = 1; n <= e->order; n++) {
         TRY(read_section(e, n));
@@ -203,7 +285,7 @@ int32_t tkri_entries_read(tkri_entries *e) {
     REFUSE_UNLESS(line_is(e, "\\end\\"), e, "\\end\\ is wanted");
     while (more) {
         TRY(tkri_lines_next(&e->lines, &more));
-        REFUSE_UNLESS(!more || !e->lines.n_fields, e, "nothing may follow \\end\\");
+        e->warnings |= more && e->lines.n_fields ? TKR_WARNING_TEXT_BEHIND : 0;
     }
     return TKR_OK;
 }

@@ -116,6 +116,17 @@ static uint64_t symbols_of(const tkri_counts *counts, const tkri_piece *piece, u
     return to - from + 2 * led + (uint64_t)counts->order;
 }
 
+/* The id behind those from `from` on that become about `room` symbols: one at least. */
+static uint64_t fitting(const tkri_counts *counts, const tkri_piece *piece, uint64_t from,
+                        uint64_t room) {
+    uint64_t symbols = (uint64_t)counts->order, to = from;
+    do {
+        symbols += 1 + 2 * (uint64_t)is_led(piece, to);
+        to++;
+    } while (to < piece->n && symbols < room);
+    return to;
+}
+
 /* The room was reserved. */
 static void push_ids(tkri_counts *counts, const tkri_piece *piece, uint64_t from, uint64_t to) {
     for (uint64_t i = from; i < to; i++) {
@@ -220,7 +231,7 @@ static int32_t feed(tkri_counts *counts, const tkri_piece *piece) {
     uint64_t done = 0;
     while (done < piece->n) {
         uint64_t room = counts->len < limit(counts) ? limit(counts) - counts->len : 1;
-        uint64_t to = piece->n - done < room ? piece->n : done + room;
+        uint64_t to = fitting(counts, piece, done, room);
         TRY(reserve(counts, symbols_of(counts, piece, done, to)));
         push_ids(counts, piece, done, to);
         TRY(tkri_counts_flush(counts));
@@ -272,10 +283,11 @@ int32_t tkri_counts_add(tkri_counts *counts, const tkri_piece *piece) {
     if (!piece->n) {
         return TKR_OK;
     }
-    if (piece->n > limit(counts) || counts->len + piece->n > limit(counts)) {
+    const uint64_t more = symbols_of(counts, piece, 0, piece->n);
+    if (counts->len + more > limit(counts)) {
         return add_long(counts, piece);
     }
-    TRY(reserve(counts, symbols_of(counts, piece, 0, piece->n)));
+    TRY(reserve(counts, more));
     push_ids(counts, piece, 0, piece->n);
     return TKR_OK;
 }

@@ -61,7 +61,7 @@ static int32_t check_header(const tkri_file_header *h, tkri_detail *detail) {
             detail, TKR_ERR_FORMAT, what, "rule for what is missing");
     REQUIRE(h->vocabulary >= 0 && h->vocabulary <= TKR_SENTENCES, detail, TKR_ERR_FORMAT, what,
             "kind of vocabulary");
-    REQUIRE(h->warnings == 0 || h->warnings == TKR_WARNING_NO_UNKNOWN, detail, TKR_ERR_FORMAT, what,
+    REQUIRE(h->warnings >= 0 && h->warnings <= TKRI_WARNINGS, detail, TKR_ERR_FORMAT, what,
             "warnings");
     REQUIRE(!model || h->lens[0] == (uint64_t)h->symbols + 1, detail, TKR_ERR_FORMAT, what,
             "number of first n-grams");

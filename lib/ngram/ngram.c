@@ -30,7 +30,7 @@ static const tkri_option table[] = {
     PRUNE(14),
     PRUNE(15),
     PRUNE(16),
-    {TKR_WARNINGS, 0, "warnings", TKRI_INT, TKRI_READ_ONLY, 0, TKR_WARNING_NO_UNKNOWN, 0},
+    {TKR_WARNINGS, 0, "warnings", TKRI_INT, TKRI_READ_ONLY, 0, TKRI_WARNINGS, 0},
     {0, 0, "", 0, 0, 0, 0, 0},
 };
 TKRI_OPTIONS_FIT(table);

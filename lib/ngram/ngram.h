@@ -9,6 +9,9 @@
 #include "ngram/estimate.h"
 #include "ngram/query.h"
 
+/* All of TKR_WARNINGS. */
+enum { TKRI_WARNINGS = 2 * TKR_WARNING_SPACES - 1 };
+
 struct tkr_ngram {
     tkri_env env;
     tkri_detail detail;
@@ -51,5 +54,8 @@ int32_t tkri_ngram_map(tkr_ngram **ngram, int descriptor, uint64_t bytes, const 
 
 /* An upper bound of what counting n symbols and one estimation hold at once. */
 uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n);
+
+/* The same for n symbols of which those that were counted are a sample; they are in the trie. */
+uint64_t tkri_ngram_forecast(const tkr_ngram *sample, uint64_t n);
 
 #endif

@@ -21,27 +21,34 @@ static void bound_levels(uint64_t *lens, int32_t order, int64_t symbols, uint64_
     }
 }
 
+/* `times` the lengths, but no more than there are places. */
+static void several(uint64_t *most, const uint64_t *lens, int32_t order, int times,
+                    uint64_t places) {
+    for (int l = 0; l < order; l++) {
+        most[l] = smaller(tkri_mul(lens[l], (uint64_t)times), places);
+    }
+}
+
 /* What a merge notes of both tries before it makes their sum. */
-static uint64_t plan_size(int32_t order, const uint64_t *a, const uint64_t *b) {
+static uint64_t plan_size(int32_t order, const uint64_t *lens) {
     uint64_t bytes = 0;
     for (int l = 0; l < order; l++) {
-        bytes = tkri_add(bytes, tkri_mul(tkri_add(tkri_add(a[l], b[l]), 12), 12));
+        bytes = tkri_add(bytes, tkri_mul(tkri_add(lens[l], 12), 12));
     }
     return bytes;
 }
 
-/* What a counter may hold while a buffer of `chunk` symbols becomes a trie: with more than one
- * chunk, also the trie so far, the one of a long text apart, and their sum. */
-static uint64_t counting_size(int32_t order, const uint64_t *lens, const uint64_t *chunk_lens,
-                              uint64_t chunk, int many) {
-    uint64_t piece = tkri_trie_size(order, chunk_lens);
-    uint64_t sorting = tkri_mul(chunk, 2 * sizeof(tkri_gram));
-    if (!many) {
-        return tkri_add(piece, sorting);
-    }
-    uint64_t whole = tkri_trie_size(order, lens);
-    uint64_t merging = tkri_add(whole, plan_size(order, lens, chunk_lens));
-    return tkri_add(tkri_mul(whole, 2), tkri_add(piece, larger(sorting, merging)));
+/* Tries of different parts of the text: the n-gram's, a reader's, a long piece's, a buffer's. A
+ * buffer is sorted beside them, or two of them are merged. */
+static uint64_t counting_size(int32_t order, const uint64_t *lens, uint64_t places,
+                              uint64_t buffer) {
+    enum { PARTS = 4 };
+    uint64_t parts[TKRI_MAX_ORDER], both[TKRI_MAX_ORDER];
+    several(parts, lens, order, PARTS, places);
+    several(both, lens, order, 2, places);
+    uint64_t sorting = tkri_mul(buffer, 2 * sizeof(tkri_gram));
+    uint64_t merging = tkri_add(tkri_trie_size(order, lens), plan_size(order, both));
+    return tkri_add(tkri_trie_size(order, parts), larger(sorting, merging));
 }
 
 static uint64_t estimating_size(int32_t order, int64_t symbols, const uint64_t *lens) {
@@ -54,20 +61,57 @@ static uint64_t estimating_size(int32_t order, int64_t symbols, const uint64_t *
     return tkri_add(bytes, tkri_trie_size(order, lens));
 }
 
+/* The most symbols that one buffer holds: it is sorted when it has as many as the trie n-grams. */
+static uint64_t buffer_len(int32_t order, const uint64_t *lens, uint64_t places) {
+    uint64_t limit = larger(smaller(lens[order - 1], places / 2 + 1), TKRI_COUNTS_CHUNK);
+    return smaller(places, smaller(limit, (uint64_t)1 << 30) + (uint64_t)order + 3);
+}
+
+/* The peak where the levels have these lengths in the end, and there are so many places in all. */
+static uint64_t peak_size(int32_t order, int64_t symbols, const uint64_t *lens, uint64_t places) {
+    enum {
+        BLOCKS = 24,
+        SMALL = 3 * 1024
+    }; /* more than are ever held at once; what small ones take */
+    uint64_t buffer = buffer_len(order, lens, places);
+    uint64_t bytes =
+        larger(counting_size(order, lens, places, buffer), estimating_size(order, symbols, lens));
+    /* What grows holds twice what is needed. A padded text is a span, and order + 1 symbols. */
+    uint64_t spans = order > 1 ? buffer / ((uint64_t)order + 1) : 0;
+    bytes = tkri_add(bytes, 2 * (buffer * sizeof(uint32_t) + spans * sizeof(tkri_span)));
+    return tkri_add(bytes, sizeof(tkr_ngram) + SMALL + BLOCKS * tkri_allocation(0));
+}
+
 uint64_t tkri_ngram_size(int32_t order, int64_t symbols, uint64_t n) {
-    enum { BLOCKS = 24 }; /* more than are ever held at once */
-    uint64_t lens[TKRI_MAX_ORDER] = {0}, chunk_lens[TKRI_MAX_ORDER] = {0};
+    uint64_t lens[TKRI_MAX_ORDER] = {0};
     uint64_t places = tkri_add(n, (uint64_t)order);
     bound_levels(lens, order, symbols, places);
-    uint64_t limit = smaller(larger(lens[order - 1], TKRI_COUNTS_CHUNK), (uint64_t)1 << 30);
-    uint64_t chunk = smaller(places, limit);
-    bound_levels(chunk_lens, order, symbols, chunk);
-    int many = places > TKRI_COUNTS_CHUNK;
-    /* What grows holds twice what is needed, beside the half of it that was too small. */
-    uint64_t buffers = tkri_mul(tkri_add(chunk, (uint64_t)order), 3 * sizeof(uint32_t));
-    uint64_t spans = tkri_mul(tkri_add(chunk / (uint64_t)order, 16), 3 * sizeof(tkri_span));
-    uint64_t bytes = larger(counting_size(order, lens, chunk_lens, chunk, many),
-                            estimating_size(order, symbols, lens));
-    bytes = tkri_add(bytes, tkri_mul(tkri_add(buffers, spans), many ? 2 : 1));
-    return tkri_add(bytes, sizeof(tkr_ngram) + BLOCKS * tkri_allocation(0));
+    return peak_size(order, symbols, lens, places);
+}
+
+/* How many n-grams of a length a text has that is `longer` times the sample. At the sample's end
+ * new ones come as often as those seen once are among all (Good 1953), and later no oftener. */
+static double extrapolate(const tkri_level *sample, double longer) {
+    double once = 0;
+    for (uint64_t i = 0; i < sample->len; i++) {
+        once += sample->counts[i] <= 1;
+    }
+    return (double)sample->len + once * (longer - 1);
+}
+
+uint64_t tkri_ngram_forecast(const tkr_ngram *sample, uint64_t n) {
+    const tkri_trie *trie = &sample->counts.trie;
+    const int64_t symbols = sample->counts.symbols;
+    uint64_t lens[TKRI_MAX_ORDER] = {0}, counted = 0;
+    for (uint64_t i = 0; i < trie->level[0].len; i++) {
+        counted += trie->level[0].counts[i];
+    }
+    n = larger(n, counted);
+    uint64_t places = tkri_add(n, (uint64_t)trie->order);
+    bound_levels(lens, trie->order, symbols, places);
+    for (int l = 0; l < trie->order; l++) {
+        double len = extrapolate(&trie->level[l], (double)n / (double)larger(counted, 1));
+        lens[l] = len < (double)lens[l] ? (uint64_t)len + 1 : lens[l];
+    }
+    return peak_size(trie->order, symbols, lens, places);
 }

@@ -27,13 +27,14 @@ static int one_discount(double *off, const tally *n) {
     return n->of[1] > 0;
 }
 
-/* D_j = j - (j + 1) Y n_{j+1} / n_j, j = 1, 2, 3+, Y = n1 / (n1 + 2 n2) (Chen & Goodman 1998). */
+/* D_j = j - (j + 1) Y n_{j+1} / n_j, j = 1, 2, 3+, Y = n1 / (n1 + 2 n2) (Chen & Goodman 1998). It
+ * may be 0, and then is without rounding: both products are whole numbers. */
 static int three_discounts(double *off, const tally *n) {
-    double y = n->of[1] / (n->of[1] + 2 * n->of[2]);
     int usable = 1;
     for (int j = 1; j <= 3; j++) {
-        off[j] = j - (j + 1) * y * n->of[j + 1] / n->of[j];
-        usable = usable && n->of[j] > 0 && off[j] > 0 && off[j] <= j;
+        double of = (n->of[1] + 2 * n->of[2]) * n->of[j];
+        off[j] = (j * of - (j + 1) * n->of[1] * n->of[j + 1]) / of;
+        usable = usable && n->of[j] > 0 && off[j] >= 0 && off[j] <= j;
     }
     for (int r = 4; r <= TOP; r++) {
         off[r] = off[3];

@@ -42,7 +42,7 @@ static int32_t count(stream *s) {
     REQUIRE(status == TKR_OK, s->source.detail, status,
             "within the %llu bytes before byte %llu: %s", (unsigned long long)there,
             (unsigned long long)s->source.at,
-            status == TKR_ERR_TOKEN ? "what has no id" : "no UTF-8");
+            status == TKR_ERR_TOKEN ? "what has no id" : encoder->malformed);
     const tkri_piece piece = {s->ids, n, s->first, s->end};
     status = tkri_counts_add(&s->counts, &piece);
     REQUIRE(status == TKR_OK, s->source.detail, status, "no memory to count");

@@ -13,6 +13,7 @@ typedef struct tkri_encoder {
     /* The ids of whole symbols into ids [len]; *n is how many there are, at most len. */
     int32_t (*encode)(const void *vocabulary, int32_t *ids, uint64_t *n, const char *text,
                       uint64_t len);
+    const char *malformed; /* what TKR_ERR_FORMAT of it means */
 } tkri_encoder;
 
 /* Count everything that `reader` has: `first` precedes it, behind `end` (-1: nowhere) a new text

@@ -16,6 +16,7 @@ struct tkr_vocabulary {
     uint32_t *code;            /* [len]; NULL for bytes, whose ids are themselves, and for words */
     tkri_names words;          /* [len] of words and sentences */
     int32_t end;               /* the id of </s> in sentences; else -1 */
+    int32_t takes_reserved;    /* 1: <s>, </s> and <unk> may stand in a text */
 };
 
 /* A vocabulary without symbols, and room for n code points. */

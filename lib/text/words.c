@@ -32,14 +32,20 @@ static int next_token(token *to, const char *text, uint64_t len, uint64_t *at) {
     return 1;
 }
 
-static int is_begin(const token *word) {
-    return word->len == 3 && memcmp(word->text, "<s>", 3) == 0;
+static int is(const token *word, const char *text) {
+    return word->len == strlen(text) && memcmp(word->text, text, (size_t)word->len) == 0;
+}
+
+/* Marks, which a text about them, or one that a tool prepared, may have as words. */
+static int is_reserved(const token *word) {
+    return !word->feed && word->text[0] == '<' &&
+           (is(word, "<s>") || is(word, "</s>") || is(word, "<unk>"));
 }
 
 static int32_t add_words(tkri_names *words, const char *text, uint64_t len) {
     token word;
     for (uint64_t at = 0; next_token(&word, text, len, &at);) {
-        if (!word.feed && !is_begin(&word) && tkri_names_find(words, word.text, word.len) < 0) {
+        if (!word.feed && !is(&word, "<s>") && tkri_names_find(words, word.text, word.len) < 0) {
             TRY(tkri_names_add(words, word.text, word.len));
         }
     }
@@ -87,6 +93,9 @@ int32_t tkri_words_encode(const tkr_vocabulary *v, tkri_ids *out, const char *te
     for (uint64_t at = 0; next_token(&word, text, len, &at);) {
         if (word.feed && v->end < 0) {
             continue;
+        }
+        if (!v->takes_reserved && is_reserved(&word)) {
+            return TKR_ERR_FORMAT;
         }
         int32_t id = word.feed ? v->end : tkri_names_find(&v->words, word.text, word.len);
         id = id < 0 ? unknown : id;

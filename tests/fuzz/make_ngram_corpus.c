@@ -89,6 +89,15 @@ int main(int argc, char **argv) {
         {"twice",
          "\\data\\\nngram 1=2\nngram 2=2\n\\1-grams:\n-1 a\n-1 b\n\\2-grams:\n-1 a b\n"
          "-1 a b\n\\end\\\n"},
+        {"around",
+         "\xEF\xBB\xBFmade by hand\n\n\\data\\\nngram 1=2\nngram  2=     1\n\\1-grams:\n-1 <UNK>\n"
+         "-99 a\n\\2-grams:\n-0.1 a <UNK> 0\n\\end\\\nand more\n"},
+        {"begins",
+         "\\data\\\nngram 1=4\nngram 2=3\n\\1-grams:\n-inf <s> -99\n-1 a -inf\n-1 </s> -1\n-2 "
+         "<unk>\n"
+         "\\2-grams:\n-0.3 </s> <s>\n-1 <s> <s>\n-inf <s> a\n\\end\\\n"},
+        {"iarpa", "iARPA\n\n\\data\\\nngram 1=1\n"},
+        {"gzip", "\x1F\x8B\x08"},
         {"large", "\\data\\\nngram 1=18446744073709551615\n\\1-grams:\n-1e999999999999 a\n"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -86,6 +86,10 @@ static int32_t merge(world *w) {
     return tkr_ngram_merge(w->counts, w->ngram);
 }
 
+static int32_t forecast(world *w) {
+    return tkr_ngram_forecast(w->counts, w->io.u, 1000);
+}
+
 static int32_t get_count(world *w) {
     return tkr_ngram_get_count(w->counts, w->io.u, ids, 2);
 }
@@ -196,6 +200,7 @@ const scenario ngram_scenarios[] = {
     {"tkr_ngram_count_from", count_from, write_text, 0, YES},
     {"tkr_ngram_merge", merge, NULL, 0, YES},
     {"tkr_ngram_get_count", get_count, NULL, 0, YES},
+    {"tkr_ngram_forecast", forecast, NULL, 0, YES},
     {"tkr_ngram_estimate", estimate, NULL, 0, YES},
     {"tkr_ngram_estimate/again", estimate_again, NULL, 0, YES},
     {"tkr_ngram_estimate/kneser_ney", estimate_kneser_ney, allow_fallback, 0, YES},

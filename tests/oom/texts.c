@@ -44,6 +44,10 @@ static int32_t find(world *w) {
     return tkr_vocabulary_find(w->vocabulary, &id, "d", 1);
 }
 
+static int32_t set_int(world *w) {
+    return tkr_vocabulary_set_int(w->vocabulary, TKR_RESERVED, 0);
+}
+
 static int32_t create_words(world *w) {
     const char text[] = "a rose is a rose\nis a rose";
     return tkr_vocabulary_create(&w->made.vocabulary, TKR_SENTENCES, text, sizeof text - 1,
@@ -94,6 +98,7 @@ const scenario text_scenarios[] = {
     {"tkr_vocabulary_create/words", create_words, NULL, 'v', YES},
     {"tkr_vocabulary_destroy", destroy, NULL, 0, NO},
     {"tkr_vocabulary_len", len, NULL, 0, NO},
+    {"tkr_vocabulary_set_int", set_int, NULL, 0, NO},
     {"tkr_vocabulary_encode", encode, NULL, 0, NO},
     {"tkr_vocabulary_decode", decode, NULL, 0, NO},
     {"tkr_vocabulary_spell", spell, NULL, 0, NO},

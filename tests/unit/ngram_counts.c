@@ -344,12 +344,111 @@ static void test_readers_refuse(void **unused) {
     assert_status(tkr_ngram_count_from(ngram, &reader, words, -1, -1, 40), TKR_ERR_TOKEN);
     expect_same(ngram, same);
     reader = stream_reader(&s);
+    stream_put(&s, " </s> ", 6);
+    reader = stream_reader(&s);
+    assert_status(tkr_ngram_count_from(ngram, &reader, words, TKR_BEGIN, -1, 0), TKR_ERR_FORMAT);
+    assert_non_null(strstr(tkr_ngram_detail(ngram), "TKR_RESERVED"));
+    expect_same(ngram, same);
+    assert_ok(tkr_vocabulary_set_int(words, TKR_RESERVED, 1));
+    reader = stream_reader(&s);
     assert_ok(tkr_ngram_count_from(ngram, &reader, words, TKR_BEGIN, -1, 0));
     tkr_ngram_destroy(ngram);
     tkr_ngram_destroy(same);
     tkr_vocabulary_destroy(characters);
     tkr_vocabulary_destroy(words);
     stream_fini(&s);
+}
+
+/* The peak of counting `n` ids in pieces and of one estimation; with `forecast`, what is told of it
+ * behind a tenth. */
+static uint64_t peak_of(const int32_t *ids, int64_t n, int64_t piece, int32_t order,
+                        int64_t symbols, uint64_t *forecast) {
+    heap h;
+    tkr_env env;
+    tkr_ngram *ngram;
+    heap_init(&h, &env);
+    assert_ok(tkr_ngram_create(&ngram, order, symbols, &env));
+    for (int64_t at = 0; at < n; at += piece) {
+        const int64_t len = n - at < piece ? n - at : piece;
+        if (forecast && at >= n / 10) {
+            assert_ok(tkr_ngram_forecast(ngram, forecast, n + order));
+            forecast = NULL;
+        }
+        assert_ok(tkr_ngram_count(ngram, ids + at, len, at ? TKR_CONTINUE : TKR_BEGIN));
+    }
+    assert_ok(tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_MODIFIED_KNESER_NEY));
+    tkr_ngram_destroy(ngram);
+    assert_true(heap_is_clean(&h));
+    return h.peak;
+}
+
+/* Where no n-gram comes twice the bound is near. */
+static void test_memory_of_different_ngrams(void **unused) {
+    (void)unused;
+    enum { MOST = 2600000 };
+    int32_t *ids = malloc(MOST * sizeof *ids);
+    assert_non_null(ids);
+    for (int32_t i = 0; i < MOST; i++) {
+        ids[i] = i;
+    }
+    static const int64_t cases[][3] = {{500, 3, 500},       {100000, 1, 100000}, {100000, 2, 700},
+                                       {100000, 5, 100000}, {30000, 16, 999},    {MOST, 1, 300000},
+                                       {MOST, 2, MOST},     {MOST, 3, 300000}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        const int64_t n = cases[c][0];
+        const int32_t order = (int32_t)cases[c][1];
+        uint64_t announced = 0, forecast = 0;
+        assert_ok(tkr_ngram_size(&announced, order, n, n + order));
+        const uint64_t peak =
+            peak_of(ids, n, cases[c][2], order, n, cases[c][2] < n ? &forecast : NULL);
+        if (peak > announced || (double)announced > 1.5 * (double)peak) {
+            fail_msg("case %d: announced %.0f, peak %.0f", (int)c, (double)announced, (double)peak);
+        }
+        if (forecast) {
+            assert_true(forecast <= announced && (double)forecast > 0.99 * (double)announced);
+        }
+    }
+    free(ids);
+}
+
+/* A sample tells what the whole takes: words of a text come as Zipf says, p(id) ~ 1 / (id + 1). */
+static void test_forecast(void **unused) {
+    (void)unused;
+    enum { LEN = 1200000, WORDS = 20000 };
+    int32_t *ids = malloc(LEN * sizeof *ids);
+    uint64_t random = compare_seed(12), announced = 0, forecast = 0;
+    assert_non_null(ids);
+    for (int32_t i = 0; i < LEN; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const double u = (double)(random >> 11) / 9007199254740992.0;
+        const double id = exp(u * log(WORDS + 1)) - 1;
+        ids[i] = id < WORDS ? (int32_t)id : WORDS - 1;
+    }
+    for (int32_t order = 1; order <= 3; order++) {
+        const uint64_t peak = peak_of(ids, LEN, 60000, order, WORDS, &forecast);
+        assert_ok(tkr_ngram_size(&announced, order, WORDS, LEN + order));
+        print_message("order %d: peak %.1f MB, forecast %.1f, bound %.1f\n", (int)order,
+                      (double)peak / 1e6, (double)forecast / 1e6, (double)announced / 1e6);
+        if (forecast < peak || (double)forecast > 2 * (double)peak || forecast > announced) {
+            fail_msg("order %d: forecast %.0f, peak %.0f", (int)order, (double)forecast,
+                     (double)peak);
+        }
+    }
+    free(ids);
+    tkr_ngram *ngram = empty(3, 4);
+    const int32_t some[] = {1, 2};
+    uint64_t bytes = 7, small = 7;
+    assert_status(tkr_ngram_forecast(NULL, &bytes, 1), TKR_ERR_ARGUMENT);
+    assert_status(tkr_ngram_forecast(ngram, NULL, 1), TKR_ERR_ARGUMENT);
+    assert_status(tkr_ngram_forecast(ngram, &bytes, -1), TKR_ERR_ARGUMENT);
+    assert_status(tkr_ngram_forecast(ngram, &bytes, 1), TKR_ERR_ORDER);
+    assert_int_equal(bytes, 7);
+    assert_ok(tkr_ngram_count(ngram, some, 2, TKR_BEGIN));
+    assert_ok(tkr_ngram_forecast(ngram, &small, 0)); /* never less than what is there */
+    assert_ok(tkr_ngram_forecast(ngram, &bytes, INT64_MAX / 1024));
+    assert_true(small < bytes);
+    tkr_ngram_destroy(ngram);
 }
 
 /* What tkr_ngram_size() announces is enough, and not absurd. */
@@ -445,6 +544,8 @@ int main(void) {
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_readers_refuse),
         cmocka_unit_test(test_memory_is_announced),
+        cmocka_unit_test(test_memory_of_different_ngrams),
+        cmocka_unit_test(test_forecast),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

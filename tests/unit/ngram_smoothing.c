@@ -99,7 +99,9 @@ static void find_discounts(slow *s, int n) {
         int j = r < 3 ? r : 3;
         if (s->smoothing == TKR_MODIFIED_KNESER_NEY) {
             off[r] = j - (j + 1) * y * of[j + 1] / of[j];
-            usable = usable && of[j] > 0 && in_range(off[r], 0, j);
+            int is_0 = j * (of[1] + 2 * of[2]) * of[j] == (j + 1) * of[1] * of[j + 1];
+            off[r] = is_0 ? 0 : off[r];
+            usable = usable && of[j] > 0 && (is_0 || in_range(off[r], 0, j));
         } else if (s->smoothing == TKR_KATZ) {
             double better = (r + 1) * of[r + 1] / of[r], all = 6 * of[6] / of[1];
             double kept = (better / r - all) / (1 - all);
@@ -367,6 +369,40 @@ static void test_modified_kneser_ney_by_hand(void **unused) {
     tkr_ngram_destroy(ngram);
 }
 
+/* n1 = 4, n2 = n3 = 1, n4 = 0: y = 2/3, and the second discount is 0. */
+static void test_a_discount_of_0(void **unused) {
+    (void)unused;
+    const int32_t text[] = {0, 1, 2, 3, 4, 4, 5, 5, 5};
+    tkr_ngram *ngram = estimated(text, 9, TKR_NOTHING, 1, 7, TKR_MODIFIED_KNESER_NEY);
+    const double d1 = 2.0 / 3, left = (4 * d1 + 0 + 3) / 9 / 7;
+    const double want[] = {(1 - d1) / 9, (1 - d1) / 9, (1 - d1) / 9, (1 - d1) / 9, 2.0 / 9, 0, 0};
+    for (int32_t id = 0; id < 7; id++) {
+        expect_p(p_of(ngram, NULL, 0, id), want[id] + left, "p", 1, TKR_MODIFIED_KNESER_NEY);
+    }
+    tkr_ngram_destroy(ngram);
+}
+
+/* The same of 2-grams: what follows 4 has no discount, and nothing else can follow it. */
+static void test_a_context_of_discount_0(void **unused) {
+    (void)unused;
+    tkr_ngram *ngram;
+    double logprob;
+    assert_ok(tkr_ngram_create(&ngram, 2, 7, NULL));
+    for (int32_t i = 0; i < 9; i++) {
+        const int32_t text[] = {i < 4 ? i : i < 6 ? 4 : 5, 6};
+        assert_ok(tkr_ngram_count(ngram, text, 2, TKR_NOTHING));
+    }
+    assert_ok(tkr_ngram_set_int(ngram, TKR_FALLBACK, 1));
+    assert_ok(tkr_ngram_estimate(ngram, TKR_MODIFIED_KNESER_NEY));
+    const int32_t sure = 4, other = 0;
+    expect_p(p_of(ngram, &sure, 1, 6), 1, "p(6|4)", 2, TKR_MODIFIED_KNESER_NEY);
+    assert_ok(tkr_ngram_logprob(ngram, &logprob, &sure, 1, 0));
+    assert_true(isinf(logprob) && logprob < 0);
+    assert_ok(tkr_ngram_logprob(ngram, &logprob, &other, 1, 0));
+    assert_true(isfinite(logprob));
+    tkr_ngram_destroy(ngram);
+}
+
 /* Katz, order 1: 24 ids seen once, 10 twice, 6, 4, 3 and 2 three to six times, one 20 times, and 5
  * not at all. beyond = 6 n6 / n1 = 1/2; r+/r = 20/24, 18/20, 16/18, 15/16, 12/15. */
 static void test_katz_by_hand(void **unused) {
@@ -585,6 +621,8 @@ int main(void) {
         cmocka_unit_test(test_modified_kneser_ney_by_hand),
         cmocka_unit_test(test_katz_by_hand),
         cmocka_unit_test(test_an_unseen_context_is_the_lower_order),
+        cmocka_unit_test(test_a_discount_of_0),
+        cmocka_unit_test(test_a_context_of_discount_0),
         cmocka_unit_test(test_no_discounts),
         cmocka_unit_test(test_pruning),
         cmocka_unit_test(test_pruning_of_plain_counts),

@@ -67,6 +67,8 @@ static void test_count(void **state) {
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count_sentences(counts, ids, 2, -1));
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_ngram_count_sentences(counts, high, 2, 0));
     REFUSES(w, TKR_ERR_ORDER, done, tkr_ngram_count_sentences(w->ngram, ids, 2, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_forecast(counts, NULL, 2));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_forecast(counts, w->io.u, -1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_get_count(counts, NULL, ids, 2));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_get_count(counts, w->io.u, ids, 0));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_ngram_get_count(counts, w->io.u, ids, 4));
@@ -137,6 +139,7 @@ static void test_estimate(void **state) {
     REFUSES(w, TKR_ERR_ORDER, sealed, tkr_ngram_count(compact, w->io.ids, 2, 0));
     REFUSES(w, TKR_ERR_ORDER, sealed, tkr_ngram_estimate(compact, TKR_WITTEN_BELL));
     REFUSES(w, TKR_ERR_ORDER, sealed, tkr_ngram_get_count(compact, w->io.u, w->io.ids, 1));
+    REFUSES(w, TKR_ERR_ORDER, sealed, tkr_ngram_forecast(compact, w->io.u, 1));
     REFUSES(w, TKR_ERR_ORDER, text, tkr_ngram_merge(counts, compact));
     tkr_ngram_destroy(compact);
     tkr_ngram_destroy(empty);

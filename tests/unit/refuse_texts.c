@@ -95,6 +95,12 @@ static void test_spelling(void **state) {
     REFUSES(w, TKR_ERR_UNSUPPORTED, NULL, tkr_vocabulary_decode(words, 1, room, w->io.u));
     REFUSES(w, TKR_ERR_TOKEN, NULL,
             tkr_vocabulary_encode(words, w->io.ids, 4, w->io.n, "three", 5, -1));
+    REFUSES(w, TKR_ERR_FORMAT, NULL,
+            tkr_vocabulary_encode(words, w->io.ids, 4, w->io.n, "one <s>", 7, 0));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_set_int(NULL, TKR_RESERVED, 1));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_set_int(words, TKR_RESERVED, 2));
+    REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_vocabulary_set_int(words, TKR_RESERVED, -1));
+    REFUSES(w, TKR_ERR_KEY, NULL, tkr_vocabulary_set_int(words, TKR_TOP_K, 1));
     tkr_vocabulary_destroy(words);
 }
 

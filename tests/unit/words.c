@@ -32,6 +32,7 @@ static void test_words(void **unused) {
     int64_t n = 0;
     assert_ok(tkr_vocabulary_create(&v, TKR_WORDS, text, TEXT, NULL));
     assert_int_equal(tkr_vocabulary_len(v), 8);
+    assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 1));
     for (int32_t id = 0; id < 8; id++) {
         expect_spelling(v, id, words[id]);
     }
@@ -62,6 +63,7 @@ static void test_sentences(void **unused) {
     expect_spelling(v, 0, "<unk>");
     expect_spelling(v, 1, "</s>");
     expect_spelling(v, 2, "the");
+    assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 1));
     assert_ok(tkr_vocabulary_encode(v, ids, 20, &n, text, TEXT, 0));
     assert_int_equal(n, 14);
     assert_memory_equal(ids, want, sizeof want);
@@ -70,6 +72,37 @@ static void test_sentences(void **unused) {
     assert_int_equal(tkr_vocabulary_len(v), 2);
     tkr_vocabulary_destroy(v);
     assert_status(tkr_vocabulary_create(&v, TKR_WORDS, NULL, 1, NULL), TKR_ERR_ARGUMENT);
+}
+
+/* Marks in a text are refused, or words; never taken for marks unasked. */
+static void test_reserved(void **unused) {
+    (void)unused;
+    static const char *const marks[] = {"<s>", "</s>", "<unk>"};
+    static const int32_t want[2][3] = {{0, 2, 0}, {0, 1, 0}}; /* in words </s> is one like others */
+    for (int k = 0; k < 2; k++) {
+        tkr_vocabulary *v;
+        const char made_of[] = "a </s> b";
+        assert_ok(tkr_vocabulary_create(&v, TKR_WORDS + k, made_of, sizeof made_of - 1, NULL));
+        for (int m = 0; m < 3; m++) {
+            char line[20];
+            int32_t ids[4] = {7, 7, 7, 7};
+            int64_t n = 7;
+            snprintf(line, sizeof line, "b %s a", marks[m]);
+            const uint64_t len = strlen(line);
+            assert_status(tkr_vocabulary_encode(v, ids, 4, &n, line, len, 0), TKR_ERR_FORMAT);
+            assert_status(tkr_vocabulary_encode(v, NULL, 0, &n, line, len, 0), TKR_ERR_FORMAT);
+            assert_true(n == 7 && ids[0] == 7);
+            assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 1));
+            assert_ok(tkr_vocabulary_encode(v, ids, 4, &n, line, len, 0));
+            assert_true(n == 3 && ids[1] == want[k][m]);
+            assert_int_equal(tkr_vocabulary_encode(v, ids, 4, &n, line, len, -1),
+                             m == 0 ? TKR_ERR_TOKEN : TKR_OK);
+            assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 0));
+        }
+        int64_t n;
+        assert_ok(tkr_vocabulary_encode(v, NULL, 0, &n, "<S> <UNK> <s>a < <>", 19, 0));
+        tkr_vocabulary_destroy(v);
+    }
 }
 
 /* Spelling and finding work for characters and bytes too. */
@@ -147,6 +180,10 @@ static void test_names(void **unused) {
         assert_int_equal(tkri_names_add(&names, name, (uint64_t)len), TKR_OK);
     }
     assert_int_equal(tkri_names_add(&names, "", 0), TKR_OK); /* the empty name is one too */
+    tkri_names_rename(&names, 40, "1601");                   /* was 1600 */
+    assert_int_equal(tkri_names_find(&names, "1601", 4), 40);
+    assert_int_equal(tkri_names_find(&names, "1600", 4), -1);
+    tkri_names_rename(&names, 40, "1600");
     assert_int_equal(tkri_names_copy(&copy, &names, &env), TKR_OK);
     for (int i = 0; i < MANY; i++) {
         uint64_t got;
@@ -191,11 +228,9 @@ static void test_memory(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_other_kinds),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_names_that_begin_names),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_reserved), cmocka_unit_test(test_other_kinds),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_names_that_begin_names),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
