@@ -60,14 +60,33 @@ uint64_t tkri_utf8_check(const char *text, uint64_t len) {
     return at;
 }
 
+/* A byte that is no text: \t, \n, \r, or as \x1f. Returns the length. */
+static uint64_t escape(char *out, unsigned char byte) {
+    static const char digits[] = "0123456789abcdef";
+    const char name = byte == '\t' ? 't' : byte == '\n' ? 'n' : byte == '\r' ? 'r' : 'x';
+    out[0] = '\\';
+    out[1] = name;
+    if (name != 'x') {
+        return 2;
+    }
+    out[2] = digits[byte >> 4];
+    out[3] = digits[byte & 15];
+    return 4;
+}
+
 const char *tkri_utf8_show(char *out, uint64_t capacity, const char *text, uint64_t len) {
     uint64_t used = 0, at = 0;
     while (at < len) {
+        char piece[2 * 4]; /* a control character has at most two bytes */
         uint32_t code = 0;
-        uint64_t n = (uint64_t)tkri_utf8_decode(text + at, len - at, &code);
-        int control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-        const char *piece = control ? "?" : text + at;
-        uint64_t piece_len = control ? 1 : n;
+        const uint64_t n = (uint64_t)tkri_utf8_decode(text + at, len - at, &code);
+        uint64_t piece_len = n;
+        if (n == 0 || code < 0x20 || (code >= 0x7F && code < 0xA0)) {
+            piece_len = escape(piece, (unsigned char)text[at]);
+            piece_len += n == 2 ? escape(piece + piece_len, (unsigned char)text[at + 1]) : 0;
+        } else {
+            memcpy(piece, text + at, (size_t)n);
+        }
         if (used + piece_len >= capacity) {
             break;
         }

@@ -18,7 +18,8 @@ int tkri_utf8_encode(char *text, uint32_t code);
 uint64_t tkri_utf8_check(const char *text, uint64_t len);
 
 /* An untrusted name made fit for an error text: NUL-terminated in out [capacity], cut after a whole
- * character, with '?' for control characters and bytes that are not UTF-8. Returns `out`. */
+ * character, with \t, \n, \r and \x1f for control characters and bytes that are not UTF-8. Returns
+ * `out`. */
 const char *tkri_utf8_show(char *out, uint64_t capacity, const char *text, uint64_t len);
 
 #endif

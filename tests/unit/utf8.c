@@ -86,8 +86,9 @@ static void test_show(void **unused) {
     expect_shown(
         "a\n\x7F\0\xC2\x9B"
         "b",
-        7, 16, "a????b");
-    expect_shown("\xFFx\xC3", 3, 16, "?x?");
+        7, 31, "a\\n\\x7f\\x00\\xc2\\x9bb");
+    expect_shown("\t\r\x1F\xFFx\xC3", 6, 31, "\\t\\r\\x1f\\xffx\\xc3");
+    expect_shown("ab\x01", 3, 6, "ab"); /* an escape is not cut */
     expect_shown("\xC3\xA7\xC3\xA7", 4, 4, "\xC3\xA7");
     expect_shown("abcd", 4, 4, "abc");
     expect_shown("", 0, 1, "");
