@@ -58,6 +58,7 @@ static double log_10(const tkr_ngram *ngram, const char *context, const char *wo
     int64_t n;
     double logprob;
     assert_ok(tkr_ngram_get_vocabulary(&v, ngram, NULL));
+    assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 1)); /* a context may have <unk> in it */
     int marked = strncmp(context, "<s>", 3) == 0;
     ids[0] = TKR_BEGIN;
     assert_ok(tkr_vocabulary_encode(v, ids + marked, 7, &n, context + 3 * marked,
