@@ -54,13 +54,12 @@ static int has(const stream *s, const char *text) {
 /* log10 p(word | context), words being those of the file. */
 static double log_10(const tkr_ngram *ngram, const char *context, const char *word) {
     tkr_vocabulary *v;
-    int32_t ids[8], id;
+    int32_t ids[8] = {TKR_BEGIN}, id;
     int64_t n;
     double logprob;
     assert_ok(tkr_ngram_get_vocabulary(&v, ngram, NULL));
     assert_ok(tkr_vocabulary_set_int(v, TKR_RESERVED, 1)); /* a context may have <unk> in it */
     int marked = strncmp(context, "<s>", 3) == 0;
-    ids[0] = TKR_BEGIN;
     assert_ok(tkr_vocabulary_encode(v, ids + marked, 7, &n, context + 3 * marked,
                                     strlen(context) - 3 * (size_t)marked, -1));
     assert_ok(tkr_vocabulary_find(v, &id, word, strlen(word)));
