@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* No load or store passes by, and with it hardly any arithmetic: a compiler knows nothing of modes. */
+#define TKRI_STAY __asm__ volatile("" : : : "memory")
+
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 typedef unsigned tkri_fpmode;
@@ -17,9 +20,11 @@ static inline tkri_fpmode tkri_fpmode_with(unsigned bits) {
     if (mode != wanted) {
         _mm_setcsr(wanted);
     }
+    TKRI_STAY;
     return mode;
 }
 static inline void tkri_fpmode_leave(tkri_fpmode mode) {
+    TKRI_STAY;
     if (_mm_getcsr() != mode) {
         _mm_setcsr(mode);
     }
@@ -38,9 +43,11 @@ static inline tkri_fpmode tkri_fpmode_with(uint64_t bits) {
     if (wanted != mode.control) {
         __asm__ volatile("msr fpcr, %0" : : "r"(wanted));
     }
+    TKRI_STAY;
     return mode;
 }
 static inline void tkri_fpmode_leave(tkri_fpmode mode) {
+    TKRI_STAY;
     __asm__ volatile("msr fpcr, %0" : : "r"(mode.control));
     __asm__ volatile("msr fpsr, %0" : : "r"(mode.flags));
 }
