@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* No load or store passes by, and with it hardly any arithmetic: a compiler knows nothing of modes. */
+/* No load or store passes by, so hardly any arithmetic does: a compiler knows nothing of modes. */
 #define TKRI_STAY __asm__ volatile("" : : : "memory")
 
 #if defined(__SSE2__)
