@@ -115,6 +115,7 @@ int32_t tkr_ngram_step(const tkr_ngram *ngram, tkr_ngram_state *state, double *l
 
 int32_t tkr_ngram_match(const tkr_ngram *ngram, const tkr_ngram_state *state, int32_t *len,
                         int32_t id) {
+    UNTRAPPED;
     tkri_place place;
     if (!len) {
         return TKR_ERR_ARGUMENT;
@@ -230,6 +231,7 @@ int32_t tkr_ngram_len(const tkr_ngram *ngram, int32_t n, int64_t *ngrams, uint64
 }
 
 int32_t tkr_ngram_structure(const tkr_ngram *ngram, int64_t *contexts, int64_t *pairs) {
+    UNTRAPPED;
     if (!ngram || !contexts || !pairs) {
         return TKR_ERR_ARGUMENT;
     }

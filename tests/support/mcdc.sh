@@ -13,7 +13,7 @@ LLVM=${LLVM--19}
 build=build-test/mcdc
 # The tests that read and write files: other ones say nothing here.
 tests='arpa_names cell_file checkpoint decimal disk dtype file files fuzz_arpa fuzz_ngram fuzz_safetensors gru_file
-    header json link mix ngram ngram_arpa ngram_check ngram_counts ngram_file ngram_smoothing options
+    header json link mix ngram ngram_arpa ngram_check ngram_counts ngram_file ngram_smoothing ngram_tolerance ngram_traps options
     read refuse_cells refuse_ngrams refuse_parts refuse_runs refuse_texts replace source user vocabulary
     words write'
 mkdir -p build-test
