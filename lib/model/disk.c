@@ -132,7 +132,7 @@ static int follow_links(tkri_disk_names *names, const char *path) {
 
 /* Is the file that the system finds behind the links the one that we found? */
 static int ends_at_target(const tkri_disk_writer *disk, const struct stat *old) {
-    struct stat found;
+    struct stat found = {.st_mode = 0};
     return strcmp(disk->path, disk->names->target) == 0 ||
            (lstat(disk->names->target, &found) == 0 && found.st_dev == old->st_dev &&
             found.st_ino == old->st_ino);
