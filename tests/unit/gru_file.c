@@ -41,7 +41,7 @@ static void open_file(tkri_file *file, const stream *bytes) {
 }
 
 static void expect_tensor(const tkri_file *file, const char *prefix, const char *name, int there) {
-    char whole[100];
+    char whole[256];
     snprintf(whole, sizeof whole, "%s%s", prefix, name);
     if ((tkri_header_tensor(&file->header, whole) >= 0) != there) {
         print_error("tensor '%s' is %s\n", whole, there ? "missing" : "there");
