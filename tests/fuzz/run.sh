@@ -12,9 +12,9 @@ runs=${1:-10000000}
 [ $# -gt 0 ] || set -- fuzz_arpa fuzz_ngram fuzz_safetensors
 build=$PWD/build-test/fuzz
 mkdir -p build-test
-[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dfuzz=true -Dbuildtype=release \
-    -Db_sanitize=address,undefined -Db_lundef=false -Dblas=none -Dexamples=false -Dbench=false \
-    >"$build.log"
+[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dfuzz=true -Dbuildtype=debug \
+    -Doptimization=1 -Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link \
+    -Db_lundef=false -Dblas=none -Dexamples=false -Dbench=false >"$build.log"
 status=0
 for fuzzer in "$@"; do
     meson compile -C "$build" "$fuzzer" >>"$build.log"
