@@ -48,6 +48,14 @@ float operands_number(int array, int64_t i, int64_t j) {
     return (float)((double)(z >> 40) / (1 << 23) - 1.0);
 }
 
+float *operands_drawn(operands *o, int array) {
+    float *p = operands_room(o, o->c->units);
+    for (int64_t i = 0; i < o->c->units; i++) {
+        p[i] = operands_number(array, i, 0);
+    }
+    return p;
+}
+
 /* Put a cell with quantized weights in the place of o->cell. */
 static int32_t quantize(operands *o, int32_t precision, const tkr_env *env) {
     const tkr_trial trial = {

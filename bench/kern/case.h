@@ -78,6 +78,9 @@ int64_t operands_compare(const operands *got, const operands *want);
 float *operands_room(operands *o, int64_t n);
 float operands_number(int array, int64_t i, int64_t j);
 
+/* An array of as many numbers as the case has units. */
+float *operands_drawn(operands *o, int array);
+
 /* A cell of this tier with the same weights on every tier, and its operations. The program ends if
  * it cannot be made. */
 void operands_cell(operands *o, int32_t kind, int32_t reset, int32_t precision);

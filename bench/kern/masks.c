@@ -4,18 +4,11 @@
 
 enum { DRAW_MASK, ZONE, ZONE_GRADIENT };
 
-static float *drawn(operands *o, int array) {
-    float *p = operands_room(o, o->c->units);
-    for (int64_t i = 0; i < o->c->units; i++) {
-        p[i] = operands_number(array, i, 0);
-    }
-    return p;
-}
-
 static void make(operands *o) {
-    o->x = drawn(o, 1);
-    o->y = drawn(o, 2);
-    o->m = drawn(o, 3); /* a mask in -1..1: of zeros and ones little would be left to compare */
+    o->x = operands_drawn(o, 1);
+    o->y = operands_drawn(o, 2);
+    o->m = operands_drawn(
+        o, 3); /* a mask in -1..1: of zeros and ones little would be left to compare */
     o->n_results = 2 * o->c->units;
     o->elements = (double)o->c->units;
     o->absolute = 1e-6;

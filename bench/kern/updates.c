@@ -4,19 +4,11 @@
 
 enum { SUM_SQUARES, ADAM, SGD, RMSPROP };
 
-static float *drawn(operands *o, int array) {
-    float *p = operands_room(o, o->c->units);
-    for (int64_t i = 0; i < o->c->units; i++) {
-        p[i] = operands_number(array, i, 0);
-    }
-    return p;
-}
-
 static void make(operands *o) {
-    o->x = drawn(o, 1);
-    o->gradient = drawn(o, 2);
-    o->m = drawn(o, 3);
-    o->v = drawn(o, 4);
+    o->x = operands_drawn(o, 1);
+    o->gradient = operands_drawn(o, 2);
+    o->m = operands_drawn(o, 3);
+    o->v = operands_drawn(o, 4);
     for (int64_t i = 0; i < o->c->units; i++) {
         o->v[i] = o->v[i] < 0 ? -o->v[i] : o->v[i];
     }

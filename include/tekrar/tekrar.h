@@ -618,8 +618,8 @@ TKR_API int32_t tkr_cell_step_ids(const tkr_cell *cell, tkr_state *state, float 
  *               must not overlap
  * @param x      [steps][B][I]
  * @param steps  at least 0
- * @return as tkr_cell_step(). A step that fails (a user's cell) leaves the state as it was before the
- *         block. Since: 0.1
+ * @return as tkr_cell_step(); TKR_ERR_ARGUMENT also for more steps than memory can hold. A step that
+ *         fails (a user's cell) leaves the state as it was before the block. Since: 0.1
  */
 TKR_API int32_t tkr_cell_steps(const tkr_cell *cell, tkr_state *state, float *y, const float *x,
                                int64_t steps);

@@ -180,8 +180,17 @@ int32_t tkr_cell_step(const tkr_cell *cell, tkr_state *state, float *y, const fl
     return steps_of(cell, state, y, x, 1);
 }
 
+/* Are there so many steps, in arrays that memory can hold? (One step is the state's own size.) */
 static int32_t check_steps(tkr_state *state, int64_t steps) {
+    if (steps == 1) {
+        return TKR_OK;
+    }
+    const tkri_net *net = state->net;
+    const uint64_t row = tkri_mul((uint64_t)tkri_max(net->input, net->output), sizeof(float));
     REQUIRE(steps >= 0, &state->detail, TKR_ERR_ARGUMENT, "%lld steps", (long long)steps);
+    REQUIRE(tkri_mul(tkri_mul((uint64_t)steps, (uint64_t)state->batch), row) <= TKRI_SIZE_LIMIT,
+            &state->detail, TKR_ERR_ARGUMENT, "%lld steps are more than memory can hold",
+            (long long)steps);
     return TKR_OK;
 }
 

@@ -98,12 +98,8 @@ static void update_slice(void *argument, int64_t index) {
     tkri_fpmode_leave(mode);
 }
 
-static int all_finite(const float *x, int64_t n) {
-    float sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += x[i] - x[i];
-    }
-    return sum >= 0.0f;
+static int all_finite(const task *k, const float *x, int64_t n) {
+    return isfinite(k->opt->cell->kern->sum_squares(x, n, 0.0f));
 }
 
 /* Leaves 1 if the update, made with a copy, gives but finite numbers; else 0. */
@@ -126,7 +122,7 @@ static void try_slice(void *argument, int64_t index) {
             memcpy(y.v, x.v, bytes);
         }
         (void)update(k, &y, n);
-        good = all_finite(y.p, n) && all_finite(y.m, n) && (!y.v || all_finite(y.v, n));
+        good = all_finite(k, y.p, n) && all_finite(k, y.m, n) && (!y.v || all_finite(k, y.v, n));
     }
     k->opt->numbers[index] = good;
     tkri_fpmode_leave(mode);

@@ -80,6 +80,8 @@ static void test_step(void **state) {
     REFUSES(w, TKR_ERR_ARGUMENT, NULL, tkr_cell_steps_ids(w->net, NULL, y, w->io.ids, 1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps_ids(w->net, s, y, NULL, 1));
     REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps_ids(w->net, s, y, w->io.ids, -1));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps(w->net, s, y, w->io.input, INT64_MAX));
+    REFUSES(w, TKR_ERR_ARGUMENT, text, tkr_cell_steps_ids(w->net, s, y, w->io.ids, INT64_MAX));
     int32_t second[2 * B] = {0};
     second[2 * B - 1] = V;
     REFUSES(w, TKR_ERR_TOKEN, text, tkr_cell_steps_ids(w->net, s, y, second, 2));
