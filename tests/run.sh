@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2086
 need $BUILD_PACKAGES cmd:python3=python3 cmd:g++=g++ cmd:clang=clang asan=libclang-rt-14-dev \
     cmd:nm=binutils pc:cmocka=libcmocka-dev cmd:gcovr=gcovr cmd:strace=strace cmd:gnuplot=gnuplot-nox cmd:musl-gcc=musl-tools \
-    numpy=python3-numpy venv=python3-venv
+    pc:zlib=zlib1g-dev numpy=python3-numpy venv=python3-venv
 
 BRANCH_GOAL=${BRANCH_GOAL:-90}
 mkdir -p build-test

@@ -4,6 +4,7 @@ plain file, or another one where the bytes count, or the file is refused and the
 
 Usage: example_texts.py FOLDER_OF_EXAMPLES
 """
+import gzip
 import pathlib
 import sys
 
@@ -62,6 +63,23 @@ EDGES = {
 }
 
 
+def check_gzip(programs):
+    """A model that gzip compressed is the model; one that ends too early is refused."""
+    programs.write("FILE", PROSE)
+    programs.answer("ngram", "--train", "FILE", "--words", "--sentences", "--fallback", "--order",
+                    "2", "--arpa-out", "model.arpa")
+    packed = gzip.compress((programs.place / "model.arpa").read_bytes())
+    programs.write("model.arpa.gz", packed)
+    programs.write("half.arpa.gz", packed[:len(packed) // 2])
+    ask = ["ngram", "--valid", "FILE", "--query", "--arpa-in"]
+    if "compressed by gzip" in programs.run(*ask, "model.arpa.gz")[0]:
+        programs.checks.skip("ngram: gzip", "built without zlib")
+        return
+    plain = programs.answer(*ask, "model.arpa")
+    programs.checks.expect(plain and programs.answer(*ask, "model.arpa.gz") == plain, "ngram: gzip")
+    programs.refuses("ngram: gzip that ends too early", "half.arpa.gz", *ask, "half.arpa.gz")
+
+
 def main():
     checks = Checks()
     programs = Programs(sys.argv[1], checks)
@@ -78,6 +96,7 @@ def main():
                               f"{use}: {edge}", f"wanted: {wanted}", *got.split("\n")[-3:])
             else:
                 programs.refuses(f"{use}: {edge}", wanted, *words)
+    check_gzip(programs)
     programs.refuses("a folder is no text", "Is a directory", "ngram", "--train", ".")
     programs.refuses("no such file", "nowhere: No such file", "ngram", "--train", "nowhere")
     checks.finish()
