@@ -29,12 +29,13 @@ static int32_t mark(uint64_t *seen, const char *text, uint64_t len, const tkri_e
 /* The set bits in ascending order into code, unless that is NULL; returns their number. */
 static int32_t list(const uint64_t *seen, uint32_t *code) {
     int32_t n = 0;
-    for (uint32_t c = 0; c < TKRI_CODE_POINTS; c++) {
-        if (seen[c / WORD_BITS] >> c % WORD_BITS & 1) {
-            if (code) {
+    for (uint32_t word = 0; word < N_WORDS; word++) {
+        uint32_t c = word * WORD_BITS;
+        for (uint64_t bits = seen[word]; bits; bits >>= 1, c++) {
+            if ((bits & 1) && code) {
                 code[n] = c;
             }
-            n++;
+            n += (int32_t)(bits & 1);
         }
     }
     return n;
