@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The error-to-signal ratio, its gradient, and the two rivals. With the pre-emphasis
+ * p(y)[t] = y[t] - A y[t-1], e = output - target, sums over a window's steps t and sequences b:
+ *
+ *     L          = sum p(e)^2 / S  +  sum_b m_b^2 / (B M)
+ *     S          = sum p(target)^2,  M = mean target^2,  m_b = mean_t e[t][b]
+ *     dL/de[t][b] = 2 (p(e)[t] - A p(e)[t+1]) / S  +  2 m_b / (T B M)
+ *
+ * The last p(e) of a window has no successor in it, the first one's predecessor is not trained.
+ */
+#include "amp.h"
+
+#include <stdlib.h>
+
+static const double emphasis = 0.85;  /* A */
+static const double floor_ms = 1e-5; /* added to mean squares: silence divides nothing by zero */
+
+/* p(e) [steps][batch] into `filtered`; its sum of squares and that of the target's are returned. */
+static void filter_errors(float *filtered, const float *target, const float *output, int64_t n,
+                          int64_t batch, double *sums) {
+    sums[0] = sums[1] = sums[2] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t now = i + batch;
+        double y = (double)target[now], before = (double)target[i];
+        double e = (double)output[now] - y - emphasis * ((double)output[i] - before);
+        double signal = y - emphasis * before;
+        filtered[i] = (float)e;
+        sums[0] += e * e;
+        sums[1] += signal * signal;
+        sums[2] += y * y;
+    }
+}
+
+double amp_loss(float *doutput, const float *target, const float *output, int64_t steps,
+                int64_t batch) {
+    int64_t n = steps * batch;
+    double sums[3], offset = 0;
+    filter_errors(doutput, target, output, n, batch, sums);
+    double energy = sums[1] + floor_ms * (double)n, power = sums[2] / (double)n + floor_ms;
+    for (int64_t b = 0; b < batch; b++) {
+        double mean = 0;
+        for (int64_t t = 1; t <= steps; t++) {
+            mean += (double)(output[t * batch + b] - target[t * batch + b]) / (double)steps;
+        }
+        double constant = 2 * mean / ((double)n * power);
+        for (int64_t i = b; i < n; i += batch) {
+            double next = i + batch < n ? (double)doutput[i + batch] : 0;
+            doutput[i] =
+                (float)(2 * ((double)doutput[i] - emphasis * next) / energy + constant);
+        }
+        offset += mean * mean / ((double)batch * power);
+    }
+    return sums[0] / energy + offset;
+}
+
+amp_error amp_error_of(const float *target, const float *output, int64_t n) {
+    double error = 0, signal = 0, bare_error = 0, bare_signal = 0;
+    for (int64_t i = 1; i < n; i++) {
+        double y = (double)target[i], e = (double)output[i] - y;
+        double before = (double)target[i - 1];
+        double pe = e - emphasis * ((double)output[i - 1] - before), py = y - emphasis * before;
+        error += pe * pe;
+        signal += py * py;
+        bare_error += e * e;
+        bare_signal += y * y;
+    }
+    return (amp_error){error / signal, bare_error / bare_signal};
+}
+
+/* ---- a straight wire: y = a x ---------------------------------------------------------------- */
+
+void amp_wire(float *output, const amp_wave *dry, const amp_wave *wet, int64_t n) {
+    double both = 0, squares = 0;
+    for (int64_t i = 1; i < n; i++) {
+        double x = (double)dry->samples[i] - emphasis * (double)dry->samples[i - 1];
+        double y = (double)wet->samples[i] - emphasis * (double)wet->samples[i - 1];
+        both += x * y;
+        squares += x * x;
+    }
+    for (int64_t i = 0; i < dry->len; i++) {
+        output[i] = (float)(both / squares * (double)dry->samples[i]);
+    }
+}
+
+/* ---- a curve without memory: straight lines between knots, by least squares ------------------- */
+
+enum { KNOTS = 65 };
+
+/* Where a sample lies: its knot below, and how far it is to the next one. */
+static int64_t knot_of(float sample, float peak, double *share) {
+    double place = ((double)sample / (double)peak + 1) / 2 * (KNOTS - 1);
+    place = place < 0 ? 0 : place > KNOTS - 1 ? KNOTS - 1 : place;
+    int64_t knot = place < KNOTS - 2 ? (int64_t)place : KNOTS - 2;
+    *share = place - (double)knot;
+    return knot;
+}
+
+/* The normal equations: a symmetric matrix of a diagonal and one beside it. Neighbours pull at each
+ * other a little, so that knots without samples have a height. */
+static void curve_fit(double *height, const amp_wave *dry, const amp_wave *wet, int64_t n,
+                      float peak) {
+    static const double pull = 1e-6;
+    double diagonal[KNOTS] = {0}, beside[KNOTS] = {0}, right[KNOTS] = {0}, share = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = knot_of(dry->samples[i], peak, &share);
+        double y = (double)wet->samples[i];
+        diagonal[k] += (1 - share) * (1 - share);
+        diagonal[k + 1] += share * share;
+        beside[k] += share * (1 - share);
+        right[k] += (1 - share) * y;
+        right[k + 1] += share * y;
+    }
+    for (int k = 0; k < KNOTS - 1; k++) {
+        diagonal[k] += pull;
+        diagonal[k + 1] += pull;
+        beside[k] -= pull;
+    }
+    for (int k = 1; k < KNOTS; k++) { /* eliminate downwards */
+        double factor = beside[k - 1] / diagonal[k - 1];
+        diagonal[k] -= factor * beside[k - 1];
+        right[k] -= factor * right[k - 1];
+    }
+    height[KNOTS - 1] = right[KNOTS - 1] / diagonal[KNOTS - 1];
+    for (int k = KNOTS - 2; k >= 0; k--) {
+        height[k] = (right[k] - beside[k] * height[k + 1]) / diagonal[k];
+    }
+}
+
+void amp_curve(float *output, const amp_wave *dry, const amp_wave *wet, int64_t n) {
+    double height[KNOTS], share = 0;
+    float peak = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float size = dry->samples[i] < 0 ? -dry->samples[i] : dry->samples[i];
+        peak = size > peak ? size : peak;
+    }
+    curve_fit(height, dry, wet, n, peak);
+    for (int64_t i = 0; i < dry->len; i++) {
+        int64_t k = knot_of(dry->samples[i], peak, &share);
+        output[i] = (float)((1 - share) * height[k] + share * height[k + 1]);
+    }
+}
