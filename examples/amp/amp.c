@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const char about[] =
-    "An LSTM learns the sound of an amplifier from a recording of what goes in and what comes out.\n"
+    "An LSTM learns the sound of an amplifier from a recording of what goes in and what comes "
+    "out.\n"
     "  amp make DIR             writes a pair to learn from: DIR/dry.wav and DIR/wet.wav\n"
     "  amp train DRY WET MODEL  learns it, holds it beside a straight wire and a static curve\n"
     "  amp play MODEL IN OUT    sends a sound through the net, block by block\n"
@@ -76,7 +77,7 @@ enum { MOST_WORDS = 4 };
 static int read_options(amp_options *set, const char **words, int argc, char **argv) {
     ex_option options[] = {
         {"seconds", EX_INT, &set->seconds, 1, 3600, "make: length of the pair", 0},
-        {"rate", EX_INT, &set->rate, 8000, 192000, "make: samples a second", 0},
+        {"rate", EX_INT, &set->rate, 16000, 192000, "make: samples a second", 0},
         {"hidden", EX_INT, &set->hidden, 1, 1024, "train: LSTM units", 0},
         {"epochs", EX_INT, &set->epochs, 1, 1e6, "train: how often all of it is heard", 0},
         {"batch", EX_INT, &set->batch, 1, 4096, "train: segments side by side", 0},
@@ -96,7 +97,7 @@ static int read_options(amp_options *set, const char **words, int argc, char **a
 }
 
 int main(int argc, char **argv) {
-    amp_options set = {.seconds = 45,
+    amp_options set = {.seconds = 60,
                        .rate = 44100,
                        .hidden = 16,
                        .epochs = 60,
@@ -104,7 +105,7 @@ int main(int argc, char **argv) {
                        .steps = 512,
                        .segment = 22050,
                        .warmup = 1000,
-                       .threads = 2,
+                       .threads = 1,
                        .block = 64,
                        .seed = 1,
                        .lr = 0.005};

@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-static const double emphasis = 0.85;  /* A */
+static const double emphasis = 0.85; /* A */
 static const double floor_ms = 1e-5; /* added to mean squares: silence divides nothing by zero */
 
 /* p(e) [steps][batch] into `filtered`; its sum of squares and that of the target's are returned. */
@@ -46,8 +46,7 @@ double amp_loss(float *doutput, const float *target, const float *output, int64_
         double constant = 2 * mean / ((double)n * power);
         for (int64_t i = b; i < n; i += batch) {
             double next = i + batch < n ? (double)doutput[i + batch] : 0;
-            doutput[i] =
-                (float)(2 * ((double)doutput[i] - emphasis * next) / energy + constant);
+            doutput[i] = (float)(2 * ((double)doutput[i] - emphasis * next) / energy + constant);
         }
         offset += mean * mean / ((double)batch * power);
     }
@@ -96,35 +95,57 @@ static int64_t knot_of(float sample, float peak, double *share) {
     return knot;
 }
 
-/* The normal equations: a symmetric matrix of a diagonal and one beside it. Neighbours pull at each
- * other a little, so that knots without samples have a height. */
+/* Add what one sample tells to the normal equations: its row, with pre-emphasis, has four numbers. */
+static void add_row(double (*normal)[KNOTS], double *right, const float *x, const float *y,
+                    float peak) {
+    double now = 0, before = 0;
+    int64_t k = knot_of(x[0], peak, &now), j = knot_of(x[-1], peak, &before);
+    const int64_t at[] = {k, k + 1, j, j + 1};
+    const double row[] = {1 - now, now, -emphasis * (1 - before), -emphasis * before};
+    for (int a = 0; a < 4; a++) {
+        right[at[a]] += row[a] * ((double)y[0] - emphasis * (double)y[-1]);
+        for (int b = 0; b < 4; b++) {
+            normal[at[a]][at[b]] += row[a] * row[b];
+        }
+    }
+}
+
+/* Solve them for the knots' heights. They are positive definite: no pivots are sought. */
+static void solve(double *height, double (*normal)[KNOTS], double *right) {
+    for (int k = 0; k < KNOTS; k++) {
+        for (int i = k + 1; i < KNOTS; i++) {
+            double factor = normal[i][k] / normal[k][k];
+            right[i] -= factor * right[k];
+            for (int j = k; j < KNOTS; j++) {
+                normal[i][j] -= factor * normal[k][j];
+            }
+        }
+    }
+    for (int k = KNOTS - 1; k >= 0; k--) {
+        height[k] = right[k];
+        for (int j = k + 1; j < KNOTS; j++) {
+            height[k] -= normal[k][j] * height[j];
+        }
+        height[k] /= normal[k][k];
+    }
+}
+
+/* Neighbours pull at each other a little, so that knots without samples have a height. */
 static void curve_fit(double *height, const amp_wave *dry, const amp_wave *wet, int64_t n,
                       float peak) {
     static const double pull = 1e-6;
-    double diagonal[KNOTS] = {0}, beside[KNOTS] = {0}, right[KNOTS] = {0}, share = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t k = knot_of(dry->samples[i], peak, &share);
-        double y = (double)wet->samples[i];
-        diagonal[k] += (1 - share) * (1 - share);
-        diagonal[k + 1] += share * share;
-        beside[k] += share * (1 - share);
-        right[k] += (1 - share) * y;
-        right[k + 1] += share * y;
+    double(*normal)[KNOTS] = ex_alloc(KNOTS, sizeof *normal), right[KNOTS] = {0};
+    for (int64_t i = 1; i < n; i++) {
+        add_row(normal, right, dry->samples + i, wet->samples + i, peak);
     }
     for (int k = 0; k < KNOTS - 1; k++) {
-        diagonal[k] += pull;
-        diagonal[k + 1] += pull;
-        beside[k] -= pull;
+        normal[k][k] += pull;
+        normal[k + 1][k + 1] += pull;
+        normal[k][k + 1] -= pull;
+        normal[k + 1][k] -= pull;
     }
-    for (int k = 1; k < KNOTS; k++) { /* eliminate downwards */
-        double factor = beside[k - 1] / diagonal[k - 1];
-        diagonal[k] -= factor * beside[k - 1];
-        right[k] -= factor * right[k - 1];
-    }
-    height[KNOTS - 1] = right[KNOTS - 1] / diagonal[KNOTS - 1];
-    for (int k = KNOTS - 2; k >= 0; k--) {
-        height[k] = (right[k] - beside[k] * height[k + 1]) / diagonal[k];
-    }
+    solve(height, normal, right);
+    free(normal);
 }
 
 void amp_curve(float *output, const amp_wave *dry, const amp_wave *wet, int64_t n) {

@@ -57,11 +57,11 @@ static double clip(double v) {
 }
 
 static void amplify(amp_wave *wet, const amp_wave *dry) {
-    static const double gain = 6;
+    static const double gain = 5;
     double rate = (double)dry->rate;
     biquad high = make_filter(HIGH_PASS, 100, 0.7, 1, rate);
     biquad peak = make_filter(PEAK, 800, 0.7, 2.5, rate);
-    biquad low = make_filter(LOW_PASS, 4500, 0.8, 1, rate);
+    biquad low = make_filter(LOW_PASS, 5000, 0.7, 1, rate);
     biquad offset = make_filter(HIGH_PASS, 20, 0.7, 1, rate);
     for (int64_t t = 0; t < dry->len; t++) {
         double v = filter(&peak, filter(&high, (double)dry->samples[t]));
@@ -123,12 +123,12 @@ static void burst(float *x, int64_t n, double level, uint64_t *random) {
     }
 }
 
-/* Of ten sounds eight are strings; levels are spread over 30 dB. A string rings on into the next. */
+/* Of ten sounds eight are strings; levels are spread over 24 dB. A string rings on into the next. */
 static void play_guitar(amp_wave *dry, uint64_t *random) {
     double rate = (double)dry->rate;
     for (int64_t at = 0; at < dry->len;) {
         int64_t kind = ex_below(random, 10);
-        double level = pow(10, between(random, -30, 0) / 20), seconds = between(random, 0.15, 0.8);
+        double level = pow(10, between(random, -24, 0) / 20), seconds = between(random, 0.15, 0.8);
         int64_t len = (int64_t)(seconds * rate), room = dry->len - at;
         int64_t ringing = 3 * len < room ? 3 * len : room, n = len < room ? len : room;
         if (kind < 8) {

@@ -20,8 +20,8 @@ typedef struct trainer {
     tkr_cell *net, *best;
     tkr_sequence *seq;
     tkr_optimizer *adam;
-    int64_t batch;
-    int64_t *starts; /* [segments] of an epoch: their first samples behind the warm-up, shuffled */
+    int64_t segments, batch;
+    int64_t *starts;         /* [segments] first samples behind the warm-up */
     float *input, *doutput;  /* [steps][batch] */
     float *target, *output;  /* [1 + steps][batch], the step before the window first */
     float *streamed;         /* [len] */
@@ -51,8 +51,8 @@ static pair read_pair(const amp_options *set, const char *dry, const char *wet) 
     }
     sound.held = len - len / 5;
     if (sound.held < least) {
-        ex_die("%s: is too short: %.2f s, and %.2f s are wanted", dry,
-               (double)len / (double)rate, 1.25 * (double)least / (double)rate);
+        ex_die("%s: is too short: %.2f s, and %.2f s are wanted", dry, (double)len / (double)rate,
+               1.25 * (double)least / (double)rate);
     }
     check_level(dry, &sound.dry, 0, sound.held, "to learn from");
     check_level(wet, &sound.wet, 0, sound.held, "to learn from");
@@ -85,16 +85,14 @@ static tkr_cell *make_net(const amp_options *set, int64_t rate, tkr_env *env) {
 
 /* ---- an epoch -------------------------------------------------------------------------------- */
 
-/* Segments of an epoch: the cuts move from one to the next. */
-static int64_t shuffle(trainer *t, uint64_t *random) {
-    int64_t segment = t->set->segment, first = t->set->warmup + ex_below(random, segment);
-    int64_t n = (t->sound->held - first) / segment;
-    for (int64_t i = 0; i < n; i++) {
+/* Where an epoch's segments begin, shuffled: the cuts move from one epoch to the next. */
+static void shuffle(trainer *t, uint64_t *random) {
+    int64_t first = t->set->warmup + ex_below(random, t->set->segment);
+    for (int64_t i = 0; i < t->segments; i++) {
         int64_t j = ex_below(random, i + 1);
         t->starts[i] = t->starts[j];
-        t->starts[j] = first + i * segment;
+        t->starts[j] = first + i * t->set->segment;
     }
-    return n;
 }
 
 /* Fill input and target with a window of the batch, `at` steps behind the segments' starts. */
@@ -160,9 +158,10 @@ static void validate(trainer *t) {
 
 static void start(trainer *t, tkr_env *env) {
     const amp_options *set = t->set;
-    int64_t segments = (t->sound->held - set->warmup) / set->segment;
-    int64_t batch = set->batch < segments - 1 ? set->batch : segments - 1;
-    int64_t updates = (segments - 1) / batch * ((set->segment + set->steps - 1) / set->steps);
+    int64_t segments = (t->sound->held - set->warmup) / set->segment - 1; /* and room to move */
+    int64_t batch = set->batch < segments ? set->batch : segments;
+    int64_t updates = segments / batch * ((set->segment + set->steps - 1) / set->steps);
+    t->segments = segments;
     t->batch = batch;
     t->starts = ex_alloc(segments, sizeof *t->starts);
     t->input = ex_alloc(set->steps * batch, sizeof(float));
@@ -200,8 +199,9 @@ static void run_epochs(trainer *t) {
     ex_progress progress = ex_progress_start("amp", 0, epochs, (double)t->sound->held, "samples");
     printf("\n epoch      loss  ESR held out      time\n");
     for (int64_t epoch = 1; epoch <= epochs; epoch++) {
-        int64_t batches = shuffle(t, &random) / t->batch;
+        int64_t batches = t->segments / t->batch;
         double loss = 0;
+        shuffle(t, &random);
         for (int64_t i = 0; i < batches; i++) {
             loss += run_batch(t, t->starts + i * t->batch) / (double)batches;
         }

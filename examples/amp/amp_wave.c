@@ -56,7 +56,8 @@ static void write_samples(int descriptor, const char *path, const char *temporar
     if (file == NULL) {
         give_up(path, temporary, sf_strerror(NULL));
     }
-    sf_command(file, SFC_SET_CLIPPING, NULL, SF_TRUE); /* else what is over full scale wraps round */
+    sf_command(file, SFC_SET_CLIPPING, NULL,
+               SF_TRUE); /* else what is over full scale wraps round */
     if (sf_writef_float(file, wave->samples, wave->len) != wave->len) {
         give_up(path, temporary, sf_strerror(file));
     }
@@ -73,7 +74,12 @@ static mode_t new_mode(void) {
 }
 
 void amp_wave_write(const char *path, const amp_wave *wave, int samples) {
+    static const int64_t most =
+        INT32_MAX / (int64_t)sizeof(float); /* half of what a header can say */
     char temporary[4096];
+    if (wave->len > most) {
+        ex_die("%s: %lld samples are too many for a WAV file", path, (long long)wave->len);
+    }
     if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) {
         ex_die("%s: the name is too long", path);
     }
