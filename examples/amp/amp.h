@@ -33,8 +33,9 @@ typedef struct amp_error {
 
 amp_error amp_error_of(const float *target, const float *output, int64_t n);
 
-/** The loss of a window and its gradient. @param doutput  [steps][batch], to be written. @param target
- *  @param output  [1 + steps][batch] both: the first row is the step before the window */
+/** The loss of a window and its gradient dL/doutput.
+ *  @param doutput  [steps][batch], to be written
+ *  @param target   [1 + steps][batch], as is output: the first row is the step before the window */
 double amp_loss(float *doutput, const float *target, const float *output, int64_t steps,
                 int64_t batch);
 

@@ -7,37 +7,44 @@
  *     S          = sum p(target)^2,  M = mean target^2,  m_b = mean_t e[t][b]
  *     dL/de[t][b] = 2 (p(e)[t] - A p(e)[t+1]) / S  +  2 m_b / (T B M)
  *
- * The last p(e) of a window has no successor in it, the first one's predecessor is not trained.
+ * The last p(e) of a window has no successor in it, the first one's predecessor is not trained. To
+ * S and M a little is added, so that silence divides nothing by zero.
  */
 #include "amp.h"
 
 #include <stdlib.h>
 
 static const double emphasis = 0.85; /* A */
-static const double floor_ms = 1e-5; /* added to mean squares: silence divides nothing by zero */
+static const double floor_ms = 1e-5; /* added to mean squares */
 
-/* p(e) [steps][batch] into `filtered`; its sum of squares and that of the target's are returned. */
-static void filter_errors(float *filtered, const float *target, const float *output, int64_t n,
-                          int64_t batch, double *sums) {
-    sums[0] = sums[1] = sums[2] = 0;
+/* Sums of squares over a window: p(e), p(target), target. */
+typedef struct energies {
+    double error, signal, bare;
+} energies;
+
+/* p(e) [steps][batch] into `filtered`, and the sums; n = steps * batch. */
+static energies filter_errors(float *filtered, const float *target, const float *output, int64_t n,
+                              int64_t batch) {
+    energies sums = {0, 0, 0};
     for (int64_t i = 0; i < n; i++) {
         int64_t now = i + batch;
         double y = (double)target[now], before = (double)target[i];
         double e = (double)output[now] - y - emphasis * ((double)output[i] - before);
         double signal = y - emphasis * before;
         filtered[i] = (float)e;
-        sums[0] += e * e;
-        sums[1] += signal * signal;
-        sums[2] += y * y;
+        sums.error += e * e;
+        sums.signal += signal * signal;
+        sums.bare += y * y;
     }
+    return sums;
 }
 
 double amp_loss(float *doutput, const float *target, const float *output, int64_t steps,
                 int64_t batch) {
     int64_t n = steps * batch;
-    double sums[3], offset = 0;
-    filter_errors(doutput, target, output, n, batch, sums);
-    double energy = sums[1] + floor_ms * (double)n, power = sums[2] / (double)n + floor_ms;
+    energies sums = filter_errors(doutput, target, output, n, batch);
+    double energy = sums.signal + floor_ms * (double)n, power = sums.bare / (double)n + floor_ms;
+    double offset = 0;
     for (int64_t b = 0; b < batch; b++) {
         double mean = 0;
         for (int64_t t = 1; t <= steps; t++) {
@@ -50,7 +57,7 @@ double amp_loss(float *doutput, const float *target, const float *output, int64_
         }
         offset += mean * mean / ((double)batch * power);
     }
-    return sums[0] / energy + offset;
+    return sums.error / energy + offset;
 }
 
 amp_error amp_error_of(const float *target, const float *output, int64_t n) {
@@ -82,7 +89,7 @@ void amp_wire(float *output, const amp_wave *dry, const amp_wave *wet, int64_t n
     }
 }
 
-/* ---- a curve without memory: straight lines between knots, by least squares ------------------- */
+/* ---- a curve without memory: straight lines between knots, by least squares ------------------ */
 
 enum { KNOTS = 65 };
 
@@ -95,7 +102,7 @@ static int64_t knot_of(float sample, float peak, double *share) {
     return knot;
 }
 
-/* Add what one sample tells to the normal equations: its row, with pre-emphasis, has four numbers. */
+/* What one sample adds to the normal equations: with pre-emphasis its row has four numbers. */
 static void add_row(double (*normal)[KNOTS], double *right, const float *x, const float *y,
                     float peak) {
     double now = 0, before = 0;

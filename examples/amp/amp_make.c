@@ -123,7 +123,7 @@ static void burst(float *x, int64_t n, double level, uint64_t *random) {
     }
 }
 
-/* Of ten sounds eight are strings; levels are spread over 24 dB. A string rings on into the next. */
+/* Eight of ten sounds are strings, which ring on into the next; levels are spread over 24 dB. */
 static void play_guitar(amp_wave *dry, uint64_t *random) {
     double rate = (double)dry->rate;
     for (int64_t at = 0; at < dry->len;) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The training. The last fifth of the pair is held out. What lies before it is cut into segments, a
- * batch of which goes side by side: some steps that only fill the state, then windows, each with its
- * own gradient and update, the state being carried from one to the next (truncated BPTT).
+ * The training. The last fifth of the pair is held out. What lies before it is cut into segments,
+ * a batch of which goes side by side: some steps that only fill the state, then windows, each with
+ * its own gradient and update, the state being carried from one to the next (truncated BPTT).
  */
 #include "amp.h"
 
@@ -218,8 +218,8 @@ static void run_epochs(trainer *t) {
 
 /* ---- what came of it ------------------------------------------------------------------------- */
 
-/* Load the file again: its metadata must be there, and a stream of blocks must give the samples of an
- * unrolled forward, bit for bit. */
+/* Load the file again: its metadata must be there, and a stream of blocks must give the samples of
+ * an unrolled forward, bit for bit. */
 static void check_file(trainer *t, const char *path) {
     enum { STEPS = 1024, BLOCK = 64 };
     int64_t rate = 0, from = t->sound->held, len = t->sound->dry.len - from;

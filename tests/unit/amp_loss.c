@@ -40,7 +40,8 @@ static void test_gradient(void **state) {
     fill(output, ROWS, 2);
     amp_loss(doutput, target, output, STEPS, BATCH);
     for (int i = 0; i < N; i++) {
-        float kept = output[i + BATCH], step = 0x1p-7f; /* the loss is a parabola: no step too wide */
+        float kept = output[i + BATCH],
+              step = 0x1p-7f; /* the loss is a parabola: no step too wide */
         output[i + BATCH] = kept + step;
         double above = amp_loss(scratch, target, output, STEPS, BATCH);
         output[i + BATCH] = kept - step;
@@ -76,7 +77,7 @@ static void test_error(void **state) {
     assert_true(error.esr == 0 && error.plain == 0);
 }
 
-/* A wire finds its factor, a curve any line that bends at its knots; only the first part is seen. */
+/* A wire finds its factor, a curve what bends at its knots; only the first part is seen. */
 static void test_rivals(void **state) {
     enum { LEN = 4000, SEEN = 3000 };
     static float x[LEN], y[LEN], made[LEN];
