@@ -102,7 +102,7 @@ int main(int argc, char **argv) {
                        .hidden = 16,
                        .epochs = 60,
                        .batch = 32,
-                       .steps = 512,
+                       .steps = 256,
                        .segment = 22050,
                        .warmup = 1000,
                        .threads = 1,

@@ -137,10 +137,10 @@ static void solve(double *height, double (*normal)[KNOTS], double *right) {
     }
 }
 
-/* Neighbours pull at each other a little, so that knots without samples have a height. */
+/* Neighbours pull at each other as one sample would: knots that hardly any has seen stay near. */
 static void curve_fit(double *height, const amp_wave *dry, const amp_wave *wet, int64_t n,
                       float peak) {
-    static const double pull = 1e-6;
+    static const double pull = 1;
     double(*normal)[KNOTS] = ex_alloc(KNOTS, sizeof *normal), right[KNOTS] = {0};
     for (int64_t i = 1; i < n; i++) {
         add_row(normal, right, dry->samples + i, wet->samples + i, peak);
