@@ -112,16 +112,20 @@ static void make_step(operands *o) {
     const tkri_recurrent *layer = tkri_recurrent_of(&o->cell->net->layers[0]);
     const tkri_direction *d = &layer->direction[0];
     const float *values = o->cell->net->values, *derived = o->cell->net->derived;
-    *s = (tkri_stream){.x = units(o, 1),
+    float *h = units(o, 2);
+    *s = (tkri_stream){.steps = 1,
+                       .x = units(o, 1),
                        .x_len = o->c->k,
                        .input = o->c->k,
                        .units = o->c->units,
                        .w_ih = values + d->w_ih,
                        .w_hh = values + d->w_hh,
-                       .bias = derived + d->bias,
+                       .start = derived + d->bias,
+                       .start_tile = (int64_t)o->ops->gates * o->cell->kern->vl,
                        .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias,
-                       .h = units(o, 2),
-                       .h_next = units(o, 3),
+                       .h = h,
+                       .next = h,
+                       .room = units(o, 3),
                        .c = units(o, 4),
                        .ld_c = layer->units_ld};
     o->elements = (double)o->c->units;
@@ -131,7 +135,7 @@ static void make_step(operands *o) {
 }
 
 static void run_step(operands *o) {
-    o->ops->step(&o->stream);
+    o->ops->steps(&o->stream);
 }
 
 static double read_step(const operands *o, int64_t i) {

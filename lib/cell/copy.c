@@ -64,7 +64,7 @@ fail:
 static void set_precision(tkr_cell *cell, int32_t precision) {
     tkri_quantized_kern kern[TKRI_MAX_QUANTIZED];
     if (precision) {
-        (void)tkri_quantized_select(cell->kern, kern);
+        (void)tkri_quantized_select(tkri_net_kern(cell), kern);
         cell->precision = precision;
         cell->quantized = kern[0];
     }

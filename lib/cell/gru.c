@@ -95,7 +95,7 @@ INLINE void after_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[
     for (int t = 0; t < tiles; t++) {
 #pragma GCC unroll 3
         for (int gate = 0; gate < 3; gate++) {
-            sum[t][gate] = v_load(s->bias + ((j + t) * 3 + gate) * VL);
+            sum[t][gate] = v_load(s->start + (j + t) * s->start_tile + gate * VL);
         }
     }
     add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
@@ -122,7 +122,7 @@ INLINE vf after_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
     return mix(v_logistic(sum[1]), n, v_load(s->h + at));
 }
 
-DEFINE_STEP(after_step, after_sums, after_units)
+DEFINE_STEPS(after_steps, after_sums, after_units)
 
 /* Phase 0: the gates, and what U_n's product needs. */
 INLINE void before_forward_gates_all(const tkri_point *p, const functions f) {
@@ -207,7 +207,7 @@ const tkri_cell_ops TIER(tkri_gru_after) = {
     AFTER_LAYOUT,
     .forward = {after_forward},
     .backward = {after_backward},
-    .step = after_step,
+    .steps = after_steps,
 };
 
 const tkri_cell_ops TIER(tkri_gru_after_any) = {

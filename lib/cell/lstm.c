@@ -103,7 +103,7 @@ INLINE void step_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[]
     for (int t = 0; t < tiles; t++) {
 #pragma GCC unroll 4
         for (int gate = 0; gate < 4; gate++) {
-            sum[t][gate] = v_load(s->bias + ((j + t) * 4 + gate) * VL);
+            sum[t][gate] = v_load(s->start + (j + t) * s->start_tile + gate * VL);
         }
     }
     add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
@@ -125,7 +125,7 @@ INLINE vf step_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
     return u.h;
 }
 
-DEFINE_STEP(step, step_sums, step_units)
+DEFINE_STEPS(steps, step_sums, step_units)
 
 /* What the peepholes add to dc_{t-1}, and to dc_t; their own gradients. */
 INLINE vf peep_backward(const tkri_point *p, int64_t j, vf dai, vf daf, vf before) {
@@ -195,7 +195,7 @@ const tkri_cell_ops TIER(tkri_lstm) = {
     LAYOUT,
     .forward = {forward},
     .backward = {backward},
-    .step = step,
+    .steps = steps,
 };
 
 const tkri_cell_ops TIER(tkri_lstm_any) = {

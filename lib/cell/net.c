@@ -6,11 +6,24 @@
 
 #include "cell/cell.h"
 
+static int64_t widest_of(const tkr_cell *cell) {
+    int64_t widest = cell->hidden;
+    for (int64_t i = 0; i < cell->n_parts; i++) {
+        const int64_t part = widest_of(cell->parts[i]);
+        widest = part > widest ? part : widest;
+    }
+    return widest;
+}
+
+const tkri_kern *tkri_net_kern(const tkr_cell *cell) {
+    return cell->env.tier == TKR_TIER_BEST ? tkri_kern_best(widest_of(cell)) : cell->kern;
+}
+
 /* Walk into `net`, whose arrays may be NULL; sizes as the walk found them. */
 static tkri_builder walk(const tkr_cell *cell, tkri_net *net, void *own, tkri_detail *detail) {
     tkri_builder b = {
         .net = net,
-        .kern = cell->kern,
+        .kern = tkri_net_kern(cell),
         .own = {.base = own},
         .part = cell,
         .precision = cell->precision,
@@ -161,6 +174,7 @@ int32_t tkri_net_create(tkr_cell *cell) {
     net->input = cell->input;
     net->takes = tkri_cell_takes(cell);
     net->bytes = bytes;
+    cell->kern = b.kern;
     count_readers(net);
     join_steps(net);
     share_buffers(net);

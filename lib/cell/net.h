@@ -218,6 +218,10 @@ int32_t tkri_net_check(const tkr_cell *cell, tkri_detail *detail);
 int32_t tkri_net_bytes(const tkr_cell *cell, uint64_t *bytes, tkri_detail *detail);
 void tkri_net_counts(const tkr_cell *cell, int64_t *tensors, uint64_t *numbers);
 int32_t tkri_net_create(tkr_cell *cell);
+
+/* The kernels that it has, or will have: of TKR_TIER_BEST its widths decide. */
+const tkri_kern *tkri_net_kern(const tkr_cell *cell);
+
 void tkri_net_destroy(tkr_cell *cell);
 
 /* parameters.c: where a row of PyTorch's matrix is; copies between a flat array (of values,

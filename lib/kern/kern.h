@@ -129,14 +129,21 @@ typedef struct tkri_projection {
     int64_t n_axes; /* 1 or TKRI_AXES */
 } tkri_projection;
 
-/* One whole step of one stream of one layer: the products and the pointwise part in one go, with
- * the bits of the same step done by its pieces. */
+/* Whole steps of one stream of one layer: the products and the pointwise part in one go, with the
+ * bits of the same steps done by their pieces. Pointers move on with the steps. */
 typedef struct tkri_stream {
-    const float *x; /* [x_len], the products with the first rows of w_ih */
-    int64_t x_len, input, units;
-    const float *w_ih, *w_hh, *bias, *q_bias;
-    float *h, *c;  /* in place; c is NULL where a cell has none */
-    float *h_next; /* room for another h */
+    int64_t steps;
+    const float *x; /* [x_len], the products with the first rows of w_ih; a step's x_step apart */
+    int64_t x_len, x_step, input, units;
+    const float *w_ih, *w_hh;
+    const float *start; /* of the sums: [gate][VL] of each tile; a step's start_step apart */
+    int64_t start_tile, start_step;
+    const float *q_bias;
+    const float *h; /* before the first step */
+    float *next;    /* after it, and after the others, ld_h apart; or h itself: one step, ld_h 0 */
+    float *room;    /* for another h, where next is h */
+    int64_t ld_h;
+    float *c; /* in place; NULL where a cell has none */
     const float *peep;
     int64_t ld_c;
 } tkri_stream;
@@ -156,7 +163,7 @@ typedef struct tkri_cell_ops {
     int8_t ih_order[4], hh_order[4]; /* where PyTorch's gate g stands among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
-    void (*step)(const tkri_stream *stream); /* NULL: only in pieces */
+    void (*steps)(tkri_stream *stream); /* NULL: only in pieces */
 } tkri_cell_ops;
 
 typedef struct tkri_kern {
@@ -182,6 +189,10 @@ typedef struct tkri_kern {
      * Returns n. A can be read up to the next multiple of VL, and terms written one beyond it.
      * NULL: this tier's product takes all. */
     int64_t (*live)(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
+
+    /* The product of `width` columns (not vectors), for a few of them: of B, transposed, column j's
+     * k numbers at b + j * b_k. From zero or from a row. The bits are the other's. */
+    void (*dots)(const tkri_gemm *product);
 
     /* C's row i = start + row ids[i] of B (for ids[i] < 0: start alone), width vectors: a product
      * with one-hot rows, and the same bits. */
@@ -259,6 +270,10 @@ typedef struct tkri_kern {
 /* The table of a tier (TKR_TIER_BEST: the best that runs here), or NULL if it is not built or the
  * machine does not support it. */
 const tkri_kern *tkri_kern_select(int32_t tier);
+
+/* The best table for a net whose widest layer is so wide: not AVX-512 but AVX2 where half a vector
+ * holds it, for half a vector divides twice as fast. */
+const tkri_kern *tkri_kern_best(int64_t widest);
 
 /* out[c][r] = in[r][c], rows x columns numbers; rows of `in` are in_ld apart, of `out` out_ld. */
 void tkri_transpose(float *out, int64_t out_ld, const float *in, int64_t in_ld, int64_t rows,

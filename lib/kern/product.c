@@ -297,6 +297,38 @@ int64_t TIER(tkri_live)(tkri_term *terms, const float *a, int64_t a_row, int64_t
 }
 #endif
 
+/* `rows` rows, a constant wherever this is inlined, and a column: as many chains. */
+INLINE void dots(const tkri_gemm *g, const int64_t from, const int64_t column, const int rows) {
+    const float *a = g->a + from * g->a_row, *b = g->b + column * g->b_k;
+    float sum[8];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        sum[r] = g->from == TKRI_FROM_ROW ? g->start[column] : 0.0f;
+    }
+    for (int64_t k = 0; k < g->k; k++) {
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            sum[r] = f_fma(a[r * g->a_row + k], b[k], sum[r]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        g->c[(from + r) * g->c_row + column] = sum[r];
+    }
+}
+
+void TIER(tkri_dots)(const tkri_gemm *g) {
+    for (int64_t column = 0; column < g->width; column++) {
+        int64_t row = 0;
+        for (; row + 8 <= g->m; row += 8) {
+            dots(g, row, column, 8);
+        }
+        for (; row < g->m; row++) {
+            dots(g, row, column, 1);
+        }
+    }
+}
+
 void TIER(tkri_gather)(const tkri_gemm *g, const int32_t *ids) {
     for (int64_t i = 0; i < g->m; i++) {
         const float *b = g->b + ids[i] * g->b_k;

@@ -57,6 +57,17 @@ const tkri_kern *tkri_kern_select(int32_t tier) {
     return best;
 }
 
+const tkri_kern *tkri_kern_best(int64_t widest) {
+    const tkri_kern *best = tkri_kern_select(TKR_TIER_BEST);
+    for (int i = 0; i < N_TABLES; i++) {
+        const tkri_kern *kern = tables[i];
+        if (kern->cpuid && 2 * kern->vl == best->vl && kern->vl >= widest && machine_has(kern)) {
+            return kern;
+        }
+    }
+    return best;
+}
+
 #ifdef TKRI_HAVE_AVX512_BF16
 extern tkri_quantized_product tkri_bf16_avx512_bf16;
 extern tkri_quantized_split tkri_split_avx512_bf16;

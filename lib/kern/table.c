@@ -17,6 +17,7 @@ const tkri_kern TIER(tkri_kern) = {
 #if TIER_LIVE
     .live = TIER(tkri_live),
 #endif
+    .dots = TIER(tkri_dots),
     .gather = TIER(tkri_gather),
     .scatter = TIER(tkri_scatter),
     .add = TIER(tkri_add),

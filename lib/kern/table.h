@@ -9,6 +9,7 @@
 /* product.c */
 void TIER(tkri_gemm)(const tkri_gemm *product);
 int64_t TIER(tkri_live)(tkri_term *terms, const float *a, int64_t a_row, int64_t rows, int64_t k);
+void TIER(tkri_dots)(const tkri_gemm *product);
 void TIER(tkri_gather)(const tkri_gemm *product, const int32_t *ids);
 void TIER(tkri_scatter)(const tkri_gemm *product, const int32_t *ids);
 

@@ -154,6 +154,15 @@ INLINE vd d_fma(vd a, vd b, vd c) {
 }
 #endif
 
+/* v_fma of one lane. */
+INLINE float f_fma(float a, float b, float c) {
+#if TKRI_TIER_ID == TKR_TIER_REFERENCE || TKRI_TIER_ID == TKR_TIER_GENERIC
+    return a * b + c;
+#else
+    return __builtin_fmaf(a, b, c);
+#endif
+}
+
 INLINE vf v_zero(void) {
     return v_all(0.0f);
 }

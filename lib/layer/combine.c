@@ -82,7 +82,7 @@ static int32_t combine_backward(tkri_unroll *u, int64_t l, tkri_chunk *chunk,
 static int32_t combine_step(const tkri_step *s, tkri_signal *out) {
     const tkri_layer *layer = s->layer;
     const int64_t ld = tkri_row_len(layer->output);
-    input in = {.rows = s->state->batch};
+    input in = {.rows = s->state->rows};
     for (; in.number < layer->n_reads; in.number++, in.at += in.width) {
         in.width = width_of(s->cell->net, &layer->reads[in.number]);
         take(how_of(layer), &in, (tkri_view){s->out, ld}, s->in[in.number]);

@@ -215,19 +215,20 @@ static void rest(tkri_unroll *u, const tkri_job *job, const tkri_window *window)
     tkri_conv_add_sums(u, tkri_conv_of(&u->net->layers[job->layer]), tape_of(u, job->layer)->sums);
 }
 
-static int64_t scratch(const tkr_cell *cell, const tkri_layer *layer) {
+static uint64_t scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                        int64_t steps) {
     (void)cell;
-    return tkri_conv_of(layer)->taps_ld;
+    return tkri_mul(tkri_times(batch, steps), (uint64_t)tkri_conv_of(layer)->taps_ld);
 }
 
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const tkri_conv *c = tkri_conv_of(s->layer);
     const int64_t channels = channels_of(c), ld = tkri_row_len(s->layer->output);
-    for (int64_t b = 0; b < s->state->batch; b++) {
-        const float *x = s->in[0].p + b * s->in[0].ld;
-        float *past =
-            tkri_state_rows(s->state->values, c->column, s->state->batch) + b * c->past_ld;
-        float *taps = s->state->scratch + b * c->taps_ld;
+    float *pasts = tkri_state_rows(s->state->values, c->column, s->state->batch);
+    for (int64_t r = 0; r < s->state->rows; r++) {
+        const float *x = s->in[0].p + r * s->in[0].ld;
+        float *past = pasts + r % s->state->batch * c->past_ld;
+        float *taps = s->state->scratch + r * c->taps_ld;
         for (int64_t k = 0; k + 1 < c->kernel; k++) {
             put_tap(c, taps, past + k * c->dilation * channels, k);
         }
@@ -238,7 +239,7 @@ static int32_t step(const tkri_step *s, tkri_signal *out) {
             memcpy(past + kept, x, (size_t)channels * sizeof *past);
         }
     }
-    tkri_conv_apply(s->cell, c, (tkri_view){s->out, ld}, s->state->scratch, s->state->batch, NULL);
+    tkri_conv_apply(s->cell, c, (tkri_view){s->out, ld}, s->state->scratch, s->state->rows, NULL);
     *out = (tkri_signal){s->out, ld, NULL};
     return TKR_OK;
 }

@@ -255,15 +255,17 @@ static void rest(tkri_unroll *u, const tkri_job *job, const tkri_window *window)
 }
 
 /* One stream at a time: the others' room stays unused. */
-static int64_t scratch(const tkr_cell *cell, const tkri_layer *layer) {
+static uint64_t scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                        int64_t steps) {
+    (void)batch, (void)steps; /* one row at a time */
     (void)cell;
-    return room_len(tkri_conv_of(layer));
+    return (uint64_t)room_len(tkri_conv_of(layer));
 }
 
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const tkri_conv *c = tkri_conv_of(s->layer);
     const int64_t ld = tkri_row_len(s->layer->output);
-    for (int64_t b = 0; b < s->state->batch; b++) {
+    for (int64_t b = 0; b < s->state->rows; b++) {
         convolve(s->cell, c, s->out + b * ld, s->in[0].p + b * s->in[0].ld, s->state->scratch);
     }
     *out = (tkri_signal){s->out, ld, NULL};

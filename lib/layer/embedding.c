@@ -69,7 +69,7 @@ static int32_t wants_out(const tkri_layer *layer) {
 
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const int64_t ld = tkri_row_len(s->layer->output);
-    look_up(s->cell, s->layer, (tkri_view){s->out, ld}, s->in[0].ids, s->state->batch);
+    look_up(s->cell, s->layer, (tkri_view){s->out, ld}, s->in[0].ids, s->state->rows);
     *out = (tkri_signal){s->out, ld, NULL};
     return TKR_OK;
 }

@@ -148,23 +148,28 @@ typedef struct tkri_piece {
     int64_t from, to, block;
 } tkri_piece;
 
-/* What flows between layers in a streamed step: rows at p, or ids, or (to a layer that does not
- * need it) nothing. */
+/* What flows between layers in streamed steps: rows at p, or ids, or (to a layer that does not need
+ * it) nothing. */
 typedef struct tkri_signal {
     const float *p;
     int64_t ld;
     const int32_t *ids;
 } tkri_signal;
 
-/* A streamed step of one layer. */
+/* From a row on. */
+static inline tkri_signal tkri_signal_at(tkri_signal s, int64_t row) {
+    return (tkri_signal){s.p ? s.p + row * s.ld : NULL, s.ld, s.ids ? s.ids + row : NULL};
+}
+
+/* Streamed steps of one layer: a group of them, state->rows rows. */
 typedef struct tkri_step {
     const tkr_cell *cell;
     struct tkr_state *state;
     const tkri_layer *layer;
     const tkri_signal *in; /* [n_reads] */
-    float *out;            /* [B][row_len(output)], if the table wants it */
+    float *out;            /* [B + group * B][row_len(output)], if the table wants it */
     void *own;             /* what its kind keeps from step to step, so as not to find it anew */
-    int32_t (*run)(const struct tkri_step *step, tkri_signal *out); /* the step */
+    int32_t (*run)(const struct tkri_step *step, tkri_signal *out); /* the steps */
 } tkri_step;
 
 /* Where a layer's output is. */
@@ -217,10 +222,12 @@ struct tkri_layer_ops {
     /* Pack the transposes that backward() multiplies with. */
     void (*pack)(tkri_unroll *u, int64_t l);
 
-    /* Streaming: floats of scratch memory for each stream; whether step() wants `out`; the step.
-     * keep() measures or places step->own, which no option of the layer may shape; bind() fills it
-     * in, whenever the step is to be of another cell, and may set step->run, which is step(). */
-    int64_t (*scratch)(const tkr_cell *cell, const tkri_layer *layer);
+    /* Streaming: floats of scratch memory for a group of `steps` of B streams; whether step() wants
+     * `out`; the steps of the group at hand, with the bits of one at a time. keep() measures or
+     * places step->own, which no option of the layer may shape; bind() fills it in, whenever the
+     * step is to be of another cell, and may set step->run, which is step(). */
+    uint64_t (*scratch)(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                        int64_t steps);
     int32_t (*wants_out)(const tkri_layer *layer);
     void (*keep)(tkri_step *step, tkri_arena *arena);
     void (*bind)(tkri_step *step);

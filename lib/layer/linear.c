@@ -24,8 +24,11 @@ TKRI_OPTIONS_FIT(options);
 
 typedef struct linear {
     int64_t units, weight, bias; /* bias -1: none */
+    int64_t columns; /* derived, if it has few units: W as it is, [units][row_len(input)]; or -1 */
     int32_t activation, precision;
 } linear;
+
+enum { FEW_UNITS = 2 }; /* so few do not fill a vector: in a stream they are dot products */
 
 static const linear *own_of(const tkri_layer *layer) {
     return (const linear *)layer->own;
@@ -246,33 +249,70 @@ static int32_t wants_out(const tkri_layer *layer) {
     return 1;
 }
 
+static void refresh(tkr_cell *cell, const tkri_layer *layer) {
+    const linear *own = own_of(layer);
+    const int32_t vl = cell->kern->vl;
+    const int64_t ld = tkri_row_len(layer->input), packed = tkri_tiles(own->units, vl) * vl;
+    for (int64_t k = 0; own->columns >= 0 && k < layer->input; k++) {
+        for (int64_t j = 0; j < own->units; j++) {
+            cell->net->derived[own->columns + j * ld + k] =
+                cell->net->values[own->weight + k * packed + j];
+        }
+    }
+}
+
 /* A step's product, but for its input, is what the step keeps. */
+typedef struct kept {
+    tkri_product product;
+    tkri_gemm dots; /* or of few units */
+} kept;
+
 static void keep(tkri_step *s, tkri_arena *arena) {
-    tkri_product *p;
-    TKRI_TAKE(arena, p, 1);
-    s->own = p;
+    kept *k;
+    TKRI_TAKE(arena, k, 1);
+    s->own = k;
 }
 
 static void bind(tkri_step *s) {
-    tkri_product *p = s->own;
-    *p = product(s->cell, s->layer);
-    p->rows = s->state->batch;
-    p->c = s->out;
-    p->c_row = tkri_row_len(s->layer->output);
+    kept *k = s->own;
+    const linear *own = own_of(s->layer);
+    k->product = product(s->cell, s->layer);
+    k->product.c = s->out;
+    k->product.c_row = tkri_row_len(s->layer->output);
+    if (own->columns >= 0) {
+        k->dots = (tkri_gemm){
+            .blocks = 1,
+            .k = s->layer->input,
+            .b = s->cell->net->derived + own->columns,
+            .b_k = tkri_row_len(s->layer->input),
+            .c = s->out,
+            .c_row = k->product.c_row,
+            .start = k->product.start,
+            .width = (int32_t)own->units,
+            .from = k->product.from,
+        };
+    }
 }
 
 static int32_t step(const tkri_step *s, tkri_signal *out) {
     const tkri_layer *layer = s->layer;
     const linear *own = own_of(layer);
     const tkri_signal *in = s->in;
-    tkri_product *p = s->own;
+    kept *k = s->own;
+    tkri_product *p = &k->product;
     p->a = in->p;
     p->a_row = in->ld;
+    p->rows = s->state->rows;
     if (own->precision) {
         const tkri_quantized_plain plain = {own->units, layer->input, own->weight, own->bias};
         tkri_quantized_linear(s->cell, s->state, &plain, *in, s->out);
     } else if (in->ids) {
         tkri_product_gather(p, in->ids);
+    } else if (own->columns >= 0) {
+        k->dots.m = p->rows;
+        k->dots.a = in->p;
+        k->dots.a_row = in->ld;
+        s->cell->kern->dots(&k->dots);
     } else {
         tkri_product_run(p);
     }
@@ -304,6 +344,7 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
     linear own = {
         .units = part->hidden,
         .bias = -1,
+        .columns = -1,
         .activation = (int32_t)tkri_cell_int(part, TKR_ACTIVATION),
         .precision = b->precision,
     };
@@ -323,9 +364,13 @@ static tkri_wire build(tkri_builder *b, const tkr_cell *part, tkri_wire in) {
                                                                   .k = 1,
                                                                   .fan_in = in.width});
     }
+    if (own.units <= FEW_UNITS && !own.precision) {
+        own.columns = tkri_build_derived(b, tkri_times(own.units, tkri_row_len(in.width)));
+    }
     const tkri_layer layer = {
         .ops = &linear_ops,
         .output = own.units,
+        .refresh = refresh,
         .without_input = in.without_input,
         .keeps_gradient = 1,
         .gives_steps = 1,

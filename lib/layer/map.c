@@ -12,7 +12,7 @@ int32_t tkri_map_forward(tkri_unroll *u, int64_t l, const tkri_chunk *chunk, tkr
 int32_t tkri_map_step(const tkri_step *step, tkri_signal *out, tkri_map *map) {
     const int64_t ld = tkri_row_len(step->layer->output);
     map(step->cell, step->layer, (tkri_view){step->out, ld}, step->in[0].p, step->in[0].ld,
-        step->state->batch);
+        step->state->rows);
     *out = (tkri_signal){step->out, ld, NULL};
     return TKR_OK;
 }

@@ -49,6 +49,7 @@ static void set_rows(tkri_quantized *p, const tkr_cell *cell, tkr_state *state, 
     }
 }
 
+/* Of one step's rows. */
 static void product(const tkr_cell *cell, tkr_state *state, tkri_quantized *p, tkri_signal in) {
     const tkri_quantized_kern *kern = &cell->quantized;
     p->rows = state->batch;
@@ -102,5 +103,8 @@ void tkri_quantized_linear(const tkr_cell *cell, tkr_state *state,
         p.start = cell->net->values + layer->bias;
         p.from = TKRI_FROM_ROW;
     }
-    product(cell, state, &p, in);
+    for (int64_t row = 0; row < state->rows; row += state->batch) {
+        product(cell, state, &p, tkri_signal_at(in, row));
+        p.c += state->batch * p.c_row;
+    }
 }

@@ -1,28 +1,41 @@
 /* SPDX-License-Identifier: MIT
- * A streamed step of a recurrent layer. */
+ * Streamed steps of a recurrent layer.
+ *
+ * A group's states stand in `out`, one step's [B][out_ld] behind the other's, behind the state
+ * before the first: each step reads one and writes the next. */
 #include <string.h>
 
-#include "layer/recur_scan.h"
 #include "layer/quantized.h"
+#include "layer/recur_scan.h"
 
-/* Scratch memory: gates, h, c, m, aux, each [B][..]. */
-int64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer) {
+enum { FEW_INPUTS = 8 }; /* so few are not worth a product of their own */
+
+/* Can products and pointwise part be done in one go? And the input's product with them? */
+static int is_plain(const tkri_recurrent *layer) {
+    return layer->ops->steps && !layer->precision && layer->out == layer->units &&
+           layer->zoneout <= 0.0f && layer->zoneout_cell <= 0.0f;
+}
+
+static int has_few(const tkri_recurrent *layer, int64_t batch) {
+    return batch == 1 && is_plain(layer) && layer->input <= FEW_INPUTS;
+}
+
+/* Scratch memory: the gates of all rows; c, m, aux, each [B][..]. */
+uint64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                                int64_t steps) {
     const tkri_recurrent *own = tkri_recurrent_of(layer);
-    const int64_t gates =
-        (int64_t)tkri_round_up((uint64_t)tkri_gate_floats(own, cell->kern->vl), TKRI_MAX_VL);
-    return (int64_t)tkri_add((uint64_t)gates, tkri_times(4, own->units_ld + own->out_ld));
+    const uint64_t gates =
+        tkri_round_up((uint64_t)tkri_gate_floats(own, cell->kern->vl), TKRI_MAX_VL);
+    const int64_t rows = has_few(own, batch) ? batch : batch * steps;
+    return tkri_add(tkri_mul((uint64_t)rows, gates),
+                    tkri_mul(3 * (uint64_t)batch, (uint64_t)(own->units_ld + own->out_ld)));
 }
 
-int32_t tkri_recurrent_wants_out(const tkri_layer *layer) {
-    return tkri_recurrent_of(layer)->output_before;
-}
-
-/* One stream of a plain layer: products and pointwise part in one go. */
+/* Steps of one stream of a plain layer: products and pointwise part in one go. */
 typedef struct fused {
     tkri_stream stream;
     int64_t id_row; /* floats of an id's in w_ih */
-    tkri_signal out;
-    void (*run)(const tkri_stream *stream);
+    void (*run)(tkri_stream *stream);
 } fused;
 
 void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena) {
@@ -33,50 +46,124 @@ void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena) {
     }
 }
 
-static int is_plain(const tkri_recurrent *layer) {
-    return !layer->precision && layer->out == layer->units && layer->zoneout <= 0.0f &&
-           layer->zoneout_cell <= 0.0f;
+/* The arguments of the first step of the group; those of the others are moved from there. */
+static tkri_recur recur_of(const tkri_step *step, const tkri_recurrent *layer) {
+    const tkr_cell *cell = step->cell;
+    tkr_state *state = step->state;
+    const tkri_direction *d = &layer->direction[0];
+    const int64_t batch = state->batch, ld = batch * (layer->units_ld + layer->out_ld);
+    float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
+    float *scratch = state->scratch;
+    tkri_recur r = {
+        .kern = cell->kern,
+        .net = cell->net,
+        .layer = layer,
+        .direction = d,
+        .rows = batch,
+        .h_prev = step->out,
+        .h_in = step->out,
+        .h = step->out + batch * layer->out_ld,
+        .c_prev = c,
+        .c = layer->zoneout_cell > 0.0f ? scratch : c,
+        .m = layer->out != layer->units ? scratch + ld : NULL,
+        .aux = scratch + 2 * ld,
+        .gates = scratch + 3 * ld,
+    };
+    tkri_gate_strides(layer, cell->kern->vl, state->rows, &r.row_stride, &r.tile_stride);
+    return r;
+}
+
+/* The group's part of the input. */
+static void run_input(const tkri_recur *first, tkri_signal in, int64_t rows) {
+    tkri_recur all = *first;
+    all.rows = rows;
+    tkri_recur_input(&all, in.p, in.ld, in.ids);
 }
 
 /* One row of w_ih, or none. */
-static void run_id(const fused *own, int32_t id) {
+static void run_id(const fused *own, tkri_stream s, int32_t id) {
     static const float one = 1.0f;
-    tkri_stream s = own->stream;
     s.x = &one;
     s.x_len = id >= 0;
     s.w_ih += s.x_len * id * own->id_row;
     own->run(&s);
 }
 
-static int32_t step_fused(const tkri_step *step, tkri_signal *out) {
-    const tkri_signal *in = step->in;
-    fused *own = step->own;
-    if (own->out.p != own->stream.h) { /* the output is the state before */
-        memcpy(step->out, own->stream.h, (size_t)own->out.ld * sizeof *step->out);
-    }
+/* One step in place. */
+static void fused_step(fused *own, const tkri_signal *in) {
     if (in->p) {
         own->stream.x = in->p;
         own->run(&own->stream);
-    } else if (in->ids) {
-        run_id(own, in->ids[0]);
+    } else {
+        run_id(own, own->stream, in->ids[0]);
     }
-    *out = own->out;
+}
+
+static void fused_group(const tkri_step *step, const fused *own) {
+    const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
+    const tkri_signal *in = step->in;
+    const int64_t n = step->state->rows, ld = layer->out_ld;
+    tkri_stream s = own->stream;
+    s.h = step->out;
+    s.next = step->out + ld;
+    if (in->ids && has_few(layer, 1)) {
+        for (int64_t t = 0; t < n; t++, s.h = s.next, s.next += ld) {
+            run_id(own, s, in->ids[t]);
+        }
+        return;
+    }
+    s.steps = n;
+    s.ld_h = ld;
+    if (has_few(layer, 1)) { /* what is of the input is summed up as it goes by */
+        s.x = in->p;
+        s.x_step = in->ld;
+    } else {
+        const tkri_recur r = recur_of(step, layer);
+        run_input(&r, *in, n);
+        s.x_len = 0;
+        s.start = r.gates;
+        s.start_tile = r.tile_stride;
+        s.start_step = r.row_stride;
+    }
+    own->run(&s);
+}
+
+static int32_t step_fused(const tkri_step *step, tkri_signal *out) {
+    const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
+    fused *own = step->own;
+    const int64_t n = step->state->rows, ld = layer->out_ld;
+    float *h = own->stream.next;
+    const size_t bytes = (size_t)ld * sizeof *h;
+    if (n > 1 || layer->output_before) {
+        memcpy(step->out, h, bytes);
+    }
+    if (n > 1) {
+        fused_group(step, own);
+        memcpy(h, step->out + n * ld, bytes);
+    } else if (step->in->p || step->in->ids) {
+        fused_step(own, step->in);
+    }
+    *out = (tkri_signal){layer->output_before ? step->out : n > 1 ? step->out + ld : h, ld, NULL};
     return TKR_OK;
 }
 
 static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer) {
     const tkri_direction *d = &layer->direction[0];
     const float *values = step->cell->net->values, *derived = step->cell->net->derived;
+    float *h = step->state->values + d->state_h;
     return (tkri_stream){
+        .steps = 1,
         .x_len = layer->input,
         .input = layer->input,
         .units = layer->units,
         .w_ih = values + d->w_ih,
         .w_hh = values + d->w_hh,
-        .bias = derived + d->bias,
+        .start = derived + d->bias,
+        .start_tile = (int64_t)layer->ops->gates * step->cell->kern->vl,
         .q_bias = d->q_bias < 0 ? NULL : derived + d->q_bias,
-        .h = step->state->values + d->state_h,
-        .h_next = step->state->scratch,
+        .h = h,
+        .next = h,
+        .room = step->state->scratch,
         .c = d->state_c < 0 ? NULL : step->state->values + d->state_c,
         .peep = d->peep < 0 ? NULL : values + d->peep,
         .ld_c = layer->units_ld,
@@ -86,79 +173,58 @@ static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer)
 void tkri_recurrent_bind(tkri_step *step) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     fused *own = step->own;
-    if (own && layer->ops->step && is_plain(layer)) {
+    if (own && is_plain(layer)) {
         own->stream = stream_of(step, layer);
         own->id_row = layer->ops->gates * step->cell->kern->vl;
-        own->out =
-            (tkri_signal){layer->output_before ? step->out : own->stream.h, layer->out_ld, NULL};
-        own->run = layer->ops->step;
+        own->run = layer->ops->steps;
         step->run = step_fused;
     }
 }
 
-/* The arguments of a step, in the scratch memory. */
-static tkri_recur recur_of(const tkri_step *step, const tkri_recurrent *layer, float *h, float *c) {
-    const tkr_cell *cell = step->cell;
-    const int64_t batch = step->state->batch, ld = batch * (layer->units_ld + layer->out_ld);
-    float *rows = step->state->scratch;
-    tkri_recur r = {
-        .kern = cell->kern,
-        .net = cell->net,
-        .layer = layer,
-        .direction = &layer->direction[0],
-        .rows = batch,
-        .h_prev = h,
-        .h_in = h,
-        .h = rows,
-        .c_prev = c,
-        .c = rows + ld,
-        .m = layer->out != layer->units ? rows + 2 * ld : NULL,
-        .aux = rows + 3 * ld,
-        .gates = rows + 4 * ld,
-    };
-    tkri_gate_strides(layer, cell->kern->vl, batch, &r.row_stride, &r.tile_stride);
-    return r;
+static void zone(const tkri_recur *r) {
+    const tkri_recurrent *layer = r->layer;
+    if (layer->zoneout > 0.0f) {
+        r->kern->zone(r->h, r->h_prev, NULL, layer->zoneout, r->rows * layer->out_ld);
+    }
+    if (layer->zoneout_cell > 0.0f) {
+        const int64_t n = r->rows * layer->units_ld;
+        r->kern->zone(r->c, r->c_prev, NULL, layer->zoneout_cell, n);
+        memcpy((float *)r->c_prev, r->c, (size_t)n * sizeof *r->c);
+    }
 }
 
 /* Whatever is not plain. */
 static __attribute__((noinline)) void step_pieces(const tkri_step *step,
                                                   const tkri_recurrent *layer) {
-    const tkri_direction *d = &layer->direction[0];
-    tkr_state *state = step->state;
-    const tkri_signal in = step->in[0];
-    const int64_t batch = state->batch, h_len = batch * layer->out_ld;
-    float *h = tkri_state_rows(state->values, d->state_h, batch);
-    float *c = d->state_c < 0 ? NULL : tkri_state_rows(state->values, d->state_c, batch);
-    const tkri_recur r = recur_of(step, layer, h, c);
-    if (layer->precision) {
-        tkri_quantized_recurrent(step->cell, state, &r, in);
-    } else {
-        tkri_recur_input(&r, in.p, in.ld, in.ids);
-        tkri_recur_forward(&r);
+    const int64_t rows = step->state->rows;
+    tkri_recur r = recur_of(step, layer);
+    if (!layer->precision) {
+        run_input(&r, step->in[0], rows);
     }
-    if (layer->zoneout > 0.0f) {
-        r.kern->zone(r.h, h, NULL, layer->zoneout, h_len);
-    }
-    if (layer->zoneout_cell > 0.0f) {
-        r.kern->zone(r.c, c, NULL, layer->zoneout_cell, batch * layer->units_ld);
-    }
-    memcpy(h, r.h, (size_t)h_len * sizeof *h);
-    if (c) {
-        memcpy(c, r.c, (size_t)(batch * layer->units_ld) * sizeof *c);
+    for (int64_t row = 0; row < rows; row += r.rows) {
+        if (layer->precision) {
+            tkri_quantized_recurrent(step->cell, step->state, &r, tkri_signal_at(step->in[0], row));
+        } else {
+            tkri_recur_forward(&r);
+        }
+        zone(&r);
+        r.gates += r.rows * r.row_stride;
+        r.h_prev = r.h_in = r.h;
+        r.h += r.rows * layer->out_ld;
     }
 }
 
 int32_t tkri_recurrent_step(const tkri_step *step, tkri_signal *out) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
-    const float *h =
-        tkri_state_rows(step->state->values, layer->direction[0].state_h, step->state->batch);
-    if (layer->output_before) {
-        memcpy(step->out, h, (size_t)(step->state->batch * layer->out_ld) * sizeof *h);
-        h = step->out;
-    }
+    tkr_state *state = step->state;
+    float *h = tkri_state_rows(state->values, layer->direction[0].state_h, state->batch);
+    const int64_t ld = layer->out_ld, block = state->batch * ld;
+    const size_t bytes = (size_t)block * sizeof *h;
+    memcpy(step->out, h, bytes);
     if (step->in->p || step->in->ids) {
         step_pieces(step, layer);
+        memcpy(h, step->out + state->rows * ld, bytes);
     }
-    *out = (tkri_signal){h, layer->out_ld, NULL};
+    *out = (tkri_signal){step->out + (layer->output_before ? 0 : block), ld, NULL};
     return TKR_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "layer/combine.h"
 #include "layer/dropout.h"
+#include "layer/map.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Options
@@ -273,7 +274,7 @@ static const tkri_layer_ops recurrent_ops = {
     .rest = tkri_recurrent_rest,
     .pack = tkri_recurrent_pack,
     .scratch = tkri_recurrent_scratch,
-    .wants_out = tkri_recurrent_wants_out,
+    .wants_out = tkri_map_wants_out,
     .keep = tkri_recurrent_keep,
     .bind = tkri_recurrent_bind,
     .step = tkri_recurrent_step,

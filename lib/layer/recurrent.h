@@ -119,8 +119,8 @@ void tkri_recurrent_transpose(const tkri_piece *p, int32_t operand, float *block
 void tkri_recurrent_gradient(const tkri_piece *p);
 void tkri_recurrent_rest(tkri_unroll *u, const tkri_job *job, const tkri_window *window);
 void tkri_recurrent_pack(tkri_unroll *u, int64_t l);
-int64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer);
-int32_t tkri_recurrent_wants_out(const tkri_layer *layer);
+uint64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                                int64_t steps);
 void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena);
 void tkri_recurrent_bind(tkri_step *step);
 int32_t tkri_recurrent_step(const tkri_step *step, tkri_signal *out);

@@ -14,15 +14,18 @@ struct tkr_state {
     const tkri_net *net;
     uint64_t bytes;
     int64_t batch;
+    int64_t group;         /* steps that may go through a layer at once */
+    int64_t rows;          /* of those that do: steps * batch */
     float *values;         /* [state_width * B] */
     float *backup;         /* the same, where a step may have to be taken back; or NULL */
-    float *scratch;        /* [B * scratch_len], of one layer's step at a time */
+    float *scratch;        /* [scratch_len], of one layer's steps at a time */
     const tkr_cell *bound; /* whose layers the steps are; the state's own, but for a moment */
     tkri_step *steps;      /* [n_layers] */
     tkri_signal *signals;  /* [n_layers + 1]: the input's, then each layer's output */
     uint32_t *q;           /* [B][q_row] what a quantized product reads in the place of its rows */
     float *q_scale;        /* int8: [B] */
-    int64_t scratch_len, q_row;
+    uint64_t scratch_len;
+    int64_t q_row;
 };
 
 /* The rows of a slot: [batch][ld]. */

@@ -302,19 +302,22 @@ static void rest(tkri_unroll *u, const tkri_job *job, const tkri_window *window)
  * Streaming
  * --------------------------------------------------------------------------------------------- */
 
-static int64_t scratch(const tkr_cell *cell, const tkri_layer *layer) {
+static uint64_t scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                        int64_t steps) {
     const int64_t saved = stepwise_of(layer)->saved;
-    (void)cell;
-    return (int64_t)tkri_round_up((uint64_t)(room_len(layer) + saved), TKRI_MAX_VL);
+    (void)cell, (void)steps; /* one after the other */
+    return tkri_mul((uint64_t)batch,
+                    tkri_round_up((uint64_t)(room_len(layer) + saved), TKRI_MAX_VL));
 }
 
-static int32_t step(const tkri_step *s, tkri_signal *out) {
+/* The step whose rows begin with this one. */
+static int32_t step_at(const tkri_step *s, int64_t row) {
     const tkri_stepwise *own = stepwise_of(s->layer);
     const int64_t batch = s->state->batch, ld = tkri_row_len(s->layer->output);
     float *saved = s->state->scratch + batch * room_len(s->layer);
     call c = call_of(s->cell, s->layer, s->state->scratch, batch);
     c.rows = batch;
-    pack_rows(c.x, s->in[0].p, s->in[0].ld, batch, s->layer->input);
+    pack_rows(c.x, s->in[0].p + row * s->in[0].ld, s->in[0].ld, batch, s->layer->input);
     for (int64_t k = 0; k < c.f->n_states; k++) {
         pack_rows(c.before[k], tkri_state_rows(s->state->values, own->column[k], batch),
                   ld_of(c.f, k), batch, c.f->width[k]);
@@ -324,8 +327,15 @@ static int32_t step(const tkri_step *s, tkri_signal *out) {
         unpack_rows(tkri_state_rows(s->state->values, own->column[k], batch), ld_of(c.f, k),
                     c.after[k], batch, c.f->width[k]);
     }
-    unpack_rows(s->out, ld, c.y, batch, s->layer->output);
-    *out = (tkri_signal){s->out, ld, NULL};
+    unpack_rows(s->out + row * ld, ld, c.y, batch, s->layer->output);
+    return TKR_OK;
+}
+
+static int32_t step(const tkri_step *s, tkri_signal *out) {
+    for (int64_t row = 0; row < s->state->rows; row += s->state->batch) {
+        TRY(step_at(s, row));
+    }
+    *out = (tkri_signal){s->out, tkri_row_len(s->layer->output), NULL};
     return TKR_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Streaming: the whole net, one step. */
+ * Streaming: the whole net, some steps. */
 #include <stddef.h>
 #include <string.h>
 
@@ -7,18 +7,27 @@
 #include "layer/quantized.h"
 #include "seq/seq.h"
 
-/* Floats for each stream that the step of any layer wants, and the longest row that a product
- * reads.
- */
-static void measure(const tkr_cell *cell, int64_t *scratch, int64_t *widest) {
+/* Rows that go through a layer at once, if there are that many: enough to fetch a matrix seldom,
+ * few enough to stay in the first-level cache. */
+enum { GROUP_ROWS = 16 };
+
+static uint64_t scratch_of(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
+                           int64_t steps) {
+    return layer->ops->scratch ? layer->ops->scratch(cell, layer, batch, steps) : 0;
+}
+
+/* Floats that the steps of any layer want, and the longest row that a product reads. */
+static void measure(const tkr_cell *cell, const tkr_state *state, uint64_t *scratch,
+                    int64_t *widest) {
     const tkri_net *net = cell->net;
     *scratch = 0;
     *widest = tkri_row_len(net->input);
     for (int64_t l = 0; l < net->n_layers; l++) {
         const tkri_layer *layer = &net->layers[l];
-        const int64_t own = layer->ops->scratch ? layer->ops->scratch(cell, layer) : 0;
-        *scratch = tkri_max(*scratch, own);
-        *widest = tkri_max(*widest, tkri_max(tkri_row_len(layer->output), own));
+        const uint64_t own = scratch_of(cell, layer, state->batch, state->group);
+        *scratch = own > *scratch ? own : *scratch;
+        *widest = tkri_max(*widest, tkri_row_len(layer->output));
+        *widest = tkri_max(*widest, (int64_t)scratch_of(cell, layer, 1, 1));
     }
 }
 
@@ -32,7 +41,8 @@ static int fits_layer(const tkri_layer *a, const tkri_layer *b) {
 }
 
 int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
-    int64_t scratch, widest;
+    uint64_t scratch;
+    int64_t widest;
     const tkri_net *net = cell->net;
     if (!tkri_state_alike(cell, state->cell) || cell->kern != state->cell->kern ||
         cell->precision != state->cell->precision || net->n_layers != state->net->n_layers) {
@@ -43,7 +53,7 @@ int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
             return 0;
         }
     }
-    measure(cell, &scratch, &widest);
+    measure(cell, state, &scratch, &widest);
     return scratch <= state->scratch_len && tkri_quantized_row(cell, widest) <= state->q_row;
 }
 
@@ -60,7 +70,8 @@ static void place_step(tkr_state *state, int64_t l, tkri_arena *arena) {
     tkri_step measured, *step = state->steps ? &state->steps[l] : &measured;
     *step = (tkri_step){.state = state, .layer = layer};
     if (wants_out(layer)) {
-        TKRI_TAKE(arena, step->out, tkri_times(state->batch, ld));
+        TKRI_TAKE(arena, step->out,
+                  tkri_mul(tkri_times(state->batch, state->group + 1), (uint64_t)ld));
     }
     if (layer->ops->keep) {
         layer->ops->keep(step, arena);
@@ -107,13 +118,14 @@ void tkri_state_place(tkr_state *state, tkri_arena *arena) {
     const uint64_t batch = (uint64_t)state->batch;
     const uint64_t values = tkri_mul(batch, (uint64_t)net->state_width);
     int64_t widest;
-    measure(state->cell, &state->scratch_len, &widest);
+    state->group = tkri_max(1, GROUP_ROWS / state->batch);
+    measure(state->cell, state, &state->scratch_len, &widest);
     state->q_row = tkri_quantized_row(state->cell, widest);
     TKRI_TAKE(arena, state->values, values);
     if (needs_backup(net)) {
         TKRI_TAKE(arena, state->backup, values);
     }
-    TKRI_TAKE(arena, state->scratch, tkri_mul(batch, (uint64_t)state->scratch_len));
+    TKRI_TAKE(arena, state->scratch, state->scratch_len);
     TKRI_TAKE(arena, state->signals, net->n_layers + 1);
     TKRI_TAKE(arena, state->steps, net->n_layers);
     for (int64_t l = 0; l < net->n_layers; l++) {
@@ -158,13 +170,14 @@ static void take_back(tkr_state *state) {
     memcpy(state->values, state->backup, n * sizeof *state->values);
 }
 
-static int32_t one_step(tkr_state *state, float *y, const tkri_signal *in, int stays) {
+/* One group of steps. */
+static int32_t step_group(tkr_state *state, float *y, const tkri_signal *in, int stays) {
     const tkri_net *net = state->bound->net;
     state->signals[0] = *in;
     const int32_t status =
         step_layers(state->steps, state->steps + net->n_layers, state->signals, stays);
     const tkri_signal out = state->signals[net->n_layers];
-    for (int64_t b = 0; status == TKR_OK && y && b < state->batch; b++) {
+    for (int64_t b = 0; status == TKR_OK && y && b < state->rows; b++) {
         copy_row(y + b * net->output, out.p + b * out.ld, net->output);
     }
     return status;
@@ -183,11 +196,12 @@ int32_t tkri_step_streams(const tkr_cell *cell, tkr_state *state, float *y, cons
         memcpy(state->backup, state->values,
                (size_t)tkri_state_len(net, state->batch) * sizeof *state->backup);
     }
-    for (int64_t t = 0; t < steps && status == TKR_OK; t++) {
+    for (int64_t t = 0; t < steps && status == TKR_OK; t += state->group) {
         const int64_t row = t * state->batch;
         const tkri_signal in = {x ? x + row * net->input : NULL, net->input,
                                 ids ? ids + row : NULL};
-        status = one_step(state, y ? y + row * net->output : NULL, &in, stays);
+        state->rows = tkri_min(state->group, steps - t) * state->batch;
+        status = step_group(state, y ? y + row * net->output : NULL, &in, stays);
     }
     if (stays || status < 0) {
         take_back(state);

@@ -287,7 +287,7 @@ static void check_same(const tkri_kern *kern) {
             arrays x, y;
             make(&x, kern, kind, units, 0, kind == LSTM, USUAL);
             make(&y, kern, kind + TO_ANY, units, 0, kind == LSTM, USUAL);
-            assert_null(y.ops->step);
+            assert_null(y.ops->steps);
             run(&x), run(&y);
             const guard *a[] = {&x.gates, &x.dgates, &x.h,  &x.c,    &x.aux,
                                 &x.dh,    &x.dh_in,  &x.dc, &x.daux, &x.dpeep};
