@@ -43,7 +43,7 @@ void rnn_messages_read(rnn *self) {
     if (self->ports.control == NULL || self->map == NULL) {
         return;
     }
-    LV2_ATOM_SEQUENCE_FOREACH (self->ports.control, event) {
+    LV2_ATOM_SEQUENCE_FOREACH(self->ports.control, event) {
         const LV2_Atom *atom = &event->body;
         if (lv2_atom_forge_is_object_type(&self->forge, atom->type) &&
             atom->size >= sizeof(LV2_Atom_Object_Body)) {

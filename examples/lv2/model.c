@@ -35,8 +35,8 @@ static rnn_status check_shape(const rnn_model *model, text *why) {
         return RNN_RUNNING;
     }
     snprintf(why->words, sizeof why->words,
-             "inputs: %lld, outputs: %lld; one of each is what this plug-in has",
-             (long long)input, (long long)output);
+             "inputs: %lld, outputs: %lld; one of each is what this plug-in has", (long long)input,
+             (long long)output);
     return RNN_WRONG_SHAPE;
 }
 
@@ -82,9 +82,16 @@ static rnn_status make_streams(rnn_model *model, text *why) {
         snprintf(why->words, sizeof why->words, "%s", tkr_state_detail(model->streams[0]));
         tkr_state_reset(model->streams[0]);
     }
-    return status == TKR_OK           ? RNN_RUNNING
-           : status == TKR_ERR_MEMORY ? RNN_NO_MEMORY
-                                      : RNN_CANNOT_STREAM;
+    switch (status) {
+        case TKR_OK:
+            return RNN_RUNNING;
+        case TKR_ERR_MEMORY:
+            return RNN_NO_MEMORY;
+        case TKR_ERR_UNSUPPORTED:
+            return RNN_CANNOT_STREAM;
+        default: /* it reads ids of symbols, not numbers */
+            return RNN_WRONG_SHAPE;
+    }
 }
 
 static void release(rnn_model *model) {

@@ -140,7 +140,7 @@ static const void *extension_data(const char *uri) {
 }
 
 LV2_SYMBOL_EXPORT const LV2_Descriptor *lv2_descriptor(uint32_t index) {
-    static const LV2_Descriptor descriptor = {RNN_URI, instantiate, connect_port,  activate,
-                                              run,     NULL,        cleanup,       extension_data};
+    static const LV2_Descriptor descriptor = {RNN_URI, instantiate, connect_port, activate,
+                                              run,     NULL,        cleanup,      extension_data};
     return index == 0 ? &descriptor : NULL;
 }

@@ -41,12 +41,12 @@ typedef enum rnn_status {
 /* A model and its states. Where the host's rate is k times the model's, sample n belongs to state
  * n mod k: each of them moves on at the model's own rate. */
 typedef struct rnn_model {
-    rnn_status status;  /* RNN_RUNNING, or why the file was refused: then there is only a path */
-    uint32_t request;   /* the number of the request that it answers */
+    rnn_status status; /* RNN_RUNNING, or why the file was refused: then there is only a path */
+    uint32_t request;  /* the number of the request that it answers */
     tkr_cell *cell;
     tkr_state *streams[RNN_MAX_STREAMS];
-    uint32_t n_streams; /* k */
-    uint32_t turn;      /* whose turn the next sample is */
+    uint32_t n_streams;     /* k */
+    uint32_t turn;          /* whose turn the next sample is */
     struct rnn_model *next; /* in the list of those that run() has done with */
     char path[];
 } rnn_model;
@@ -115,15 +115,15 @@ typedef struct rnn {
     rnn_ports ports;
     LV2_Atom_Forge forge;
     rnn_status status;
-    rnn_model *model;            /* the one in use, or NULL */
-    rnn_model *heard, *fading;   /* what sounds and what fades out; NULL is the input as it is */
-    uint32_t fade_left;          /* samples until only `heard` sounds */
-    bool fresh;                  /* nothing has sounded yet: no fade */
+    rnn_model *model;          /* the one in use, or NULL */
+    rnn_model *heard, *fading; /* what sounds and what fades out; NULL is the input as it is */
+    uint32_t fade_left;        /* samples until only `heard` sounds */
+    bool fresh;                /* nothing has sounded yet: no fade */
     rnn_slide gain, level;
-    rnn_model *done;             /* a list for work() to destroy */
-    uint32_t request;            /* the number of the newest */
+    rnn_model *done;  /* a list for work() to destroy */
+    uint32_t request; /* the number of the newest */
     rnn_wish wish;
-    bool has_wish, has_news;     /* `wish` has to go to work(); the host has to be told the path */
+    bool has_wish, has_news; /* `wish` has to go to work(); the host has to be told the path */
 
     /* Between threads. */
     _Atomic(rnn_model *) arrived; /* from work() to run() */

@@ -24,7 +24,8 @@ static void send_wish(rnn *self) {
         return;
     }
     self->wish.order = (rnn_order){NULL, self->request};
-    self->has_wish = !send(self, &self->wish, sizeof self->wish.order + strlen(self->wish.path) + 1);
+    self->has_wish =
+        !send(self, &self->wish, sizeof self->wish.order + strlen(self->wish.path) + 1);
 }
 
 static void send_done(rnn *self) {
