@@ -69,7 +69,8 @@ static rnn_status check_rate(rnn_model *model, double rate, text *why) {
     return RNN_WRONG_RATE;
 }
 
-/* The states, and one sample through the first of them: that tells whether the cell streams. */
+/* The states, and one sample through the first of them: that tells whether the cell
+ * streams, and takes numbers (not the ids of an embedding). */
 static rnn_status make_streams(rnn_model *model, text *why) {
     tkr_env env = {.size = sizeof env, .detail = why->words, .detail_len = sizeof why->words};
     int32_t status = TKR_OK;
@@ -82,16 +83,9 @@ static rnn_status make_streams(rnn_model *model, text *why) {
         snprintf(why->words, sizeof why->words, "%s", tkr_state_detail(model->streams[0]));
         tkr_state_reset(model->streams[0]);
     }
-    switch (status) {
-        case TKR_OK:
-            return RNN_RUNNING;
-        case TKR_ERR_MEMORY:
-            return RNN_NO_MEMORY;
-        case TKR_ERR_UNSUPPORTED:
-            return RNN_CANNOT_STREAM;
-        default: /* it reads ids of symbols, not numbers */
-            return RNN_WRONG_SHAPE;
-    }
+    return status == TKR_OK           ? RNN_RUNNING
+           : status == TKR_ERR_MEMORY ? RNN_NO_MEMORY
+                                      : RNN_CANNOT_STREAM;
 }
 
 static void release(rnn_model *model) {

@@ -7,6 +7,7 @@
 #include <lilv/lilv.h>
 #include <lv2/atom/forge.h>
 #include <lv2/log/log.h>
+#include <lv2/state/state.h>
 #include <lv2/urid/urid.h>
 
 #include "hosts/lv2_worker.h"
