@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The atom ports: patch:Set says which model is wanted, patch:Get asks which one there is; the answer
- * is a patch:Set of ours.
+ * The atom ports: patch:Set says which model is wanted, patch:Get asks which one there is; the
+ * answer is a patch:Set of ours.
  */
 #include <lv2/atom/util.h>
 #include <lv2/patch/patch.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A file of tkr_cell_save(), looked at and made ready to run. All that can be wrong with it is found
- * here, before the first sample.
+ * A file of tkr_cell_save(), looked at and made ready to run. All that can be wrong with it is
+ * found here, before the first sample.
  */
 #include <stdio.h>
 #include <stdlib.h>

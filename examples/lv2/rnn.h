@@ -75,7 +75,7 @@ typedef struct rnn_urids {
     LV2_URID plugin, model, log_error;
 } rnn_urids;
 
-/* A message to work(): destroy a list of models, and load the file whose path stands behind the head,
+/* A message to work(): destroy a list of models, and load the file whose path stands behind this,
  * if there is one. */
 typedef struct rnn_order {
     rnn_model *done;

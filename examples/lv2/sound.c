@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What run() does to samples. A voice is a model, or NULL: the input as it is. One voice is heard;
- * when another is to be heard the two are mixed for `ramp` samples, and nothing else begins meanwhile.
+ * when another is to be heard the two are mixed for `ramp` samples, and nothing else begins
+ * meanwhile.
  *
  * Sound is what lies between 2^-100 and 2^100, and zero. All else becomes zero on its way in: so no
  * sum or product here overflows, and none is slow because its numbers are denormal.

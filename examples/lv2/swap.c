@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * How models come and go while sound is made. run() asks work() for a file and goes on; work() leaves
- * its answer in `arrived`, one pointer; run() takes it when it comes by next. What run() has done with
- * goes back to work(). Neither ever waits for the other.
+ * How models come and go while sound is made. run() asks work() for a file and goes on; work()
+ * leaves its answer in `arrived`, one pointer; run() takes it when it comes by next. What run() has
+ * done with goes back to work(). Neither ever waits for the other.
  */
 #include <stdlib.h>
 #include <string.h>

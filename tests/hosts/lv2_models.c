@@ -120,3 +120,18 @@ void signal_make(float *x, uint32_t n, uint32_t seed) {
                1e-9f * (float)(noise >> 8);
     }
 }
+
+void signal_fade(float *y, const float *from, const float *to, uint32_t n, uint32_t ramp) {
+    for (uint32_t i = 0; i < n; i++) {
+        float share = (float)(i + 1) / (float)ramp;
+        y[i] = i < ramp ? from[i] + (to[i] - from[i]) * share : to[i];
+    }
+}
+
+void signal_same(const float *got, const float *want, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (memcmp(&got[i], &want[i], sizeof *got) != 0) {
+            fail_msg("sample %u of %u: %.9g, not %.9g", i, n, (double)got[i], (double)want[i]);
+        }
+    }
+}

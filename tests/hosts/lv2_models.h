@@ -48,4 +48,10 @@ void reference_close(reference *r);
 /* A signal: some sines and a bit of noise, the same for all. */
 void signal_make(float *x, uint32_t n, uint32_t seed);
 
+/* y from `from` to `to` in `ramp` even steps. y may be `from`. */
+void signal_fade(float *y, const float *from, const float *to, uint32_t n, uint32_t ramp);
+
+/* Fails the test unless all bits are the same. */
+void signal_same(const float *got, const float *want, uint32_t n);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * examples/lv2 in a host: run() allocates nothing, frees nothing, takes no lock, makes no system call.
- * Not while it plays, nor while it asks for a model, takes it, fades and gives the old one back. */
+ * examples/lv2 in a host: run() allocates nothing, frees nothing, makes no system call (so no lock
+ * can make it wait). Not while it plays, nor while it asks for a model, takes it, fades and gives
+ * the old one back. */
 #include "hosts/lv2_host.h"
 #include "hosts/lv2_models.h"
 #include "support/malloc.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * examples/lv2 in a host, how models come and go: with every kind of worker and without one, while a
- * fade is under way, and files that are refused. */
+ * examples/lv2 in a host, how models come and go: with every kind of worker and without one, while
+ * a fade is under way, and files that are refused. */
 #include <lv2/atom/atom.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,21 +17,6 @@ enum { LEN = 6000 };
 static float in[LEN], out[LEN], want[LEN], a_out[LEN], b_out[LEN];
 static const char *path_a, *path_b, *path_c;
 
-static void assert_bits(const float *got, const float *right, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        if (memcmp(&got[i], &right[i], sizeof *got) != 0) {
-            fail_msg("sample %u of %u: %.9g, not %.9g", i, n, (double)got[i], (double)right[i]);
-        }
-    }
-}
-
-static void mix(float *y, const float *from, const float *to, uint32_t n, uint32_t ramp) {
-    for (uint32_t i = 0; i < n; i++) {
-        float share = (float)(i + 1) / (float)ramp;
-        y[i] = i < ramp ? from[i] + (to[i] - from[i]) * share : to[i];
-    }
-}
-
 static host *open_active(int mode) {
     host *h = host_open(48000, mode);
     host_activate(h);
@@ -46,10 +31,10 @@ static void expect_model(host *h, const char *path) {
     h->enabled = 0;
     host_run(h, out, in, LEN);
     host_run(h, out, in, LEN);
-    assert_bits(out, in, LEN);
+    signal_same(out, in, LEN);
     h->enabled = 1;
     host_run(h, out, in, LEN);
-    assert_bits(out + h->ramp, want + h->ramp, LEN - h->ramp);
+    signal_same(out + h->ramp, want + h->ramp, LEN - h->ramp);
     assert_int_equal((int)h->status, RUNNING);
     host_get(h);
     host_run(h, out, in, 0);
@@ -57,7 +42,7 @@ static void expect_model(host *h, const char *path) {
     reference_close(&r);
 }
 
-/* From dry to A, from A to B: an even fade, sample for sample, that begins when the file is there. */
+/* From dry to A, from A to B: an even fade, sample for sample, once the file is there. */
 static void test_fade(void **state) {
     (void)state;
     static const uint32_t blocks[] = {1, 64, 100, 4096};
@@ -66,7 +51,7 @@ static void test_fade(void **state) {
         host *h = open_active(WORKER_BY_HAND);
         host_set(h, path_a);
         host_run(h, out, in, 500);
-        assert_bits(out, in, 500); /* the file is not there yet */
+        signal_same(out, in, 500); /* the file is not there yet */
         assert_int_equal((int)h->status, NO_MODEL);
         host_work(h);
         for (uint32_t n = 0, len; n < LEN; n += len) {
@@ -75,8 +60,8 @@ static void test_fade(void **state) {
             assert_string_equal(host_told(h), n == 0 ? path_a : "");
         }
         reference_run(&a, a_out, in, LEN);
-        mix(want, in, a_out, LEN, h->ramp);
-        assert_bits(out, want, LEN);
+        signal_fade(want, in, a_out, LEN, h->ramp);
+        signal_same(out, want, LEN);
         host_set(h, path_b);
         host_run(h, out, in, 0);
         host_work(h);
@@ -86,8 +71,8 @@ static void test_fade(void **state) {
         }
         reference_run(&a, a_out, in, LEN);
         reference_run(&b, b_out, in, LEN);
-        mix(want, a_out, b_out, LEN, h->ramp);
-        assert_bits(out, want, LEN);
+        signal_fade(want, a_out, b_out, LEN, h->ramp);
+        signal_same(out, want, LEN);
         assert_int_equal(worker_work(&h->worker), 1); /* A goes */
         expect_model(h, path_b);
         host_close(h);
@@ -187,8 +172,8 @@ static void test_at_once(void **state) {
     host_set(h, path_a);
     host_run(h, out, in, LEN); /* in the very run that asks */
     reference_run(&a, a_out, in, LEN);
-    mix(want, in, a_out, LEN, h->ramp);
-    assert_bits(out, want, LEN);
+    signal_fade(want, in, a_out, LEN, h->ramp);
+    signal_same(out, want, LEN);
     host_set(h, path_b);
     host_run(h, out, in, LEN);
     expect_model(h, path_b);
@@ -226,7 +211,7 @@ static void test_no_worker(void **state) {
     host_set(h, path_a);
     for (int i = 0; i < 3; i++) {
         host_run(h, out, in, LEN);
-        assert_bits(out, in, LEN);
+        signal_same(out, in, LEN);
         assert_int_equal((int)h->status, NO_WORKER);
     }
     host_close(h);
@@ -291,7 +276,7 @@ static void expect_refusal(const char *path, int status, int with_model) {
     assert_int_equal((int)h->status, status);
     assert_non_null(strstr(h->logged, path));
     assert_true(strlen(h->logged) > strlen(path) + 10);
-    assert_bits(out, with_model ? want : in, LEN);
+    signal_same(out, with_model ? want : in, LEN);
     assert_string_equal(host_told(h), with_model ? path_a : "");
     host_close(h);
     reference_close(&a);

@@ -40,7 +40,7 @@ typedef struct worker {
 void worker_begin(worker *w, int mode);
 /* The plug-in is there. */
 void worker_attach(worker *w, LV2_Handle plugin, const LV2_Worker_Interface *interface);
-/* Before the plug-in goes: the thread ends. Jobs that wait are done first, as run() counts on it. */
+/* Before the plug-in goes: the thread ends. Jobs that wait are done first: so LV2 promises. */
 void worker_end(worker *w);
 /* By hand: do all jobs that wait. Returns how many. */
 int worker_work(worker *w);
