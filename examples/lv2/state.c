@@ -23,13 +23,13 @@ void rnn_path_write(rnn_shared_path *path, const char *text) {
 static void read_path(rnn_shared_path *path, char *text) {
     unsigned before, after;
     do {
+        size_t len = 0;
         before = atomic_load(&path->version);
-        for (size_t i = 0; i < RNN_PATH; i++) {
-            text[i] = atomic_load_explicit(&path->text[i], memory_order_acquire);
-        }
+        do {
+            text[len] = atomic_load_explicit(&path->text[len], memory_order_acquire);
+        } while (text[len] != '\0' && ++len < RNN_PATH);
         after = atomic_load(&path->version);
     } while (before != after || before % 2 != 0);
-    text[RNN_PATH - 1] = '\0';
 }
 
 /* ---- features -------------------------------------------------------------------------------- */

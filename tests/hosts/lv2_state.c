@@ -228,15 +228,27 @@ static void *save_often(void *argument) {
     return NULL;
 }
 
+/* A long path to that file, of `filler` mostly: writing it takes a while. */
+static char *long_path(const char *name, const char *filler) {
+    char *path = calloc(1, 4000);
+    assert_non_null(path);
+    strcpy(path, models_folder());
+    while (strlen(path) < 3000) {
+        strcat(path, filler);
+    }
+    return strcat(strcat(path, "/"), name);
+}
+
 static void test_save_meanwhile(void **state) {
     (void)state;
-    const char *a = models_plain("one", 2, NULL);
-    const char *b = models_plain("another one with a much longer name", 4, NULL);
+    models_plain("one", 2, NULL);
+    models_plain("two", 4, NULL);
+    char *a = long_path("one", "/."), *b = long_path("two", "//");
     host *h = open_with(a);
     saver s = {.h = h, .a = a, .b = b};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, save_often, &s), 0);
-    for (int i = 0; i < 500 || s.saves < 100; i++) {
+    for (int i = 0; i < 1000 || s.saves < 1000; i++) {
         host_set(h, i % 2 ? a : b);
         host_run(h, out, in, 64);
         host_work(h);
@@ -245,6 +257,8 @@ static void test_save_meanwhile(void **state) {
     pthread_join(thread, NULL);
     assert_int_equal(s.wrong, 0);
     host_close(h);
+    free(a);
+    free(b);
 }
 
 int main(void) {

@@ -81,6 +81,30 @@ static void test_fade(void **state) {
     }
 }
 
+/* A model that comes in the middle of a fade waits for its end. */
+static void test_fade_waits(void **state) {
+    (void)state;
+    reference a = reference_open(path_a, 1), b = reference_open(path_b, 1);
+    host *h = open_active(WORKER_BY_HAND);
+    uint32_t ramp = h->ramp, middle = ramp / 3;
+    host_set(h, path_a);
+    host_run(h, out, in, 0);
+    host_work(h);
+    host_run(h, out, in, middle);
+    host_set(h, path_b);
+    host_run(h, out, in, 0);
+    host_work(h);
+    host_run(h, out + middle, in + middle, LEN - middle);
+    reference_run(&a, a_out, in, LEN);
+    reference_run(&b, b_out, in + ramp, LEN - ramp);
+    signal_fade(want, in, a_out, ramp, ramp);
+    signal_fade(want + ramp, a_out + ramp, b_out, LEN - ramp, ramp);
+    signal_same(out, want, LEN);
+    host_close(h);
+    reference_close(&a);
+    reference_close(&b);
+}
+
 /* All that was loaded and replaced is freed, in the worker, before the plug-in is closed. */
 static void test_freed(void **state) {
     (void)state;
@@ -104,6 +128,7 @@ static void test_freed(void **state) {
 static void test_fast(void **state) {
     (void)state;
     const char *paths[] = {path_a, path_b, path_c};
+    int64_t before = -1;
     for (uint32_t block = 16; block < 2000; block *= 3) {
         host *h = open_active(WORKER_BY_HAND);
         for (int i = 0; i < 40; i++) {
@@ -117,6 +142,8 @@ static void test_fast(void **state) {
         host_work(h);
         expect_model(h, paths[39 % 3]);
         host_close(h);
+        before = before < 0 ? malloc_blocks() : before;
+        assert_int_equal(malloc_blocks(), before);
     }
 }
 
@@ -139,6 +166,25 @@ static void test_newest(void **state) {
     host_work(h);
     expect_model(h, path_c);
     host_close(h);
+}
+
+/* Two answers before run() looks: the first is freed unseen. */
+static void test_unseen(void **state) {
+    (void)state;
+    int64_t before = -1;
+    for (int i = 0; i < 3; i++) {
+        host *h = open_active(WORKER_BY_HAND);
+        host_set(h, path_a);
+        host_run(h, out, in, 64);
+        host_set(h, path_b);
+        host_run(h, out, in, 64);
+        assert_int_equal(worker_work(&h->worker), 2);
+        host_run(h, out, in, 64);
+        expect_model(h, path_b);
+        host_close(h);
+        before = before < 0 ? malloc_blocks() : before;
+        assert_int_equal(malloc_blocks(), before);
+    }
 }
 
 /* Closed with an answer that nobody has taken, a fade under way, an old model that waits. */
@@ -353,7 +399,8 @@ int main(void) {
         cmocka_unit_test(test_close),        cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_thread),       cmocka_unit_test(test_no_worker),
         cmocka_unit_test(test_full_queue),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_odd_messages),
+        cmocka_unit_test(test_odd_messages), cmocka_unit_test(test_fade_waits),
+        cmocka_unit_test(test_unseen),
     };
     return cmocka_run_group_tests(tests, make_models, NULL);
 }
