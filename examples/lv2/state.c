@@ -71,6 +71,9 @@ static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store
     (void)flags;
     rnn *self = instance;
     const LV2_State_Map_Path *map = feature_of(features, LV2_STATE__mapPath);
+    if (self->map == NULL) {
+        return LV2_STATE_ERR_NO_FEATURE;
+    }
     char *path = malloc(RNN_PATH);
     LV2_State_Status status = LV2_STATE_SUCCESS;
     if (path == NULL) {
@@ -115,6 +118,9 @@ static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function
     rnn *self = instance;
     size_t size = 0;
     uint32_t type = 0, value_flags = 0;
+    if (self->map == NULL) {
+        return LV2_STATE_ERR_NO_FEATURE;
+    }
     const char *saved = retrieve(handle, self->urids.model, &size, &type, &value_flags);
     if (saved == NULL) {
         return LV2_STATE_SUCCESS;

@@ -142,6 +142,22 @@ static void test_nothing(void **state) {
     host_close(h);
 }
 
+/* A host that maps no URIs has no use for a state, and gets none. */
+static void test_bare(void **state) {
+    (void)state;
+    const char *folder = models_path("session of bare"), *full = models_path("session of full");
+    host *h = open_with(models_plain("full", 2, NULL));
+    host_save(h, full);
+    host_close(h);
+    h = host_open(48000, HOST_BARE);
+    host_restore(h, full);
+    host_run(h, out, in, LEN);
+    signal_same(out, in, LEN);
+    host_save(h, folder);
+    assert_null(strstr(saved_text(folder), "state:state"));
+    host_close(h);
+}
+
 /* The file is gone: what plays goes on, the host hears of it, the session does not forget it. */
 static void test_missing(void **state) {
     (void)state;
@@ -264,9 +280,10 @@ static void test_save_meanwhile(void **state) {
 int main(void) {
     signal_make(in, LEN, 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_live),
-        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_overtaken),  cmocka_unit_test(test_save_meanwhile),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_live),
+        cmocka_unit_test(test_nothing),        cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_missing),        cmocka_unit_test(test_overtaken),
+        cmocka_unit_test(test_save_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
