@@ -118,7 +118,7 @@ host *host_open(double rate, int mode) {
     host *h = calloc(1, sizeof *h);
     assert_non_null(h);
     h->rate = rate;
-    h->ramp = (uint32_t)(rate / 50);
+    h->ramp = rate < 1e6 ? (uint32_t)(rate / 50) : 1; /* some rates are no rates */
     h->enabled = 1;
     h->status = -1;
     worker_begin(&h->worker, mode == HOST_BARE ? WORKER_NONE : mode);
