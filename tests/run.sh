@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Everything that can be tested on this machine. Installs what is missing (Debian), builds, tests,
 # and ends with one line: N passed, F failed, S skipped. The exit status is the verdict.
+#
+#   sh tests/run.sh                what runs in other programs is tried in those that are here
+#   sh tests/run.sh --everything   those programs are installed first
 set -eu
 cd "$(dirname "$0")/.."
 . tests/support/packages.sh
@@ -10,6 +13,13 @@ cd "$(dirname "$0")/.."
 need $BUILD_PACKAGES cmd:python3=python3 cmd:g++=g++ cmd:clang=clang asan=libclang-rt-14-dev \
     cmd:nm=binutils pc:cmocka=libcmocka-dev cmd:gcovr=gcovr cmd:strace=strace cmd:gnuplot=gnuplot-nox cmd:musl-gcc=musl-tools \
     pc:zlib=zlib1g-dev numpy=python3-numpy venv=python3-venv
+
+case ${1:-} in
+    '') ;;
+    # shellcheck disable=SC2086
+    --everything) need $HOST_PACKAGES ;;
+    *) echo "usage: sh tests/run.sh [--everything]" >&2; exit 1 ;;
+esac
 
 BRANCH_GOAL=${BRANCH_GOAL:-90}
 mkdir -p build-test

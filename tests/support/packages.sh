@@ -84,3 +84,7 @@ install_packages() {
 # What every build needs.
 BUILD_PACKAGES='cmd:cc=gcc libc=libc6-dev cmd:meson=meson cmd:ninja=ninja-build
     cmd:pkg-config=pkg-config cblas=libopenblas-dev'
+
+# The programs that the examples of examples/lv2 and the like live in.
+HOST_PACKAGES='pc:lv2=lv2-dev pc:lilv-0=liblilv-dev cmd:lv2apply=lilv-utils cmd:sord_validate=sordi
+    cmd:jalv=jalv cmd:jackd=jackd2 pc:sndfile=libsndfile1-dev'
