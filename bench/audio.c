@@ -26,9 +26,9 @@ typedef struct row {
 } row;
 
 static const row rows[] = {
-    {"LSTM 3", {AUDIO_LSTM, 1, 3, 1}},         {"LSTM 16", {AUDIO_LSTM, 1, 16, 1}},
-    {"LSTM 2 x 8", {AUDIO_LSTM, 1, 8, 2}},     {"LSTM 12", {AUDIO_LSTM, 1, 12, 1}},
-    {"LSTM 20", {AUDIO_LSTM, 1, 20, 1}},       {"LSTM 40", {AUDIO_LSTM, 1, 40, 1}},
+    {"LSTM 3", {AUDIO_LSTM, 1, 3, 1}},           {"LSTM 16", {AUDIO_LSTM, 1, 16, 1}},
+    {"LSTM 2 x 8", {AUDIO_LSTM, 1, 8, 2}},       {"LSTM 12", {AUDIO_LSTM, 1, 12, 1}},
+    {"LSTM 20", {AUDIO_LSTM, 1, 20, 1}},         {"LSTM 40", {AUDIO_LSTM, 1, 40, 1}},
     {"LSTM 16, a knob", {AUDIO_LSTM, 2, 16, 1}}, {"GRU 32", {AUDIO_GRU, 1, 32, 1}},
     {"GRU 64", {AUDIO_GRU, 1, 64, 1}},
 };
