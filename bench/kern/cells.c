@@ -114,6 +114,7 @@ static void make_step(operands *o) {
     const float *values = o->cell->net->values, *derived = o->cell->net->derived;
     float *h = units(o, 2);
     *s = (tkri_stream){.steps = 1,
+                       .batch = 1,
                        .x = units(o, 1),
                        .x_len = o->c->k,
                        .input = o->c->k,

@@ -72,54 +72,32 @@ INLINE void after_backward_all(const tkri_point *p, const functions f) {
     }
 }
 
-/* sum += x W for `tiles` tiles, whose weights w are `apart` floats apart: three chains each. */
-INLINE void add_products(vf sum[][3], const int tiles, const float *x, int64_t n, const float *w,
-                         int64_t apart) {
-    for (int64_t k = 0; k < n; k++, w += 3 * VL) {
-        const vf value = v_all(x[k]);
-#pragma GCC unroll 2
-        for (int t = 0; t < tiles; t++) {
+/* r, z, q, n of each. */
+INLINE void after_sums(const tkri_stream *s, const which at, vf out[][4]) {
+    vf sum[4][4];
+    start_sums(sum, s, at, 3);
+    add_inputs(sum, s, at, 3);
+#pragma GCC unroll 4
+    for (int i = 0; i < at.n; i++) { /* n, r, z make room for r, z, q */
+        out[i][3] = sum[i][0];
+        sum[i][0] = sum[i][1];
+        sum[i][1] = sum[i][2];
+        sum[i][2] = v_load(s->q_bias + (at.tile + (at.rows ? 0 : i)) * VL);
+    }
+    add_states(sum, s, at, 3);
+#pragma GCC unroll 4
+    for (int i = 0; i < at.n; i++) {
 #pragma GCC unroll 3
-            for (int gate = 0; gate < 3; gate++) {
-                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
-            }
+        for (int gate = 0; gate < 3; gate++) {
+            out[i][gate] = sum[i][gate];
         }
     }
 }
 
-/* The sums of `tiles` tiles from j on: r, z, q, n. */
-INLINE void after_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
-    const int64_t of_x = 3 * VL * s->input, of_h = 3 * VL * s->units;
-    vf sum[2][3];
-#pragma GCC unroll 2
-    for (int t = 0; t < tiles; t++) {
-#pragma GCC unroll 3
-        for (int gate = 0; gate < 3; gate++) {
-            sum[t][gate] = v_load(s->start + (j + t) * s->start_tile + gate * VL);
-        }
-    }
-    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
-#pragma GCC unroll 2
-    for (int64_t t = 0; t < tiles; t++) { /* n, r, z make room for r, z, q */
-        out[t][3] = sum[t][0];
-        sum[t][0] = sum[t][1];
-        sum[t][1] = sum[t][2];
-        sum[t][2] = v_load(s->q_bias + (j + t) * VL);
-    }
-    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
-#pragma GCC unroll 2
-    for (int t = 0; t < tiles; t++) {
-#pragma GCC unroll 3
-        for (int gate = 0; gate < 3; gate++) {
-            out[t][gate] = sum[t][gate];
-        }
-    }
-}
-
-/* The h of the units from `at` on. */
-INLINE vf after_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
+/* The h of a stream's units from `at` on. */
+INLINE vf after_units(const tkri_stream *s, int64_t row, int64_t at, const vf sum[4]) {
     const vf n = v_tanh(v_fma(v_logistic(sum[0]), sum[2], sum[3]));
-    return mix(v_logistic(sum[1]), n, v_load(s->h + at));
+    return mix(v_logistic(sum[1]), n, v_load(s->h + row * s->h_row + at));
 }
 
 DEFINE_STEPS(after_steps, after_sums, after_units)

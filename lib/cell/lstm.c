@@ -80,48 +80,25 @@ static void any_forward(const tkri_point *p) {
     forward_all(p, ASKED(p));
 }
 
-/* sum += x W for `tiles` tiles, whose weights w are `apart` floats apart: four chains each. */
-INLINE void add_products(vf sum[][4], const int tiles, const float *x, int64_t n, const float *w,
-                         int64_t apart) {
-    for (int64_t k = 0; k < n; k++, w += 4 * VL) {
-        const vf value = v_all(x[k]);
-#pragma GCC unroll 2
-        for (int t = 0; t < tiles; t++) {
+INLINE void step_sums(const tkri_stream *s, const which at, vf out[][4]) {
+    vf sum[4][4];
+    start_sums(sum, s, at, 4);
+    add_inputs(sum, s, at, 4);
+    add_states(sum, s, at, 4);
 #pragma GCC unroll 4
-            for (int gate = 0; gate < 4; gate++) {
-                sum[t][gate] = v_fma(value, v_load(w + t * apart + gate * VL), sum[t][gate]);
-            }
+    for (int i = 0; i < at.n; i++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < 4; gate++) {
+            out[i][gate] = sum[i][gate];
         }
     }
 }
 
-/* The sums of `tiles` tiles from j on. */
-INLINE void step_sums(const tkri_stream *s, int64_t j, const int tiles, vf out[][4]) {
-    const int64_t of_x = 4 * VL * s->input, of_h = 4 * VL * s->units;
-    vf sum[2][4];
-#pragma GCC unroll 2
-    for (int t = 0; t < tiles; t++) {
-#pragma GCC unroll 4
-        for (int gate = 0; gate < 4; gate++) {
-            sum[t][gate] = v_load(s->start + (j + t) * s->start_tile + gate * VL);
-        }
-    }
-    add_products(sum, tiles, s->x, s->x_len, s->w_ih + j * of_x, of_x);
-    add_products(sum, tiles, s->h, s->units, s->w_hh + j * of_h, of_h);
-#pragma GCC unroll 2
-    for (int t = 0; t < tiles; t++) {
-#pragma GCC unroll 4
-        for (int gate = 0; gate < 4; gate++) {
-            out[t][gate] = sum[t][gate];
-        }
-    }
-}
-
-/* The c and h of the units from `at` on. */
-INLINE vf step_units(const tkri_stream *s, int64_t at, const vf sum[4]) {
-    const unit u =
-        unit_forward(sum, v_load(s->c + at), s->peep ? s->peep + at : NULL, s->ld_c, USUAL);
-    v_store(s->c + at, u.c);
+/* The c and h of a stream's units from `at` on. */
+INLINE vf step_units(const tkri_stream *s, int64_t row, int64_t at, const vf sum[4]) {
+    float *c = s->c + row * s->ld_c + at;
+    const unit u = unit_forward(sum, v_load(c), s->peep ? s->peep + at : NULL, s->ld_c, USUAL);
+    v_store(c, u.c);
     return u.h;
 }
 

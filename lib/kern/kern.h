@@ -129,23 +129,24 @@ typedef struct tkri_projection {
     int64_t n_axes; /* 1 or TKRI_AXES */
 } tkri_projection;
 
-/* Whole steps of one stream of one layer: the products and the pointwise part in one go, with the
- * bits of the same steps done by their pieces. Pointers move on with the steps. */
+/* Whole steps of some streams of one layer: the products and the pointwise part in one go, with the
+ * bits of the same steps done by their pieces. Of every array the streams' rows are _row apart, and
+ * the steps' _step, by which the pointers move on. */
 typedef struct tkri_stream {
-    int64_t steps;
-    const float *x; /* [x_len], the products with the first rows of w_ih; a step's x_step apart */
-    int64_t x_len, x_step, input, units;
+    int64_t steps, batch;
+    const float *x; /* [x_len], the products with the first rows of w_ih */
+    int64_t x_len, x_row, x_step, input, units;
     const float *w_ih, *w_hh;
-    const float *start; /* of the sums: [gate][VL] of each tile; a step's start_step apart */
-    int64_t start_tile, start_step;
+    const float *start; /* of the sums: [gate][VL] of each tile */
+    int64_t start_tile, start_row, start_step;
     const float *q_bias;
     const float *h; /* before the first step */
-    float *next;    /* after it, and after the others, ld_h apart; or h itself: one step, ld_h 0 */
+    float *next;    /* after it; or h itself, of one stream and step, with h_step 0 */
     float *room;    /* for another h, where next is h */
-    int64_t ld_h;
+    int64_t h_row, h_step;
     float *c; /* in place; NULL where a cell has none */
     const float *peep;
-    int64_t ld_c;
+    int64_t ld_c; /* of c's rows and of peep */
 } tkri_stream;
 
 /* A cell kind's layout and pointwise part, in one tier: tkri_elman, tkri_lstm, tkri_gru_after,

@@ -16,8 +16,8 @@ static int is_plain(const tkri_recurrent *layer) {
            layer->zoneout <= 0.0f && layer->zoneout_cell <= 0.0f;
 }
 
-static int has_few(const tkri_recurrent *layer, int64_t batch) {
-    return batch == 1 && is_plain(layer) && layer->input <= FEW_INPUTS;
+static int has_few(const tkri_recurrent *layer) {
+    return is_plain(layer) && layer->input <= FEW_INPUTS;
 }
 
 /* Scratch memory: the gates of all rows; c, m, aux, each [B][..]. */
@@ -26,12 +26,12 @@ uint64_t tkri_recurrent_scratch(const tkr_cell *cell, const tkri_layer *layer, i
     const tkri_recurrent *own = tkri_recurrent_of(layer);
     const uint64_t gates =
         tkri_round_up((uint64_t)tkri_gate_floats(own, cell->kern->vl), TKRI_MAX_VL);
-    const int64_t rows = has_few(own, batch) ? batch : batch * steps;
+    const int64_t rows = batch == 1 && has_few(own) ? 1 : batch * steps;
     return tkri_add(tkri_mul((uint64_t)rows, gates),
                     tkri_mul(3 * (uint64_t)batch, (uint64_t)(own->units_ld + own->out_ld)));
 }
 
-/* Steps of one stream of a plain layer: products and pointwise part in one go. */
+/* Steps of a plain layer: products and pointwise part in one go. */
 typedef struct fused {
     tkri_stream stream;
     int64_t id_row; /* floats of an id's in w_ih */
@@ -40,10 +40,8 @@ typedef struct fused {
 
 void tkri_recurrent_keep(tkri_step *step, tkri_arena *arena) {
     fused *own;
-    if (step->state->batch == 1) {
-        TKRI_TAKE(arena, own, 1);
-        step->own = own;
-    }
+    TKRI_TAKE(arena, own, 1);
+    step->own = own;
 }
 
 /* The arguments of the first step of the group; those of the others are moved from there. */
@@ -89,8 +87,8 @@ static void run_id(const fused *own, tkri_stream s, int32_t id) {
     own->run(&s);
 }
 
-/* One step in place. */
-static void fused_step(fused *own, const tkri_signal *in) {
+/* A step of one stream, in place. */
+static void step_alone(fused *own, const tkri_signal *in) {
     if (in->p) {
         own->stream.x = in->p;
         own->run(&own->stream);
@@ -102,28 +100,30 @@ static void fused_step(fused *own, const tkri_signal *in) {
 static void fused_group(const tkri_step *step, const fused *own) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     const tkri_signal *in = step->in;
-    const int64_t n = step->state->rows, ld = layer->out_ld;
+    const int64_t rows = step->state->rows, batch = step->state->batch;
     tkri_stream s = own->stream;
     s.h = step->out;
-    s.next = step->out + ld;
-    if (in->ids && has_few(layer, 1)) {
-        for (int64_t t = 0; t < n; t++, s.h = s.next, s.next += ld) {
+    s.next = step->out + batch * s.h_row;
+    if (has_few(layer) && in->ids && batch == 1) {
+        for (int64_t t = 0; t < rows; t++, s.h = s.next, s.next += s.h_row) {
             run_id(own, s, in->ids[t]);
         }
         return;
     }
-    s.steps = n;
-    s.ld_h = ld;
-    if (has_few(layer, 1)) { /* what is of the input is summed up as it goes by */
+    s.steps = rows / batch;
+    s.h_step = batch * s.h_row;
+    if (has_few(layer) && in->p) { /* what is of the input is summed up as it goes by */
         s.x = in->p;
-        s.x_step = in->ld;
+        s.x_row = in->ld;
+        s.x_step = batch * in->ld;
     } else {
         const tkri_recur r = recur_of(step, layer);
-        run_input(&r, *in, n);
+        run_input(&r, *in, rows);
         s.x_len = 0;
         s.start = r.gates;
         s.start_tile = r.tile_stride;
-        s.start_step = r.row_stride;
+        s.start_row = r.row_stride;
+        s.start_step = batch * r.row_stride;
     }
     own->run(&s);
 }
@@ -131,28 +131,36 @@ static void fused_group(const tkri_step *step, const fused *own) {
 static int32_t step_fused(const tkri_step *step, tkri_signal *out) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     fused *own = step->own;
-    const int64_t n = step->state->rows, ld = layer->out_ld;
+    const int64_t rows = step->state->rows, ld = layer->out_ld, block = step->state->batch * ld;
+    const size_t bytes = (size_t)block * sizeof(float);
     float *h = own->stream.next;
-    const size_t bytes = (size_t)ld * sizeof *h;
-    if (n > 1 || layer->output_before) {
+    if (rows > 1 || layer->output_before) {
         memcpy(step->out, h, bytes);
     }
-    if (n > 1) {
-        fused_group(step, own);
-        memcpy(h, step->out + n * ld, bytes);
-    } else if (step->in->p || step->in->ids) {
-        fused_step(own, step->in);
+    *out = (tkri_signal){layer->output_before ? step->out
+                         : rows > 1           ? step->out + block
+                                              : h,
+                         ld, NULL};
+    if (!step->in->p && !step->in->ids) {
+        return TKR_OK;
     }
-    *out = (tkri_signal){layer->output_before ? step->out : n > 1 ? step->out + ld : h, ld, NULL};
+    if (rows > 1) {
+        fused_group(step, own);
+        memcpy(h, step->out + rows * ld, bytes);
+    } else {
+        step_alone(own, step->in);
+    }
     return TKR_OK;
 }
 
 static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer) {
     const tkri_direction *d = &layer->direction[0];
     const float *values = step->cell->net->values, *derived = step->cell->net->derived;
-    float *h = step->state->values + d->state_h;
+    const int64_t batch = step->state->batch;
+    float *h = tkri_state_rows(step->state->values, d->state_h, batch);
     return (tkri_stream){
         .steps = 1,
+        .batch = batch,
         .x_len = layer->input,
         .input = layer->input,
         .units = layer->units,
@@ -164,7 +172,8 @@ static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer)
         .h = h,
         .next = h,
         .room = step->state->scratch,
-        .c = d->state_c < 0 ? NULL : step->state->values + d->state_c,
+        .h_row = layer->out_ld,
+        .c = d->state_c < 0 ? NULL : tkri_state_rows(step->state->values, d->state_c, batch),
         .peep = d->peep < 0 ? NULL : values + d->peep,
         .ld_c = layer->units_ld,
     };
@@ -173,7 +182,7 @@ static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer)
 void tkri_recurrent_bind(tkri_step *step) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     fused *own = step->own;
-    if (own && is_plain(layer)) {
+    if (is_plain(layer)) {
         own->stream = stream_of(step, layer);
         own->id_row = layer->ops->gates * step->cell->kern->vl;
         own->run = layer->ops->steps;
