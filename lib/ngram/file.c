@@ -51,8 +51,9 @@ static int32_t check_header(const tkri_file_header *h, tkri_detail *detail) {
     REQUIRE(h->order >= 1 && h->order <= TKRI_MAX_ORDER, detail, TKR_ERR_FORMAT, what, "order");
     REQUIRE(h->symbols >= 1 && h->symbols < INT32_MAX, detail, TKR_ERR_FORMAT, what, "symbols");
     for (int l = 0; l < TKRI_MAX_ORDER; l++) {
-        REQUIRE(h->lens[l] < TKRI_NO_NODE && (l < h->order || !h->lens[l]), detail, TKR_ERR_FORMAT,
-                what, "numbers of n-grams");
+        const int may_be = l < h->order && h->lens[0] > 0; /* without first ones there are none */
+        REQUIRE(h->lens[l] < TKRI_NO_NODE && (may_be || !h->lens[l]), detail, TKR_ERR_FORMAT, what,
+                "numbers of n-grams");
     }
     int model = h->kind == TKRI_FILE_MODEL;
     REQUIRE(model ? h->value_bytes == 4 || h->value_bytes == 8 : !h->value_bytes, detail,

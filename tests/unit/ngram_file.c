@@ -346,6 +346,36 @@ static void test_tampering(void **unused) {
     assert_true(taken > 100); /* the trials did get behind the sum */
 }
 
+/* Counts of nothing have no level, and none that is all zeros: that would be saved otherwise. */
+static void test_counts_of_nothing(void **unused) {
+    (void)unused;
+    enum { CLAIMED = 10 };
+    static const unsigned char zeros[512];
+    tkr_ngram *ngram;
+    tkri_file_header header;
+    unsigned char head[TKRI_FILE_HEADER];
+    stream s;
+    tkr_writer writer = stream_writer(&s);
+    stream_init(&s);
+    assert_ok(tkr_ngram_create(&ngram, 2, V, NULL));
+    assert_ok(tkr_ngram_save_to(ngram, &writer));
+    tkr_ngram_destroy(ngram);
+    assert_ok(load(&ngram, &s, NULL));
+    tkr_ngram_destroy(ngram);
+    assert_ok(tkri_file_decode(&header, s.bytes, NULL));
+    header.lens[1] = CLAIMED;
+    header.block = tkri_file_counts_size(2, header.lens);
+    tkri_file_encode(head, &header);
+    stream_fini(&s);
+    stream_init(&s);
+    stream_put(&s, head, sizeof head);
+    stream_put(&s, zeros, header.block);
+    correct_sum(&s);
+    assert_status(load(&ngram, &s, NULL), TKR_ERR_FORMAT);
+    assert_null(ngram);
+    stream_fini(&s);
+}
+
 /* What the header claims is not allocated before it is there. */
 static void test_claims_are_not_believed(void **unused) {
     (void)unused;
@@ -489,6 +519,7 @@ int main(void) {
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_every_flipped_bit),
         cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_counts_of_nothing),
         cmocka_unit_test(test_claims_are_not_believed),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_scores),
