@@ -19,8 +19,8 @@
 enum { BLOCK = 64, PEERS_MAX = 8, OURS = 2, TURN_NS = 400000, COMPARED = 64 * BLOCK };
 enum { BATCHES = 4, STREAMS_MAX = 16 };
 
-/* Beyond that the outputs are of another model. The peers' tanh is exact to some 1e-6, if they do not
- * state a tolerance of their own. */
+/* Beyond that the outputs are of another model. A peer's tanh is exact to some 1e-6, if it does not
+ * state a tolerance of its own. */
 #define SAME 1e-4f
 
 typedef struct row {
@@ -357,12 +357,8 @@ static void run_streams(const row *line, const request *asked) {
 }
 
 static void run_all_streams(const request *asked) {
-    printf(
-        "\nNanoseconds for each frame and stream, block calls of %d frames of B streams; in "
-        "brackets"
-        " how many\ntimes as many streams that is in the same time as with B = 1.\n\n"
-        "| model | tier ",
-        BLOCK);
+    printf("\nNanoseconds for each frame and stream, blocks of %d frames of B streams;", BLOCK);
+    printf(" in brackets the throughput\nover that of one stream.\n\n| model | tier ");
     for (int i = 0; i < BATCHES; i++) {
         printf("| B %d ", (int)batches[i]);
     }

@@ -131,13 +131,13 @@ compile_peer() {
     if ! "$cxx" -fPIC -fvisibility=hidden -DNDEBUG -c "$@" -o "$object.o" 2>"$object.log" ||
         ! "$cxx" -shared "-Wl,--version-script=$peers/exports" "$object.o" -o "$object.so" \
             2>"$object.log"; then
-        head -n 20 "$object.log" >&2
+        head -n 5 "$object.log" >&2
         echo "bench: without $object, which does not compile: see $object.log" >&2
         rm -f "$object.so"
     fi
 }
 
-# Each of its back ends, for the machine at hand and for AVX2, because each wins somewhere.
+# Either back end, for the machine at hand and for AVX2: none of the four is the fastest everywhere.
 compile_rtneural() {
     machines=native
     ! grep -qw avx2 /proc/cpuinfo 2>/dev/null || machines='native haswell'
