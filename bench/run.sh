@@ -122,8 +122,8 @@ into_page() {
 }
 
 # A peer of the audio bench: $peers/NAME.so, which exports audio_peer_get alone, as templates of one
-# name in two objects must not mix. It is linked without the compiler's flags: with -Ofast the linker
-# adds what changes the floating-point mode of whoever loads it.
+# name in two objects must not mix. Linked without the compiler's flags, as -Ofast would link in
+# what changes the floating-point mode of whoever loads it.
 # usage: compile_peer NAME SOURCE FLAG...
 compile_peer() {
     object=$peers/$1
