@@ -33,9 +33,16 @@ typedef struct audio_peer {
     /* y [frames] = of x [frames][input], on from where the state is. */
     void (*process)(void *self, float *y, const float *x, int64_t frames);
     void (*destroy)(void *self);
+    /* 0: its outputs are compared within the bench's own tolerance. Else it approximates: compared
+     * within this, and timed, but never the best peer. */
+    float tolerance;
 } audio_peer;
 
-const audio_peer *audio_peer_get(void);
+#ifdef __GNUC__
+__attribute__((visibility("default")))
+#endif
+const audio_peer *
+audio_peer_get(void);
 
 #ifdef __cplusplus
 }

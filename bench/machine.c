@@ -132,23 +132,21 @@ static void measure_activation(machine *m, const machine_loops *loops) {
     m->activation = best;
 }
 
-/* The CPU's name as Linux tells it. */
-static void read_cpu(machine *m) {
+void machine_cpu(char name[MACHINE_NAME]) {
     char line[256];
     FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(m->cpu, sizeof m->cpu, "unknown CPU");
+    snprintf(name, MACHINE_NAME, "unknown CPU");
     while (file && fgets(line, sizeof line, file)) {
         char *colon = strchr(line, ':');
         if (!strncmp(line, "model name", 10) && colon && colon[1]) {
             colon[strcspn(colon, "\n")] = 0;
-            snprintf(m->cpu, sizeof m->cpu, "%.95s", colon + 2);
+            snprintf(name, MACHINE_NAME, "%.95s", colon + 2);
             break;
         }
     }
     if (file) {
         fclose(file);
     }
-    m->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static int measure_all(machine *m, const machine_loops *loops, char *const *data, double seconds) {
@@ -176,7 +174,8 @@ int machine_measure(machine *m, double seconds) {
     int failed = 0;
     memset(m, 0, sizeof *m);
     m->isa = loops->isa;
-    read_cpu(m);
+    machine_cpu(m->cpu);
+    m->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     for (int i = 0; i < MACHINE_THREADS; i++) {
         data[i] = aligned_alloc(64, largest);
         failed |= !data[i];
