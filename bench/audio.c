@@ -16,7 +16,7 @@
 #include "clock.h"
 #include "machine.h"
 
-enum { BLOCK = 64, PEERS_MAX = 8, OURS = 2, TURN_NS = 400000, COMPARED = 64 * BLOCK };
+enum { BLOCK = 64, PEERS_MAX = 8, OURS = 3, TURN_NS = 400000, COMPARED = 64 * BLOCK };
 enum { BATCHES = 4, STREAMS_MAX = 16 };
 
 /* Beyond that the outputs are of another model. A peer's tanh is exact to some 1e-6, if it does not
@@ -117,6 +117,18 @@ static ours *make_ours(const audio_shape *shape, int32_t tier, int64_t batch) {
     must(tkr_cell_init(o->cell, 7), "init");
     must(tkr_state_create(&o->state, o->cell, batch, NULL), "state");
     o->input = shape->input;
+    return o;
+}
+
+/* The same by its approximating copy. */
+static ours *approximated(ours *o, int32_t tier) {
+    const tkr_env env = {.size = sizeof env, .tier = tier};
+    tkr_cell *quick;
+    must(tkr_cell_quantize(&quick, NULL, o->cell, TKR_APPROXIMATE, NULL, &env), "quantize");
+    tkr_state_destroy(o->state);
+    tkr_cell_destroy(o->cell);
+    o->cell = quick;
+    must(tkr_state_create(&o->state, quick, 1, NULL), "state");
     return o;
 }
 
@@ -273,9 +285,11 @@ static void run_row(const row *line, const request *asked, total *sum) {
     runner r[OURS + PEERS_MAX] = {
         {.name = "block", .process = by_block, .destroy = destroy_ours},
         {.name = "steps", .process = by_step, .destroy = destroy_ours},
+        {.name = "approximate", .process = by_block, .destroy = destroy_ours},
     };
     r[0].self = make_ours(shape, asked->tier, 1);
     r[1].self = make_ours(shape, asked->tier, 1);
+    r[2].self = approximated(make_ours(shape, asked->tier, 1), asked->tier);
     take_weights(&weights, ((ours *)r[0].self)->cell, shape);
     by_block(r[0].self, y, x, COMPARED);
     for (int i = OURS; i < n; i++) {
@@ -305,7 +319,7 @@ static void run_rows(const request *asked) {
     total sum = {.least = (double)INFINITY};
     printf("\nNanoseconds for each frame, one stream, blocks of %d, medians of %lld turns.\n\n",
            BLOCK, (long long)asked->rounds);
-    printf("| model | tier | block call | %d steps ", BLOCK);
+    printf("| model | tier | block call | %d steps | approximate ", BLOCK);
     for (int i = 0; i < asked->n_peers; i++) {
         printf("| %s ", asked->peers[i]->name);
     }

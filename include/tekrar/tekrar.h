@@ -633,14 +633,15 @@ TKR_API int32_t tkr_cell_steps_ids(const tkr_cell *cell, tkr_state *state, float
 TKR_API const char *tkr_state_detail(const tkr_state *state);
 
 /*
- * Quantized weights: a copy of a trained cell with smaller weights, for streaming. Steps are faster
+ * Quantized weights: a copy of a trained cell with smaller weights, for streaming; or with faster
+ * functions, which goes by the same calls (TKR_APPROXIMATE). Steps with smaller weights are faster
  * where weights are many (a step of a large cell waits for its weights; with a few dozen units it
  * does not, and float32 is faster), and the cell takes about a half or a quarter of the memory: the
  * float32 weights are not kept. Quantized are the matrices of Elman, LSTM, GRU (reset after) and linear
  * parts. Biases, peepholes, embeddings, GRUs that reset before the product, convolutions, scales and
  * shifts, activations and states stay float32. docs/quantized.md has equations and bounds.
  *
- * What such a cell can do: tkr_state_..., tkr_cell_step(), tkr_cell_step_ids(), tkr_cell_compare(),
+ * What such a cell can do: tkr_state_..., tkr_cell_step..., tkr_cell_steps..., tkr_cell_compare(),
  * and to be asked for its options, shape, tier, size, metadata and the table of parameters' names. Every
  * other call on it is TKR_ERR_UNSUPPORTED: keep the float32 cell to train, save or clone it. Its
  * states have the tensors of the float32 cell's: tkr_state_copy() works between them, but a step
@@ -653,6 +654,15 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
 #define TKR_INT8 2 /**< -127..127, a scale for each gate of each unit; a step rounds the vectors that
                         meet a matrix to -127..127 of their largest number; integer sums, exact.
                         At most 131072 inputs */
+#define TKR_APPROXIMATE 3 /**< weights stay float32, functions do not stay exact: see below */
+
+/*
+ * TKR_APPROXIMATE: streamed steps of LSTMs and GRUs (reset after) take tanh from a rational function
+ * that is wrong by up to 2e-5, the logistic function from the same by up to 1e-5, and divide twice or
+ * three times where they divided three or five times. Layers with other functions, layer_norm,
+ * projection or zoneout stay exact, and so do the tiers reference and generic. What it does to the
+ * output, the report tells.
+ */
 
 /** What two cells are compared on: T steps of B streams from their initial states, and a loss if
  *  there are targets. Zero-fill it, set `size`, then what there is. Since: 0.1 */
@@ -685,12 +695,13 @@ TKR_API int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, i
  * @param quantized  receives the handle; NULL on failure
  * @param report     [TKR_REPORT_LEN], or NULL together with `trial`: not measured
  * @param cell       initialised, one direction; not changed, and not needed afterwards
- * @param precision  TKR_BF16 or TKR_INT8
+ * @param precision  TKR_BF16, TKR_INT8 or TKR_APPROXIMATE
  * @param trial      what to measure the error on
  * @param env        or NULL; its tier is the quantized cell's
  * @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_ORDER (not initialised), TKR_ERR_UNSUPPORTED (two
- *         directions, quantized already, nothing in it to quantize, too many inputs), TKR_ERR_NUMERIC (a
- *         weight, an output or a loss is not finite), TKR_ERR_TOKEN, TKR_ERR_MEMORY. Since: 0.1
+ *         directions, quantized already, nothing in it to quantize or to approximate, too many
+ *         inputs), TKR_ERR_NUMERIC (a weight, an output or a loss is not finite), TKR_ERR_TOKEN,
+ *         TKR_ERR_MEMORY. Since: 0.1
  */
 TKR_API int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tkr_cell *cell,
                                   int32_t precision, const tkr_trial *trial, const tkr_env *env);

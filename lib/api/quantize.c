@@ -14,7 +14,7 @@ int32_t tkr_cell_precision(const tkr_cell *cell) {
 }
 
 static int is_quantized(int32_t precision) {
-    return precision == TKR_BF16 || precision == TKR_INT8;
+    return precision >= TKR_BF16 && precision <= TKR_APPROXIMATE;
 }
 
 int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision) {
@@ -174,7 +174,8 @@ int32_t tkr_cell_compare(double *report, const tkr_cell *cell, const tkr_cell *o
 static int32_t check_source(const tkr_cell *cell, int32_t precision, const tkri_env *env) {
     TRY(check_cell(cell, env));
     if (!is_quantized(precision)) {
-        return tkri_env_fail(env, TKR_ERR_ARGUMENT, "precision %d is not TKR_BF16 or TKR_INT8",
+        return tkri_env_fail(env, TKR_ERR_ARGUMENT,
+                             "precision %d is not TKR_BF16, TKR_INT8 or TKR_APPROXIMATE",
                              (int)precision);
     }
     if (cell->precision) {

@@ -66,7 +66,9 @@ static void set_precision(tkr_cell *cell, int32_t precision) {
     if (precision) {
         (void)tkri_quantized_select(tkri_net_kern(cell), kern);
         cell->precision = precision;
-        cell->quantized = kern[0];
+        if (precision != TKR_APPROXIMATE) {
+            cell->quantized = kern[0];
+        }
     }
 }
 

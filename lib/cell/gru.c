@@ -102,6 +102,20 @@ INLINE vf after_units(const tkri_stream *s, int64_t row, int64_t at, const vf su
 
 DEFINE_STEPS(after_steps, after_sums, after_units)
 
+#if APPROXIMATES
+/* The same from quotients: h = ((1 - z) n + z h), of one division. */
+INLINE vf fast_units(const tkri_stream *s, int64_t row, int64_t at, const vf sum[4]) {
+    const quotient r = q_logistic(sum[0]), z = q_logistic(sum[1]);
+    const quotient n = q_tanh(v_fma(r.n / r.d, sum[2], sum[3]));
+    const vf h = v_load(s->h + row * s->h_row + at);
+    return v_fma(z.n, h * n.d, (z.d - z.n) * n.n) / (z.d * n.d);
+}
+
+DEFINE_STEPS(fast_after_steps, after_sums, fast_units)
+#else
+#define fast_after_steps after_steps
+#endif
+
 /* Phase 0: the gates, and what U_n's product needs. */
 INLINE void before_forward_gates_all(const tkri_point *p, const functions f) {
     for (int64_t j = 0; j < p->tiles; j++) {
@@ -182,10 +196,8 @@ DEFINE_BOTH(before_backward_gates)
     .hh_order = {0, 1, 2}
 
 const tkri_cell_ops TIER(tkri_gru_after) = {
-    AFTER_LAYOUT,
-    .forward = {after_forward},
-    .backward = {after_backward},
-    .steps = after_steps,
+    AFTER_LAYOUT,         .forward = {after_forward},     .backward = {after_backward},
+    .steps = after_steps, .fast_steps = fast_after_steps,
 };
 
 const tkri_cell_ops TIER(tkri_gru_after_any) = {

@@ -26,14 +26,15 @@ static tkri_builder walk(const tkr_cell *cell, tkri_net *net, void *own, tkri_de
         .kern = tkri_net_kern(cell),
         .own = {.base = own},
         .part = cell,
-        .precision = cell->precision,
+        .precision = cell->precision == TKR_APPROXIMATE ? TKR_FLOAT32 : cell->precision,
+        .approximate = cell->precision == TKR_APPROXIMATE,
         .detail = detail,
     };
     const tkri_wire input = {
         .layer = -1, .width = cell->input, .backwards = cell->input, .halves = -1};
     net->n_layers = net->n_parameters = net->n_state = 0;
     net->n_slots = net->n_edges = net->n_tracks = 0;
-    net->backwards = net->may_fail = 0;
+    net->backwards = net->may_fail = net->approximates = 0;
     const tkri_wire out = cell->kind->build(&b, cell, input);
     net->once = out.once;
     net->output = out.width;

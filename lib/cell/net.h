@@ -137,6 +137,7 @@ typedef struct tkri_net {
     int32_t backwards;       /* a layer goes from the last step to the first */
     int32_t once;            /* the output is one row for each sequence */
     int32_t may_fail;        /* a layer calls functions of the caller's */
+    int32_t approximates;    /* a layer's functions are approximations */
     float *values, *derived;
     uint32_t *quantized; /* quantized matrices */
     uint64_t bytes;      /* of the block */
@@ -173,7 +174,8 @@ typedef struct tkri_builder {
     const tkr_cell *part;
     char path[TKRI_PATH_LEN]; /* of the part at hand: "" or "<part>." */
     uint64_t numbers, quantized, derived, state_width, logical;
-    int32_t precision; /* of the cell */
+    int32_t precision;   /* of the cell's matrices */
+    int32_t approximate; /* its functions may be approximations */
     int32_t depth;
     int32_t status;
     tkri_detail *detail;

@@ -112,7 +112,7 @@ static int32_t quantize_matrix(tkr_cell *to, const tkri_parameter *q, const tkr_
 }
 
 int32_t tkri_quantized_check(tkr_cell *cell) {
-    int32_t found = 0;
+    int32_t found = cell->net->approximates;
     for (int64_t i = 0; i < cell->net->n_parameters; i++) {
         const tkri_parameter *p = &cell->net->parameters[i];
         REQUIRE(p->precision != TKR_INT8 || p->k <= TKRI_INT8_INPUTS, &cell->detail,
@@ -120,8 +120,8 @@ int32_t tkri_quantized_check(tkr_cell *cell) {
                 (long long)p->k, (int)TKRI_INT8_INPUTS);
         found |= p->precision;
     }
-    REQUIRE(found, &cell->detail, TKR_ERR_UNSUPPORTED,
-            "the cell has no matrix that can be quantized");
+    REQUIRE(found, &cell->detail, TKR_ERR_UNSUPPORTED, "the cell has nothing that can be %s",
+            cell->precision == TKR_APPROXIMATE ? "approximated" : "quantized");
     return TKR_OK;
 }
 

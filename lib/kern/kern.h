@@ -164,7 +164,8 @@ typedef struct tkri_cell_ops {
     int8_t ih_order[4], hh_order[4]; /* where PyTorch's gate g stands among the packed gates */
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
-    void (*steps)(tkri_stream *stream); /* NULL: only in pieces */
+    void (*steps)(tkri_stream *stream);      /* NULL: only in pieces */
+    void (*fast_steps)(tkri_stream *stream); /* the same with approximations of both functions */
 } tkri_cell_ops;
 
 typedef struct tkri_kern {

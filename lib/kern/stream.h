@@ -63,6 +63,28 @@ INLINE void add_states(vf sum[][4], const tkri_stream *s, const which at, const 
                             at.rows ? s->h_row : tile});
 }
 
+/* tanh and the logistic function as quotients, so that those of a product are divided once:
+ * |n| <= d, tanh within 2e-5, the logistic function within 1e-5. tanh x = x P(x^2) / Q(x^2), the
+ * best of its degrees up to 6.4; what is beyond is brought back to there. */
+typedef struct quotient {
+    vf n, d;
+} quotient;
+
+INLINE quotient q_tanh(vf x) {
+    x = v_min(v_all(6.4f), v_max(v_all(-6.4f), x));
+    const vf t = x * x;
+    const vf p = v_fma(v_fma(v_all(1.44535524e-3f), t, v_all(0.11365515f)), t, v_all(0.999956787f));
+    vf q = v_fma(v_all(5.20875219e-5f), t, v_all(0.0171847567f));
+    q = v_fma(v_fma(q, t, v_all(0.44685635f)), t, v_all(1.0f));
+    return (quotient){x * p, q};
+}
+
+/* (1 + tanh(x / 2)) / 2. */
+INLINE quotient q_logistic(vf x) {
+    const quotient a = q_tanh(v_all(0.5f) * x);
+    return (quotient){a.d + a.n, a.d + a.d};
+}
+
 /* Steps from sums_of(stream, which, sums), and h_of(stream, row, first unit, sums), which gives one
  * tile's h.
  *

@@ -47,6 +47,10 @@
 
 #include TKRI_TIER_FILE
 
+/* Does the tier have faster functions for cells that approximate? The definition and what only old
+ * machines run have not: theirs are as exact as always. */
+#define APPROXIMATES (TKRI_TIER_ID != TKR_TIER_REFERENCE && TKRI_TIER_ID != TKR_TIER_GENERIC)
+
 #ifndef TIER_CPUID
 #define TIER_CPUID 0
 #define TIER_XCR0 0

@@ -10,14 +10,8 @@
 
 enum { FEW_INPUTS = 8 }; /* so few are not worth a product of their own */
 
-/* Can products and pointwise part be done in one go? And the input's product with them? */
-static int is_plain(const tkri_recurrent *layer) {
-    return layer->ops->steps && !layer->precision && layer->out == layer->units &&
-           layer->zoneout <= 0.0f && layer->zoneout_cell <= 0.0f;
-}
-
 static int has_few(const tkri_recurrent *layer) {
-    return is_plain(layer) && layer->input <= FEW_INPUTS;
+    return tkri_recurrent_is_plain(layer) && layer->input <= FEW_INPUTS;
 }
 
 /* Scratch memory: the gates of all rows; c, m, aux, each [B][..]. */
@@ -182,10 +176,10 @@ static tkri_stream stream_of(const tkri_step *step, const tkri_recurrent *layer)
 void tkri_recurrent_bind(tkri_step *step) {
     const tkri_recurrent *layer = tkri_recurrent_of(step->layer);
     fused *own = step->own;
-    if (is_plain(layer)) {
+    if (tkri_recurrent_is_plain(layer)) {
         own->stream = stream_of(step, layer);
         own->id_row = layer->ops->gates * step->cell->kern->vl;
-        own->run = layer->ops->steps;
+        own->run = layer->approximate ? layer->ops->fast_steps : layer->ops->steps;
         step->run = step_fused;
     }
 }

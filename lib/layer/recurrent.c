@@ -286,6 +286,8 @@ static tkri_wire build_layer(tkri_builder *b, const tkri_cell_ops *ops, int64_t 
     if (in.once) {
         tkri_build_fail(b, TKR_ERR_UNSUPPORTED, "it has a state, but there is but one step");
     }
+    own.approximate = b->approximate && tkri_recurrent_is_plain(&own);
+    b->net->approximates |= own.approximate;
     for (int32_t d = 0; d < own.directions; d++) {
         direction(b, &own, index, d, t);
     }

@@ -21,7 +21,8 @@ typedef struct tkri_direction {
 typedef struct tkri_recurrent {
     const tkri_cell_ops *ops;
     int32_t directions, activation, gate_activation;
-    int32_t precision; /* of its matrices */
+    int32_t precision;   /* of its matrices */
+    int32_t approximate; /* streamed steps take the faster functions */
     int32_t output_before, learned;
     int64_t input, units, out; /* I; H; what one direction hands on: P or H */
     int64_t units_ld, out_ld;  /* rows of H and of `out` floats, padded to the widest vector */
@@ -98,6 +99,12 @@ void tkri_recurrent_bounds(const tkr_cell *cell, const tkri_option *option, doub
 int64_t tkri_recurrent_output(const tkr_cell *cell);
 tkri_wire tkri_build_recurrent(tkri_builder *b, tkri_wire in, const tkri_cell_ops *ops,
                                tkri_layer_builder *other);
+
+/* Can a streamed step's products and pointwise part be done in one go? */
+static inline int tkri_recurrent_is_plain(const tkri_recurrent *layer) {
+    return layer->ops->steps && !layer->precision && layer->out == layer->units &&
+           layer->zoneout <= 0.0f && layer->zoneout_cell <= 0.0f;
+}
 
 /* Has the part functions other than a gated cell's usual ones? */
 int tkri_recurrent_has_any(const tkr_cell *part);

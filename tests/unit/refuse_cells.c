@@ -309,7 +309,7 @@ static void test_quantize(void **state) {
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, NULL, TKR_BF16, NULL, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT,
                     tkr_cell_quantize(made, NULL, net, TKR_FLOAT32, NULL, env));
-    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, net, 3, NULL, env));
+    REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, net, 4, NULL, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, NULL, net, TKR_INT8, &t, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ARGUMENT, tkr_cell_quantize(made, report, net, TKR_INT8, NULL, env));
     REFUSES_TO_MAKE(w, TKR_ERR_ORDER,
