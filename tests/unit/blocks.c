@@ -18,11 +18,6 @@ enum { MOST_BATCH = 17, MOST_BLOCK = 257, SHORT = 40, LONG = 600, MOST_PARTS = 4
 /* What a cell can be fed with, or-ed: both take turns. */
 enum { VALUES = 1, IDS = 2, BOTH = VALUES | IDS };
 
-/* How much goes through a net. */
-typedef struct extent {
-    int64_t batch, steps;
-} extent;
-
 /* A cell, and what goes through it. */
 typedef struct feed {
     const char *label;
@@ -342,21 +337,36 @@ static int64_t draw_net(orc_random *random, orc_spec specs[MOST_PARTS], int *tak
     return n;
 }
 
-static void run_specs(orc_random *random, const orc_spec *specs, int64_t n, extent size, int takes,
-                      bool once, const tkr_env *env) {
-    char label[160];
-    const orc_spec *s = &specs[n > 2 || specs[0].kind >= TKR_EMBEDDING];
-    snprintf(label, sizeof label, "%d parts, the main one of kind %d, I %d, H %d", (int)n,
-             (int)s->kind, (int)s->input, (int)s->hidden);
-    const feed f = {.label = label,
+/* A net of specs, and how it is fed. */
+typedef struct subject {
+    nets_net net;
+    int64_t batch, steps;
+    int takes;
+} subject;
+
+static void run_net(orc_random *random, subject s, const tkr_env *env) {
+    const feed f = {.label = s.net.label,
                     .random = random,
                     .env = env,
-                    .batch = size.batch,
-                    .steps = size.steps,
-                    .takes = takes};
-    tkr_cell *cell = twin_cell(specs, n, env);
+                    .batch = s.batch,
+                    .steps = s.steps,
+                    .takes = s.takes};
+    tkr_cell *cell = twin_cell(s.net.specs, s.net.n, env);
     draw_parameters(random, cell);
-    run_cell(f, cell, once);
+    run_cell(f, cell, s.net.flags & NETS_ONCE);
+}
+
+static void run_drawn(orc_random *random, int64_t batch, int64_t steps, const tkr_env *env) {
+    orc_spec specs[MOST_PARTS];
+    char label[160];
+    int takes;
+    const int64_t n = draw_net(random, specs, &takes);
+    int len = snprintf(label, sizeof label, "a net of");
+    for (int64_t i = 0; i < n; i++) {
+        len += snprintf(label + len, sizeof label - (size_t)len, " kind %d, %d x %d;",
+                        (int)specs[i].kind, (int)specs[i].input, (int)specs[i].hidden);
+    }
+    run_net(random, (subject){{label, n, specs, 0}, batch, steps, takes}, env);
 }
 
 static orc_random random_of(uint64_t seed, const tkr_env *env) {
@@ -371,11 +381,7 @@ static int64_t stride_of(const tkr_env *env) {
 static void check_drawn(const tkr_env *env) {
     orc_random random = random_of(1300, env);
     for (int64_t i = 0; i < 10 * MOST_BATCH; i += stride_of(env)) {
-        orc_spec specs[MOST_PARTS];
-        int takes;
-        const int64_t n = draw_net(&random, specs, &takes);
-        const extent size = {1 + i % MOST_BATCH, 1 + orc_below(&random, SHORT)};
-        run_specs(&random, specs, n, size, takes, false, env);
+        run_drawn(&random, 1 + i % MOST_BATCH, 1 + orc_below(&random, SHORT), env);
     }
 }
 
@@ -389,11 +395,8 @@ static void check_long(const tkr_env *env) {
     static const int64_t batches[] = {1, 1, 2, 3, 5, 17};
     orc_random random = random_of(1400, env);
     for (int64_t i = 0; i < 6; i += stride_of(env)) {
-        orc_spec specs[MOST_PARTS];
-        int takes;
-        const int64_t n = draw_net(&random, specs, &takes);
-        const extent size = {batches[i], MOST_BLOCK + orc_below(&random, LONG / batches[i])};
-        run_specs(&random, specs, n, size, takes, false, env);
+        const int64_t steps = MOST_BLOCK + orc_below(&random, LONG / batches[i]);
+        run_drawn(&random, batches[i], steps, env);
     }
 }
 
@@ -409,8 +412,8 @@ static void check_lengths(const tkr_env *env) {
         const orc_spec spec = {.kind = length % 2 ? TKR_LSTM : TKR_GRU,
                                .input = length % 3 ? 2 : 9,
                                .hidden = 1 + orc_below(&random, 9)};
-        const extent size = {1 + length % 3, length};
-        run_specs(&random, &spec, 1, size, length % 5 ? VALUES : IDS, false, env);
+        const nets_net net = {"one layer", 1, &spec, 0};
+        run_net(&random, (subject){net, 1 + length % 4, length, length % 5 ? VALUES : IDS}, env);
     }
 }
 
@@ -428,10 +431,11 @@ static void check_parts(const tkr_env *env) {
     for (int64_t i = 0; i < N_NETS_OF_PARTS; i++) {
         const nets_net *net = &NETS_OF_PARTS[i];
         for (int64_t j = 0; j * stride_of(env) < 2 && !(net->flags & NETS_BACKWARDS); j++) {
-            const extent size = {j ? 1 + (i * 5 + j) % MOST_BATCH : 1 + i % 3,
-                                 1 + orc_below(&random, SHORT)};
-            run_specs(&random, net->specs, net->n, size, net->flags & NETS_IDS ? IDS : VALUES,
-                      net->flags & NETS_ONCE, env);
+            const int64_t batch = j ? 1 + i * 5 % MOST_BATCH : 1 + i % 3;
+            run_net(&random,
+                    (subject){*net, batch, 1 + orc_below(&random, SHORT),
+                              net->flags & NETS_IDS ? IDS : VALUES},
+                    env);
         }
     }
 }
