@@ -56,13 +56,18 @@ static float *draw_floats(orc_random *random, int64_t n, double scale) {
  * One by one, in blocks, unrolled
  * --------------------------------------------------------------------------------------------- */
 
-static void expect_bits(const feed *f, const char *what, int64_t step, int64_t block,
-                        const float *got, const float *want, int64_t n) {
+/* What is compared: of `block` steps from `step` on. */
+typedef struct place {
+    const char *what;
+    int64_t step, block;
+} place;
+
+static void expect_bits(const feed *f, place at, const float *got, const float *want, int64_t n) {
     if (!compare_bits(got, want, n)) {
         fail_msg("%s, precision %d, tier %d, batch %d, I %d, O %d: %s, step %d of %d, block of %d",
                  f->label, (int)tkr_cell_precision(f->cell), (int)tkr_cell_tier(f->cell),
-                 (int)f->batch, (int)f->in, (int)f->out, what, (int)step, (int)f->steps,
-                 (int)block);
+                 (int)f->batch, (int)f->in, (int)f->out, at.what, (int)at.step, (int)f->steps,
+                 (int)at.block);
     }
 }
 
@@ -70,7 +75,7 @@ static void expect_state(const feed *f, const char *what, const tkr_state *state
     int64_t n;
     float *got = shot_state(state, &n);
     assert_int_equal(n, f->n_state);
-    expect_bits(f, what, f->steps, 0, got, f->last, n);
+    expect_bits(f, (place){what, f->steps, 0}, got, f->last, n);
     free(got);
 }
 
@@ -127,8 +132,8 @@ static void run_block(const feed *f, tkr_state *state, int64_t t, int64_t n, int
     assert_ok(by_ids ? tkr_cell_steps_ids(f->cell, state, to, f->ids + t * f->batch, n)
                      : tkr_cell_steps(f->cell, state, to, x, n));
     if (to) {
-        expect_bits(f, in_place ? "in place" : "output", t, n, to, f->y + t * f->batch * f->out,
-                    len);
+        expect_bits(f, (place){in_place ? "in place" : "output", t, n}, to,
+                    f->y + t * f->batch * f->out, len);
     }
     guard_free(&y);
     free(x);
@@ -159,7 +164,7 @@ static void run_unrolled(const feed *f, bool once) {
                               : tkr_sequence_forward(seq, f->x, NULL, f->steps, f->batch));
     assert_ok(tkr_sequence_output(seq, y, n));
     assert_ok(tkr_sequence_get_state(seq, state));
-    expect_bits(f, "unrolled output", 0, f->steps, y, f->y + f->steps * width - n, n);
+    expect_bits(f, (place){"unrolled output", 0, f->steps}, y, f->y + f->steps * width - n, n);
     expect_state(f, "unrolled state", state);
     free(y);
     tkr_state_destroy(state);
