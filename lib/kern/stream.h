@@ -20,17 +20,20 @@ typedef struct operands {
     int64_t len, apart;
 } operands;
 
-/* sum += x W, of `gates` columns of each tile. */
+/* sum += x W, of `gates` columns of each tile. The empty statement keeps the compiler from working
+ * out the second tile's place from the first one's, for which it wants more registers than it has. */
 INLINE void add_products(vf sum[][4], const which at, const int gates, const operands o) {
-    const int64_t x_apart = at.rows ? o.apart : 0, w_apart = at.rows ? 0 : o.apart;
-    const float *w = o.w;
-    for (int64_t k = 0; k < o.len; k++, w += gates * VL) {
+    const float *w = o.w, *second = at.rows ? o.w : o.w + o.apart;
+    for (int64_t k = 0; k < o.len; k++, w += gates * VL, second += gates * VL) {
+        const vf first = v_all(o.x[k]);
+        __asm__("" : "+r"(w), "+r"(second));
 #pragma GCC unroll 4
         for (int i = 0; i < at.n; i++) {
-            const vf value = v_all(o.x[k + i * x_apart]);
+            const vf value = at.rows && i > 0 ? v_all(o.x[k + i * o.apart]) : first;
+            const float *weights = at.rows || i == 0 ? w : second;
 #pragma GCC unroll 4
             for (int gate = 0; gate < gates; gate++) {
-                sum[i][gate] = v_fma(value, v_load(w + i * w_apart + gate * VL), sum[i][gate]);
+                sum[i][gate] = v_fma(value, v_load(weights + gate * VL), sum[i][gate]);
             }
         }
     }

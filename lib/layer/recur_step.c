@@ -113,8 +113,8 @@ static void fused_group(const tkri_step *step, const fused *own) {
     } else {
         const tkri_recur r = recur_of(step, layer);
         run_input(&r, *in, rows);
+        s.x = s.start = r.gates; /* of x nothing is left to be summed up */
         s.x_len = 0;
-        s.start = r.gates;
         s.start_tile = r.tile_stride;
         s.start_row = r.row_stride;
         s.start_step = batch * r.row_stride;

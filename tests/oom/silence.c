@@ -9,7 +9,7 @@
 #include "support/silent.h"
 #include "support/support.h"
 
-enum { T = 5, B = 3, V = 6, H = 17 };
+enum { T = 5, B = 3, V = 6, H = 17, BLOCK = 37, MOST = 17 };
 
 /* A small net in training and in streaming. */
 typedef struct fixture {
@@ -19,8 +19,8 @@ typedef struct fixture {
     tkr_sequence *seq;
     tkr_optimizer *opt;
     tkr_state *state;
-    float x[B * V], y[B * V];
-    int32_t ids[T * B], targets[T * B], lengths[B];
+    float x[BLOCK * MOST * V], y[BLOCK * MOST * V];
+    int32_t ids[BLOCK * MOST], targets[T * B], lengths[B];
 } fixture;
 
 static void make_net(fixture *f, int32_t kind, int directions) {
@@ -83,6 +83,18 @@ static int32_t stream(void *argument) {
     return status ? status : tkr_cell_steps_ids(f->net, f->state, NULL, f->ids, T);
 }
 
+/* Blocks of one group of rows and of several, by values, by ids, and with outputs unwanted. */
+static int32_t stream_blocks(void *argument) {
+    fixture *f = argument;
+    int32_t status = TKR_OK;
+    for (int64_t steps = 1; status == TKR_OK && steps <= BLOCK; steps += 12) {
+        status = tkr_cell_steps(f->net, f->state, f->y, f->x, steps);
+        status = status ? status : tkr_cell_steps_ids(f->net, f->state, f->y, f->ids, steps);
+        status = status ? status : tkr_cell_steps(f->net, f->state, NULL, f->x, steps);
+    }
+    return status;
+}
+
 /* The work once to warm up, then counted, then under seccomp. */
 static void expect_silence(int32_t (*work)(void *), fixture *f) {
     assert_ok(work(f));
@@ -127,6 +139,41 @@ static void test_quantized_silence(void **state) {
     }
 }
 
+/* A net whose steps are products and gates alone, before a head. */
+static void make_plain(fixture *f, int32_t kind, int64_t outputs) {
+    tkr_cell *part[2];
+    assert_ok(tkr_cell_create(&part[0], kind, V, H, &f->env));
+    assert_ok(tkr_cell_set_int(part[0], TKR_LAYERS, 2));
+    assert_ok(tkr_cell_create(&part[1], TKR_LINEAR, H, outputs, &f->env));
+    assert_ok(tkr_cell_chain(&f->net, part, 2, &f->env));
+    assert_ok(tkr_cell_init(f->net, 3));
+}
+
+static void check_blocks(int32_t kind, int64_t batch, int64_t outputs, int32_t precision) {
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    heap_init(&f->heap, &f->env);
+    make_plain(f, kind, outputs);
+    if (precision != TKR_FLOAT32) {
+        tkr_cell *whole = f->net;
+        assert_ok(tkr_cell_quantize(&f->net, NULL, whole, precision, NULL, &f->env));
+        tkr_cell_destroy(whole);
+    }
+    assert_ok(tkr_state_create(&f->state, f->net, batch, &f->env));
+    expect_silence(stream_blocks, f);
+    unmake(f);
+}
+
+static void test_block_silence(void **state) {
+    static const int64_t batches[] = {1, 3, MOST};
+    for (int i = 0; i < 3; i++) {
+        for (int32_t precision = TKR_FLOAT32; precision <= TKR_INT8; precision++) {
+            check_blocks(*(const int32_t *)*state, batches[i], 2, precision);
+            check_blocks(*(const int32_t *)*state, batches[i], V, precision);
+        }
+    }
+}
+
 int main(void) {
     static int32_t elman = TKR_ELMAN, lstm = TKR_LSTM, gru = TKR_GRU;
     const struct CMUnitTest tests[] = {
@@ -136,6 +183,9 @@ int main(void) {
         {"quantized_elman_is_silent", test_quantized_silence, NULL, NULL, &elman},
         {"quantized_lstm_is_silent", test_quantized_silence, NULL, NULL, &lstm},
         {"quantized_gru_is_silent", test_quantized_silence, NULL, NULL, &gru},
+        {"elman_blocks_are_silent", test_block_silence, NULL, NULL, &elman},
+        {"lstm_blocks_are_silent", test_block_silence, NULL, NULL, &lstm},
+        {"gru_blocks_are_silent", test_block_silence, NULL, NULL, &gru},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

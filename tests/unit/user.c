@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../examples/mingru.h"
+#include "support/shot.h"
 #include "support/stream.h"
 #include "support/support.h"
 
@@ -295,6 +296,56 @@ static void test_failing_steps(void **unused) {
     tkr_cell_destroy(net);
 }
 
+/* Recurrent parts around the faulty one. */
+static tkr_cell *make_faulty_between(int *fault) {
+    const tkr_user_cell functions = faulty(fault);
+    tkr_cell *parts[3], *net;
+    assert_ok(tkr_cell_create(&parts[0], TKR_LSTM, 1, 1, NULL));
+    assert_ok(tkr_cell_create_user(&parts[1], 1, &functions, NULL));
+    assert_ok(tkr_cell_create(&parts[2], TKR_GRU, 1, 9, NULL));
+    assert_ok(tkr_cell_chain(&net, parts, 3, NULL));
+    assert_ok(tkr_cell_init(net, 1));
+    return net;
+}
+
+/* Whatever fails in a block, and in whichever group of rows, takes all of the block back; tried
+ * again it gives what it gives where nothing failed. */
+static void check_failing_block(int64_t batch, int wrong, int32_t status) {
+    enum { MOST = 20, STEPS = 5, OUT = 9 };
+    int fault = NONE;
+    float x[STEPS * MOST], y[STEPS * MOST * OUT], good[STEPS * MOST * OUT];
+    int64_t n;
+    tkr_cell *net = make_faulty_between(&fault);
+    tkr_state *state, *other;
+    fill(x, STEPS * MOST, 9);
+    assert_ok(tkr_state_create(&state, net, batch, NULL));
+    assert_ok(tkr_state_create(&other, net, batch, NULL));
+    assert_ok(tkr_cell_step(net, state, NULL, x)); /* the count stands at 1 */
+    assert_ok(tkr_state_copy(other, state));
+    float *before = shot_state(state, &n);
+    fault = wrong;
+    assert_status(tkr_cell_steps(net, state, y, x, STEPS), status);
+    float *after = shot_state(state, &n);
+    assert_true(compare_bits(after, before, n));
+    fault = NONE;
+    assert_ok(tkr_cell_steps(net, state, y, x, STEPS));
+    assert_ok(tkr_cell_steps(net, other, good, x, STEPS));
+    assert_true(compare_bits(y, good, STEPS * batch * OUT));
+    free(before), free(after);
+    tkr_state_destroy(state), tkr_state_destroy(other);
+    tkr_cell_destroy(net);
+}
+
+static void test_failing_blocks(void **unused) {
+    (void)unused;
+    static const int64_t batches[] = {1, 3, 8, 9, 16, 17};
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        check_failing_block(batches[i], FORWARD_FAILS, TKR_ERR_IO);
+        check_failing_block(batches[i], FORWARD_NAN, TKR_ERR_NUMERIC);
+        check_failing_block(batches[i], STATE_NAN, TKR_ERR_NUMERIC);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Files and copies
  * --------------------------------------------------------------------------------------------- */
@@ -400,15 +451,11 @@ static void test_refusals(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_threads_and_windows),
-        cmocka_unit_test(test_failing_passes),
-        cmocka_unit_test(test_failing_carry),
-        cmocka_unit_test(test_failing_steps),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_checkpoint),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_gradients),           cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_threads_and_windows), cmocka_unit_test(test_failing_passes),
+        cmocka_unit_test(test_failing_carry),       cmocka_unit_test(test_failing_steps),
+        cmocka_unit_test(test_failing_blocks),      cmocka_unit_test(test_files),
+        cmocka_unit_test(test_checkpoint),          cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
