@@ -16,8 +16,7 @@
 typedef unsigned tkri_fpmode;
 enum { TKRI_PLAIN = 0, TKRI_FLUSHED = 0x8040 /* to zero; denormals are zero */ };
 static inline tkri_fpmode tkri_fpmode_with(unsigned bits) {
-    /* With all flags set: the first inexact sum would take a hundred cycles to set its own. */
-    const unsigned mode = _mm_getcsr(), wanted = 0x1fbf | bits;
+    const unsigned mode = _mm_getcsr(), flags = mode & 0x3f, wanted = 0x1f80 | bits | flags;
     if (mode != wanted) {
         _mm_setcsr(wanted);
     }
@@ -26,7 +25,7 @@ static inline tkri_fpmode tkri_fpmode_with(unsigned bits) {
 }
 static inline void tkri_fpmode_leave(tkri_fpmode mode) {
     TKRI_STAY;
-    _mm_setcsr(mode); /* without a look at what it is, which would wait for all that computes */
+    _mm_setcsr(mode); /* unseen: a look would wait for all that computes */
 }
 #elif defined(__aarch64__)
 typedef struct tkri_fpmode {

@@ -6,7 +6,7 @@
 #include "kern/kern.h"
 #include "kern/vec.h"
 
-/* Which sums: of n tiles of one stream, or of one tile of n streams, which share the fetches of its
+/* Which sums: of n tiles of a stream, or of one tile of n streams, which share the fetches of its
  * weights. n and `rows` are constants wherever this is inlined. */
 typedef struct which {
     int64_t tile, row; /* the first of them */
@@ -21,7 +21,7 @@ typedef struct operands {
 } operands;
 
 /* sum += x W, of `gates` columns of each tile. The empty statement keeps the compiler from working
- * out the second tile's place from the first one's, for which it wants more registers than it has. */
+ * out the second tile's place from the first one's, which takes more registers than there are. */
 INLINE void add_products(vf sum[][4], const which at, const int gates, const operands o) {
     const float *w = o.w, *second = at.rows ? o.w : o.w + o.apart;
     for (int64_t k = 0; k < o.len; k++, w += gates * VL, second += gates * VL) {

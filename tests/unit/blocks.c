@@ -212,17 +212,17 @@ static void run_precision(feed *f, bool once) {
     tkr_state_destroy(f->first);
 }
 
-/* The cell, which is destroyed, and its quantized copies, where there is something to quantize. */
+/* The cell, which is destroyed, and its quantized and approximating copies, where there are any. */
 static void run_cell(feed f, tkr_cell *cell, bool once) {
     int32_t kind;
     assert_ok(tkr_cell_shape(cell, &kind, &f.in, &f.out));
     draw_input(&f);
-    for (int32_t precision = TKR_FLOAT32; precision <= TKR_INT8; precision++) {
+    for (int32_t precision = TKR_FLOAT32; precision <= TKR_APPROXIMATE; precision++) {
         f.cell = cell;
         if (precision != TKR_FLOAT32) {
             const int32_t status = tkr_cell_quantize(&f.cell, NULL, cell, precision, NULL, f.env);
             if (status == TKR_ERR_UNSUPPORTED) {
-                break;
+                continue;
             }
             assert_ok(status);
         }
