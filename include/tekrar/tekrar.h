@@ -151,7 +151,7 @@ TKR_API const char *tkr_blas_text(void);
 /** One task of a parallel_for: runs index `index` of the job that `argument` describes. */
 typedef void (*tkr_task)(void *argument, int64_t index);
 
-#define TKR_TIER_BEST 0      /**< the best that the CPU has */
+#define TKR_TIER_BEST 0      /**< the best that the CPU has for a net of these widths */
 #define TKR_TIER_REFERENCE 1 /**< plain C, one number at a time, libm: the definition */
 #define TKR_TIER_GENERIC 2   /**< 128-bit vectors that every target of the compiler has */
 #define TKR_TIER_AVX2 3      /**< 256-bit, FMA */
@@ -465,7 +465,9 @@ TKR_API int32_t tkr_cell_bounds_float(const tkr_cell *cell, int32_t key, double 
  *  Any output pointer may be NULL. @return TKR_OK, TKR_ERR_ARGUMENT. Since: 0.1 */
 TKR_API int32_t tkr_cell_shape(const tkr_cell *cell, int32_t *kind, int64_t *input, int64_t *output);
 
-/** The kernel tier in use, a TKR_TIER_... other than BEST; 0 for NULL. Since: 0.1 */
+/** The kernel tier in use, a TKR_TIER_... other than BEST; 0 for NULL. Once the parameters are laid out
+ *  it is final: where BEST was asked for and no layer is wider than half of AVX-512's vectors (8), it is
+ *  AVX2, which is faster there. A tier that was asked for stays. Since: 0.1 */
 TKR_API int32_t tkr_cell_tier(const tkr_cell *cell);
 
 /** Bytes of all memory that the cell has or will have once initialised. Known before anything of
