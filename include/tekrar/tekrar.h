@@ -466,8 +466,9 @@ TKR_API int32_t tkr_cell_bounds_float(const tkr_cell *cell, int32_t key, double 
 TKR_API int32_t tkr_cell_shape(const tkr_cell *cell, int32_t *kind, int64_t *input, int64_t *output);
 
 /** The kernel tier in use, a TKR_TIER_... other than BEST; 0 for NULL. Once the parameters are laid out
- *  it is final: where BEST was asked for and no layer is wider than half of AVX-512's vectors (8), it is
- *  AVX2, which is faster there. A tier that was asked for stays. Since: 0.1 */
+ *  it is final (a part in a chain takes the chain's): where BEST was asked for and no part has more than
+ *  8 units, half of AVX-512's vectors, it is AVX2, which is faster there. A tier that was asked for stays.
+ *  Since: 0.1 */
 TKR_API int32_t tkr_cell_tier(const tkr_cell *cell);
 
 /** Bytes of all memory that the cell has or will have once initialised. Known before anything of
@@ -575,8 +576,8 @@ TKR_API void tkr_state_destroy(tkr_state *state);
 /** Back to the cell's initial state: the learned one, else zero. Since: 0.1 */
 TKR_API int32_t tkr_state_reset(tkr_state *state);
 
-/** Copy what is carried: a snapshot, and the way back to it. Same cell or one of the same shape and
- *  tier, same batch. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE. Since: 0.1 */
+/** Copy what is carried: a snapshot, and the way back to it. Same cell or one of the same tensors,
+ *  same batch. @return TKR_OK, TKR_ERR_ARGUMENT, TKR_ERR_SHAPE. Since: 0.1 */
 TKR_API int32_t tkr_state_copy(tkr_state *to, const tkr_state *from);
 
 /** The number of tensors; tensor `index`: its name and shape [3] = slots, batch, width. Since: 0.1 */
@@ -665,7 +666,8 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
  * that is wrong by up to 2e-5, the logistic function from the same by up to 1e-5, and divide twice or
  * three times where they divided three or five times. Layers with other functions, layer_norm,
  * projection or zoneout stay exact, and so do the tiers reference and generic. What it does to the
- * output, the report tells.
+ * output, the report tells; but a gate that is shut or open is so to 8e-6, so that a memory that is to
+ * hold drifts within some 100,000 steps: try as many steps as the stream runs between resets.
  */
 
 /** What two cells are compared on: T steps of B streams from their initial states, and a loss if
@@ -689,12 +691,13 @@ typedef struct tkr_trial {
 #define TKR_REPORT_LEN 4
 
 /** Bytes of the cell that tkr_cell_quantize() will make, its metadata not counted: tkr_cell_size() of it.
- *  @return as tkr_cell_size(); TKR_ERR_ARGUMENT also for the precision. Since: 0.1 */
+ *  Of a copy with an env of another tier it is another. @return as tkr_cell_size(); TKR_ERR_ARGUMENT
+ *  also for the precision. Since: 0.1 */
 TKR_API int32_t tkr_cell_quantized_size(uint64_t *bytes, const tkr_cell *cell, int32_t precision);
 
 /**
- * Make a cell with quantized weights from a trained one, and report the error that this makes.
- * Allocates; for a report also two states of the trial's batch, for the time of the call.
+ * Make a cell with quantized weights, or faster functions, from a trained one, and report the error
+ * that this makes. Allocates; for a report also two states of the trial's batch, for the time of the call.
  *
  * @param quantized  receives the handle; NULL on failure
  * @param report     [TKR_REPORT_LEN], or NULL together with `trial`: not measured
@@ -718,7 +721,7 @@ TKR_API int32_t tkr_cell_quantize(tkr_cell **quantized, double *report, const tk
 TKR_API int32_t tkr_cell_compare(double *report, const tkr_cell *cell, const tkr_cell *other,
                                  const tkr_trial *trial, const tkr_env *env);
 
-/** The precision of the cell's weights, a TKR_FLOAT32...; TKR_FLOAT32 for NULL. Since: 0.1 */
+/** The precision of the cell's weights or functions, a TKR_FLOAT32...; TKR_FLOAT32 for NULL. Since: 0.1 */
 TKR_API int32_t tkr_cell_precision(const tkr_cell *cell);
 
 /* ------------------------------------------------------------------------------------------------

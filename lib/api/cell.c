@@ -127,7 +127,7 @@ int32_t tkr_cell_shape(const tkr_cell *cell, int32_t *kind, int64_t *input, int6
 }
 
 int32_t tkr_cell_tier(const tkr_cell *cell) {
-    return cell ? cell->kern->tier : 0;
+    return cell ? tkri_net_kern(cell)->tier : 0;
 }
 
 int32_t tkr_cell_size(uint64_t *bytes, const tkr_cell *cell) {

@@ -7,7 +7,7 @@
 
 const char tkri_no_kind_text[] = "this build has no cells of this kind";
 const char tkri_quantized_text[] =
-    "a cell with quantized weights can only be streamed and compared";
+    "a quantized or approximating copy can only be streamed and compared";
 
 static int32_t check_new(const tkri_kind *kind, int64_t input, int64_t hidden,
                          const tkri_env *env) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The walk over tiles of a cell's fused steps-> */
+ * The walk over tiles of a cell's fused steps. */
 #ifndef TKRI_KERN_STREAM_H
 #define TKRI_KERN_STREAM_H
 

@@ -254,7 +254,6 @@ static void rest(tkri_unroll *u, const tkri_job *job, const tkri_window *window)
     tkri_conv_add_sums(u, tkri_conv_of(&u->net->layers[job->layer]), tape_of(u, job->layer)->sums);
 }
 
-/* One stream at a time: the others' room stays unused. */
 static uint64_t scratch(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
                         int64_t steps) {
     (void)batch, (void)steps; /* one row at a time */

@@ -122,7 +122,7 @@ void tkri_state_export(const tkri_net *net, const tkri_state_tensor *tensor, con
 void tkri_state_import(const tkri_net *net, const tkri_state_tensor *tensor, float *values,
                        int64_t batch, const float *in);
 
-/* step.c: can this cell be stepped with this state: tensors, scratch memory, kernels, precision? */
+/* step.c: can this cell be stepped with this state: tensors, scratch memory, precision? */
 int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state);
 
 /* Measure or place a state's arrays. */

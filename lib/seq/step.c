@@ -7,8 +7,8 @@
 #include "layer/quantized.h"
 #include "seq/seq.h"
 
-/* Rows that go through a layer at once, if there are that many: enough to fetch a matrix seldom,
- * few enough to stay in the first-level cache. */
+/* Rows that go through a layer at once: as many steps as make so many, at least one. Enough to
+ * fetch a matrix seldom, few enough for a state to stay small. */
 enum { GROUP_ROWS = 16 };
 
 static uint64_t scratch_of(const tkr_cell *cell, const tkri_layer *layer, int64_t batch,
@@ -40,12 +40,17 @@ static int fits_layer(const tkri_layer *a, const tkri_layer *b) {
     return a->ops == b->ops && a->output <= b->output && wants_out(a) <= wants_out(b);
 }
 
+/* A step may have to be taken back if it can fail, or if it is made without its input. */
+static int needs_backup(const tkri_net *net) {
+    return net->may_fail || net->layers[net->n_layers - 1].without_input;
+}
+
 int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
     uint64_t scratch;
     int64_t widest;
     const tkri_net *net = cell->net;
-    if (!tkri_state_alike(cell, state->cell) || cell->kern != state->cell->kern ||
-        cell->precision != state->cell->precision || net->n_layers != state->net->n_layers) {
+    if (!tkri_state_alike(cell, state->cell) || cell->precision != state->cell->precision ||
+        net->n_layers != state->net->n_layers || (needs_backup(net) && !state->backup)) {
         return 0;
     }
     for (int64_t l = 0; l < net->n_layers; l++) {
@@ -55,11 +60,6 @@ int32_t tkri_state_fits(const tkr_cell *cell, const tkr_state *state) {
     }
     measure(cell, state, &scratch, &widest);
     return scratch <= state->scratch_len && tkri_quantized_row(cell, widest) <= state->q_row;
-}
-
-/* A step may have to be taken back if it can fail, or if it is made without its input. */
-static int needs_backup(const tkri_net *net) {
-    return net->may_fail || net->layers[net->n_layers - 1].without_input;
 }
 
 /* Layer l's step, of the state's own cell; it and what it needs are measured where `steps` is NULL.

@@ -321,6 +321,31 @@ static void test_independent(void **unused) {
     tiers_each_env(check_independent);
 }
 
+static tkr_cell *lstm_of(int64_t before) {
+    const orc_spec spec = {.kind = TKR_LSTM, .input = 4, .hidden = 12, .before = before};
+    return twin_cell(&spec, 1, NULL);
+}
+
+/* A step without input is taken back: a state of a cell that has none of the kind cannot, and says
+ * so before anything moves; the other way round there is nothing to take back. */
+static void test_before_elsewhere(void **unused) {
+    (void)unused;
+    tkr_cell *before = lstm_of(1), *plain = lstm_of(0);
+    tkr_state *of_before, *of_plain;
+    float x[4] = {1, 2, 3, 4}, y[12], same[12];
+    assert_ok(tkr_state_create(&of_before, before, 1, NULL));
+    assert_ok(tkr_state_create(&of_plain, plain, 1, NULL));
+    assert_status(tkr_cell_step(before, of_plain, y, x), TKR_ERR_SHAPE);
+    assert_status(tkr_cell_step(before, of_plain, y, NULL), TKR_ERR_SHAPE);
+    assert_ok(tkr_cell_step(plain, of_plain, y, x));
+    assert_ok(tkr_cell_step(plain, of_before, same, x));
+    assert_true(compare_bits(y, same, 12));
+    assert_ok(tkr_cell_step(before, of_before, same, NULL));
+    assert_true(compare_bits(y, same, 12));
+    tkr_state_destroy(of_before), tkr_state_destroy(of_plain);
+    tkr_cell_destroy(before), tkr_cell_destroy(plain);
+}
+
 static tkr_cell *with_head(int64_t outputs) {
     const orc_spec specs[] = {{.kind = TKR_GRU, .input = 3, .hidden = 4},
                               {.kind = TKR_LINEAR, .input = 4, .hidden = outputs}};
@@ -330,15 +355,15 @@ static tkr_cell *with_head(int64_t outputs) {
 /* A state of another cell serves only if its scratch memory is wide enough, too. */
 static void test_other_cell(void **unused) {
     (void)unused;
-    tkr_cell *narrow = with_head(20), *wide = with_head(200);
+    tkr_cell *narrow = with_head(2), *wide = with_head(200);
     tkr_state *small, *large;
-    float x[3] = {1, 2, 3}, y[200], same[20];
+    float x[3] = {1, 2, 3}, y[200], same[2];
     assert_ok(tkr_state_create(&small, narrow, 1, NULL));
     assert_ok(tkr_state_create(&large, wide, 1, NULL));
     assert_status(tkr_cell_step(wide, small, y, x), TKR_ERR_SHAPE);
     assert_ok(tkr_cell_step(narrow, large, y, x));
     assert_ok(tkr_cell_step(narrow, small, same, x));
-    assert_true(compare_bits(y, same, 20));
+    assert_true(compare_bits(y, same, 2));
     tkr_state_destroy(small), tkr_state_destroy(large);
     tkr_cell_destroy(narrow), tkr_cell_destroy(wide);
 }
@@ -396,12 +421,19 @@ static void test_turns(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_wide),
-        cmocka_unit_test(test_options),    cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_parts),      cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_no_output),  cmocka_unit_test(test_output_before),
-        cmocka_unit_test(test_tensors),    cmocka_unit_test(test_independent),
-        cmocka_unit_test(test_other_cell), cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_no_output),
+        cmocka_unit_test(test_output_before),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_before_elsewhere),
+        cmocka_unit_test(test_other_cell),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
