@@ -70,9 +70,9 @@
  *              or calls back unasked. Inside a call floating point rounds to nearest, no exception
  *              traps, and in the arithmetic of nets denormal numbers count as zero; so it is
  *              in the functions that are called back too. The caller's mode and exception flags
- *              are as they were when the call returns, whatever they are. (On x86 it costs some
- *              80 ns a call to put back flags that the call raised; inexact is raised always. A
- *              thread that has computed anything has it raised, and pays nothing.)
+ *              are as they were when the call returns, whatever they are. (On x86 it may take
+ *              as long as a small step to put back flags that a call raised; inexact is raised
+ *              always. A thread that has computed anything has it raised, and does not wait.)
  *  Memory      All memory comes from env->allocate, at _create, _init, _chain and _load, whose
  *              comments say "Allocates". Forward, loss, backward, optimizer step and
  *              streaming step allocate nothing. A BLAS has memory of its own: tkr_blas_text().
@@ -666,7 +666,7 @@ TKR_API const char *tkr_state_detail(const tkr_state *state);
  * that is wrong by up to 2e-5, the logistic function from the same by up to 1e-5, and divide twice or
  * three times where they divided three or five times. Layers with other functions, layer_norm,
  * projection or zoneout stay exact, and so do the tiers reference and generic. What it does to the
- * output, the report tells; but a gate that is shut or open is so to 8e-6, so that a memory that is to
+ * output, the report tells; but a gate that is shut or open is so to 1e-5, so that a memory that is to
  * hold drifts within some 100,000 steps: try as many steps as the stream runs between resets.
  */
 

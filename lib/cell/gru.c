@@ -111,9 +111,7 @@ INLINE vf fast_units(const tkri_stream *s, int64_t row, int64_t at, const vf sum
     return v_fma(z.n, h * n.d, (z.d - z.n) * n.n) / (z.d * n.d);
 }
 
-DEFINE_STEPS(fast_after_steps, after_sums, fast_units)
-#else
-#define fast_after_steps after_steps
+DEFINE_STEPS(fast_steps, after_sums, fast_units)
 #endif
 
 /* Phase 0: the gates, and what U_n's product needs. */
@@ -196,8 +194,13 @@ DEFINE_BOTH(before_backward_gates)
     .hh_order = {0, 1, 2}
 
 const tkri_cell_ops TIER(tkri_gru_after) = {
-    AFTER_LAYOUT,         .forward = {after_forward},     .backward = {after_backward},
-    .steps = after_steps, .fast_steps = fast_after_steps,
+    AFTER_LAYOUT,
+    .forward = {after_forward},
+    .backward = {after_backward},
+    .steps = after_steps,
+#if APPROXIMATES
+    .fast_steps = fast_steps,
+#endif
 };
 
 const tkri_cell_ops TIER(tkri_gru_after_any) = {

@@ -125,9 +125,7 @@ INLINE vf fast_units(const tkri_stream *s, int64_t row, int64_t at, const vf sum
     return o.n * u.n / (o.d * u.d);
 }
 
-DEFINE_STEPS(quick_steps, step_sums, fast_units)
-#else
-#define quick_steps steps
+DEFINE_STEPS(fast_steps, step_sums, fast_units)
 #endif
 
 /* What the peepholes add to dc_{t-1}, and to dc_t; their own gradients. */
@@ -195,7 +193,13 @@ static void any_backward(const tkri_point *p) {
     .hh_order = {0, 1, 2, 3}
 
 const tkri_cell_ops TIER(tkri_lstm) = {
-    LAYOUT, .forward = {forward}, .backward = {backward}, .steps = steps, .fast_steps = quick_steps,
+    LAYOUT,
+    .forward = {forward},
+    .backward = {backward},
+    .steps = steps,
+#if APPROXIMATES
+    .fast_steps = fast_steps,
+#endif
 };
 
 const tkri_cell_ops TIER(tkri_lstm_any) = {

@@ -165,7 +165,7 @@ typedef struct tkri_cell_ops {
     void (*forward[2])(const tkri_point *point);
     void (*backward[2])(const tkri_point *point);
     void (*steps)(tkri_stream *stream);      /* NULL: only in pieces */
-    void (*fast_steps)(tkri_stream *stream); /* the same with approximations of both functions */
+    void (*fast_steps)(tkri_stream *stream); /* with approximations; NULL: none here */
 } tkri_cell_ops;
 
 typedef struct tkri_kern {

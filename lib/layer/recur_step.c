@@ -179,27 +179,31 @@ void tkri_recurrent_bind(tkri_step *step) {
     if (tkri_recurrent_is_plain(layer)) {
         own->stream = stream_of(step, layer);
         own->id_row = layer->ops->gates * step->cell->kern->vl;
-        own->run = layer->approximate ? layer->ops->fast_steps : layer->ops->steps;
+        own->run = layer->approximate && layer->ops->fast_steps ? layer->ops->fast_steps
+                                                                : layer->ops->steps;
         step->run = step_fused;
     }
 }
 
-static void zone(const tkri_recur *r) {
+/* c is where the state has it. */
+static void zone(const tkri_recur *r, float *c) {
     const tkri_recurrent *layer = r->layer;
     if (layer->zoneout > 0.0f) {
         r->kern->zone(r->h, r->h_prev, NULL, layer->zoneout, r->rows * layer->out_ld);
     }
     if (layer->zoneout_cell > 0.0f) {
         const int64_t n = r->rows * layer->units_ld;
-        r->kern->zone(r->c, r->c_prev, NULL, layer->zoneout_cell, n);
-        memcpy((float *)r->c_prev, r->c, (size_t)n * sizeof *r->c);
+        r->kern->zone(r->c, c, NULL, layer->zoneout_cell, n);
+        memcpy(c, r->c, (size_t)n * sizeof *r->c);
     }
 }
 
 /* Whatever is not plain. */
 static __attribute__((noinline)) void step_pieces(const tkri_step *step,
                                                   const tkri_recurrent *layer) {
-    const int64_t rows = step->state->rows;
+    const tkri_direction *d = &layer->direction[0];
+    const int64_t rows = step->state->rows, batch = step->state->batch;
+    float *c = d->state_c < 0 ? NULL : tkri_state_rows(step->state->values, d->state_c, batch);
     tkri_recur r = recur_of(step, layer);
     if (!layer->precision) {
         run_input(&r, step->in[0], rows);
@@ -210,7 +214,7 @@ static __attribute__((noinline)) void step_pieces(const tkri_step *step,
         } else {
             tkri_recur_forward(&r);
         }
-        zone(&r);
+        zone(&r, c);
         r.gates += r.rows * r.row_stride;
         r.h_prev = r.h_in = r.h;
         r.h += r.rows * layer->out_ld;
