@@ -85,13 +85,7 @@ INLINE void after_sums(const tkri_stream *s, const which at, vf out[][4]) {
         sum[i][2] = v_load(s->q_bias + (at.tile + (at.rows ? 0 : i)) * VL);
     }
     add_states(sum, s, at, 3);
-#pragma GCC unroll 4
-    for (int i = 0; i < at.n; i++) {
-#pragma GCC unroll 3
-        for (int gate = 0; gate < 3; gate++) {
-            out[i][gate] = sum[i][gate];
-        }
-    }
+    put_sums(out, sum, at, 3);
 }
 
 /* The h of a stream's units from `at` on. */

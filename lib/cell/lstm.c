@@ -85,13 +85,7 @@ INLINE void step_sums(const tkri_stream *s, const which at, vf out[][4]) {
     start_sums(sum, s, at, 4);
     add_inputs(sum, s, at, 4);
     add_states(sum, s, at, 4);
-#pragma GCC unroll 4
-    for (int i = 0; i < at.n; i++) {
-#pragma GCC unroll 4
-        for (int gate = 0; gate < 4; gate++) {
-            out[i][gate] = sum[i][gate];
-        }
-    }
+    put_sums(out, sum, at, 4);
 }
 
 /* The c and h of a stream's units from `at` on. */

@@ -52,6 +52,17 @@ INLINE void start_sums(vf sum[][4], const tkri_stream *s, const which at, const 
     }
 }
 
+/* Sums leave the registers. */
+INLINE void put_sums(vf out[][4], vf sum[][4], const which at, const int gates) {
+#pragma GCC unroll 4
+    for (int i = 0; i < at.n; i++) {
+#pragma GCC unroll 4
+        for (int gate = 0; gate < gates; gate++) {
+            out[i][gate] = sum[i][gate];
+        }
+    }
+}
+
 INLINE void add_inputs(vf sum[][4], const tkri_stream *s, const which at, const int gates) {
     const int64_t tile = gates * VL * s->input;
     add_products(sum, at, gates,
